@@ -1,0 +1,14 @@
+// Package riseregistry is the root of a library that hosting services embed to hand out short-lived container-registry
+// credentials, each good for one project's repository and nothing else.
+//
+// The packages, in the order in which a newcomer meets them:
+//
+//   - provider: the contract that every registry type implements, and the values it deals in
+//   - oci: registries that speak the OCI distribution API, reached with the client's own login
+//   - ecr: AWS Elastic Container Registry, scoped with session policies
+//   - registry: choosing a provider from configuration
+//   - registry/endpoint: the credentials endpoint as an http.Handler
+//   - configload: layered YAML with environment substitution, usable on its own
+//
+// Start with the README, then with package provider.
+package riseregistry
