@@ -1,0 +1,66 @@
+package provider
+
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+type dockerAuth struct {
+	Username      string `json:"username,omitempty"`
+	Password      string `json:"password,omitempty"`
+	Auth          string `json:"auth,omitempty"`
+	RegistryToken string `json:"registrytoken,omitempty"`
+}
+
+// DockerConfig returns a docker config.json with this credential, keyed by the registry's host as docker does. Two
+// projects on one host therefore need two files (DOCKER_CONFIG selects the folder).
+//
+// The result holds the secret in the clear. A [RegistryToken] works with docker, BuildKit, crane and kaniko, not with
+// podman and skopeo. A [ClientLogin] has nothing to write: [ErrUnsupported].
+func (c Credentials) DockerConfig() ([]byte, error) {
+	switch c.Method {
+	case LoginCredentials:
+		return c.dockerConfig(dockerAuth{Auth: c.basic()})
+	case RegistryToken:
+		return c.dockerConfig(dockerAuth{RegistryToken: c.Password.Reveal()})
+	default:
+		return nil, c.unsupported("write docker configuration", "it carries no secret; the client logs in itself")
+	}
+}
+
+// PullSecret returns the payload of a Kubernetes secret of type kubernetes.io/dockerconfigjson, that is the value of its
+// key ".dockerconfigjson", before base64.
+//
+// The result holds the secret in the clear. What a kubelet can't use is refused with [ErrUnsupported]: anything but
+// [LoginCredentials]; and so is a credential that can do more than pull, since every pod's owner can read the secret.
+func (c Credentials) PullSecret() ([]byte, error) {
+	const op = "write pull secret"
+	if c.Access != Pull {
+		return nil, &Error{Kind: ErrUnsupported, Op: op, Err: errNotPull}
+	}
+	if c.Method != LoginCredentials {
+		return nil, c.unsupported(op, "a kubelet takes a user name and a password only")
+	}
+	return c.dockerConfig(dockerAuth{Username: c.Username, Password: c.Password.Reveal(), Auth: c.basic()})
+}
+
+const errNotPull = constError("a pull secret must not carry more than pull access; ask for provider.Pull")
+
+type constError string
+
+func (e constError) Error() string { return string(e) }
+
+func (c Credentials) basic() string {
+	return base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Reveal()))
+}
+
+func (c Credentials) dockerConfig(auth dockerAuth) ([]byte, error) {
+	host := c.Target.RegistryStr()
+	if host == name.DefaultRegistry { // docker's own key for Docker Hub
+		host = authn.DefaultAuthKey
+	}
+	return json.Marshal(map[string]map[string]dockerAuth{"auths": {host: auth}})
+}

@@ -1,0 +1,40 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Issue asks p for r and checks the answer, so that a provider's mistake is an error and not another project's
+// credential: it calls [Request.Validate], p's Credentials and [Credentials.Check], and compares the target with the
+// repository that p names for the project.
+//
+// Beside p's own errors it returns [ErrInvalidRequest] for an invalid r and [ErrBadResponse] for an answer that isn't
+// what was asked for.
+func Issue(ctx context.Context, p Provider, r Request) (Credentials, error) {
+	if err := r.Validate(); err != nil {
+		return Credentials{}, err
+	}
+	c, err := p.Credentials(ctx, r)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if err := c.Check(r, time.Now()); err != nil {
+		return Credentials{}, err
+	}
+	if r.AllProjects {
+		return c, nil
+	}
+	want, err := p.Repository(r.Project, r.Consumer)
+	if err != nil {
+		return Credentials{}, err
+	}
+	if got := c.Target.String(); got != want.String() {
+		return Credentials{}, &Error{
+			Kind: ErrBadResponse, Op: "check credential", Project: r.Project,
+			Err: fmt.Errorf("its target is %q, not the project's repository %q", got, want.String()),
+		}
+	}
+	return c, nil
+}
