@@ -1,0 +1,26 @@
+package ecr
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+)
+
+// parseARN is arn.Parse that fails on ARNs which no policy should hold.
+func parseARN(s string) (arn.ARN, bool) {
+	a, err := arn.Parse(s)
+	return a, err == nil && !strings.ContainsAny(s, "*?$ \t\r\n")
+}
+
+// assumedRole returns the account and role name of the ARN of an assumed role's session.
+func assumedRole(sessionARN string) (account, role string, ok bool) {
+	a, err := arn.Parse(sessionARN)
+	if err != nil || a.Service != "sts" {
+		return "", "", false
+	}
+	parts := strings.Split(a.Resource, "/")
+	if len(parts) != 3 || parts[0] != "assumed-role" {
+		return "", "", false
+	}
+	return a.AccountID, parts[1], true
+}

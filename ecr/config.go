@@ -1,0 +1,112 @@
+package ecr
+
+import (
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Type is the type's name in configurations.
+const Type = "ecr"
+
+// Config is the configuration section of type "ecr". Region, AccountID and PushRoleARN are required; the defaults of the
+// rest are those of [DefaultConfig]. An empty string means its default.
+type Config struct {
+	// Region is the registry's AWS region, such as "eu-west-1". AWS_REGION is not consulted.
+	Region string `yaml:"region"`
+	// AccountID is the registry's AWS account: 12 digits.
+	AccountID string `yaml:"account_id"`
+	// PushRoleARN is the role that is assumed, with a session policy, for each project's credential.
+	PushRoleARN string `yaml:"push_role_arn"`
+
+	// RepoPrefix is put before a project's name, as it stands, to make its repository's name. Default "rise/".
+	RepoPrefix string `yaml:"repo_prefix"`
+	// RoleARN is the controller role: it is assumed first, unless the process already runs as it. Default: none.
+	RoleARN string `yaml:"role_arn"`
+	// RoleExternalID is the external ID for RoleARN.
+	RoleExternalID string `yaml:"role_external_id"`
+	// ExternalID is the external ID for PushRoleARN and PullRoleARN.
+	ExternalID string `yaml:"external_id"`
+	// PullRoleARN allows registry-wide pull credentials (provider.Request.AllProjects), which alone use this role.
+	PullRoleARN string `yaml:"pull_role_arn"`
+	// AccessKeyID and SecretAccessKey are static keys, for processes outside AWS: both or neither. Default: the SDK's
+	// default chain.
+	AccessKeyID     provider.Secret `yaml:"access_key_id"`
+	SecretAccessKey provider.Secret `yaml:"secret_access_key"`
+	// SessionToken goes with temporary static keys.
+	SessionToken provider.Secret `yaml:"session_token"`
+	// SessionDuration is how long an assumed session lives: 15 minutes to 12 hours, in whole seconds, and at most one
+	// hour with RoleARN, as roles assumed by a role can't live longer (role chaining). Default one hour.
+	SessionDuration time.Duration `yaml:"session_duration"`
+	// SessionTags tags each project's session with rise:project. Needs sts:TagSession for the caller and in the trust
+	// policy of the push role.
+	SessionTags bool `yaml:"session_tags"`
+	// UseFIPS and UseDualStack choose those endpoints and host names.
+	UseFIPS      bool `yaml:"use_fips"`
+	UseDualStack bool `yaml:"use_dual_stack"`
+	// RegistryHost overrides the computed host of the image registry: host[:port].
+	RegistryHost string `yaml:"registry_host"`
+	// Insecure allows plain-HTTP AWS_ENDPOINT_URL* off loopback.
+	Insecure bool `yaml:"insecure"`
+
+	// Repositories is how repositories are made and let go.
+	Repositories `yaml:",squash"`
+}
+
+// Repositories are the keys of [Config] for making repositories and letting them go. They are checked when a provider is
+// built; issuing credentials doesn't use them.
+type Repositories struct {
+	// Installation names this installation in repositories' tags.
+	Installation string `yaml:"installation"`
+	// AutoRemove deletes released repositories, after RemoveAfter; otherwise they are only tagged as orphaned.
+	AutoRemove bool `yaml:"auto_remove"`
+	// RemoveAfter is how long a released repository is kept with AutoRemove. Default 24 hours; 0 deletes at once.
+	RemoveAfter time.Duration `yaml:"remove_after"`
+	// ImageTagMutability is MUTABLE (default), IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION.
+	ImageTagMutability string `yaml:"image_tag_mutability"`
+	// ImageTagMutabilityExclusions are up to five tag patterns for the _WITH_EXCLUSION modes.
+	ImageTagMutabilityExclusions []string `yaml:"image_tag_mutability_exclusions"`
+	// ScanOnPush scans images when they are pushed. Default true.
+	ScanOnPush bool `yaml:"scan_on_push"`
+	// KMSKeyARN encrypts new repositories with this key.
+	KMSKeyARN string `yaml:"kms_key_arn"`
+	// MaxImageCount is how many images the lifecycle policy keeps; 0 keeps all.
+	MaxImageCount int `yaml:"max_image_count"`
+	// UntaggedExpireDays is after how many days the lifecycle policy removes untagged images; 0 is never.
+	UntaggedExpireDays int `yaml:"untagged_expire_days"`
+	// Tags are put on repositories; keys must not begin with rise: or aws:.
+	Tags map[string]string `yaml:"tags"`
+}
+
+const (
+	defaultRepoPrefix      = "rise/"
+	defaultSessionDuration = time.Hour
+	defaultMutability      = "MUTABLE"
+)
+
+// DefaultConfig returns a Config with every default filled in. Region, AccountID and PushRoleARN have none.
+func DefaultConfig() Config {
+	return Config{
+		RepoPrefix:      defaultRepoPrefix,
+		SessionDuration: defaultSessionDuration,
+		Repositories: Repositories{
+			RemoveAfter:        24 * time.Hour,
+			ImageTagMutability: defaultMutability,
+			ScanOnPush:         true,
+		},
+	}
+}
+
+// withDefaults fills in what can't be empty. Fields whose zero value means something are left alone.
+func (c Config) withDefaults() Config {
+	if c.RepoPrefix == "" {
+		c.RepoPrefix = defaultRepoPrefix
+	}
+	if c.SessionDuration == 0 {
+		c.SessionDuration = defaultSessionDuration
+	}
+	if c.ImageTagMutability == "" {
+		c.ImageTagMutability = defaultMutability
+	}
+	return c
+}

@@ -1,0 +1,218 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// stepError names the step that failed inside the SDK's search for credentials.
+type stepError struct {
+	op  string
+	err error
+}
+
+func (e *stepError) Error() string { return e.op + ": " + e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+// badAnswer is an answer of AWS that can't be right. Its text holds nothing of the answer.
+type badAnswer string
+
+func (e badAnswer) Error() string { return "AWS's answer can't be used: " + string(e) }
+
+var errNoCredentials = errors.New("the AWS SDK's default chain has none")
+
+// classify makes a [provider.Error] of an error that a call with ctx returned. secrets are kept out of it.
+func classify(ctx context.Context, op, project string, err error, secrets ...string) error {
+	var step *stepError
+	if errors.As(err, &step) {
+		op, err = step.op, step.err
+	}
+	if retried := retriedError(ctx); retried != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = retried
+	}
+	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets...)}
+	e.Kind = kindOf(ctx, op, err)
+	e.Hint = hint(op, e.Kind, err)
+	var response interface{ ServiceRequestID() string }
+	if errors.As(err, &response) && response.ServiceRequestID() != "" {
+		e.Details = append(e.Details, slog.String("request_id", printable(response.ServiceRequestID())))
+	}
+	return e
+}
+
+// Error codes that say that AWS doesn't accept who we are or what we may do (STS and ECR API References, "Common Errors").
+var deniedCodes = map[string]bool{
+	"AccessDenied": true, "AccessDeniedException": true, "UnauthorizedOperation": true, "NotAuthorized": true,
+	"ExpiredToken": true, "ExpiredTokenException": true, "InvalidClientTokenId": true, "UnrecognizedClientException": true,
+	"SignatureDoesNotMatch": true, "InvalidSignatureException": true, "IncompleteSignature": true,
+	"MissingAuthenticationToken": true, "MissingAuthenticationTokenException": true, "AuthFailure": true,
+	"InvalidIdentityToken": true, "IDPRejectedClaim": true, "OptInRequired": true, "RequestExpired": true,
+}
+
+func kindOf(ctx context.Context, op string, err error) provider.Kind {
+	var bad badAnswer
+	if errors.As(err, &bad) {
+		return provider.ErrBadResponse
+	}
+	status := 0
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) {
+		status = response.HTTPStatusCode()
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		switch code := api.ErrorCode(); {
+		case isThrottle(code) || status == http.StatusTooManyRequests:
+			return provider.ErrThrottled
+		case deniedCodes[code]:
+			return provider.ErrAccessDenied
+		case status >= 500 || api.ErrorFault() == smithy.FaultServer:
+			return provider.ErrUnavailable
+		case code == "IDPCommunicationError":
+			return provider.ErrUnavailable
+		case status == http.StatusUnauthorized || status == http.StatusForbidden:
+			return provider.ErrAccessDenied
+		case code == "" || code == "UnknownError":
+			return provider.ErrBadResponse
+		default: // AWS understood, and refuses what we are configured to ask
+			return provider.ErrMisconfigured
+		}
+	}
+	switch {
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+		return provider.ErrTimeout
+	case status == http.StatusTooManyRequests:
+		return provider.ErrThrottled
+	case status >= 500:
+		return provider.ErrUnavailable
+	case status != 0:
+		return provider.ErrBadResponse
+	}
+	var sent *smithyhttp.RequestSendError
+	var network net.Error
+	if errors.As(err, &sent) || errors.As(err, &network) {
+		var dial *net.OpError
+		if errors.As(err, &network) && network.Timeout() && (!errors.As(err, &dial) || dial.Op != "dial") {
+			return provider.ErrTimeout
+		}
+		return provider.ErrUnavailable
+	}
+	if op == opCredentials {
+		return provider.ErrMisconfigured
+	}
+	var undecoded *smithy.DeserializationError
+	if errors.As(err, &undecoded) {
+		return provider.ErrBadResponse
+	}
+	return provider.ErrMisconfigured // the SDK refused to send: endpoint, region, parameters
+}
+
+func isThrottle(code string) bool {
+	_, ok := retry.DefaultThrottleErrorCodes[code]
+	return ok
+}
+
+// cause is an upstream error that is safe to print: without secrets, bodies and the canonical strings that AWS puts into
+// SignatureDoesNotMatch. It unwraps to the API's error, so scrubbed, and to the context's.
+type cause struct {
+	text   string
+	unwrap []error
+}
+
+func (e *cause) Error() string   { return e.text }
+func (e *cause) Unwrap() []error { return e.unwrap }
+
+func newCause(err error, secrets ...string) error {
+	var bad badAnswer
+	if errors.As(err, &bad) {
+		return bad
+	}
+	c := &cause{}
+	for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, ended) {
+			c.unwrap = append(c.unwrap, ended)
+		}
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		clean := &smithy.GenericAPIError{
+			Code: printable(api.ErrorCode()), Message: scrub(api.ErrorMessage(), secrets), Fault: api.ErrorFault(),
+		}
+		c.unwrap = append(c.unwrap, clean)
+		c.text = strings.TrimSuffix(clean.Code+": "+clean.Message, ": ")
+		return c
+	}
+	c.text = scrub(transportText(err), secrets)
+	return c
+}
+
+// transportText is the innermost part of err that says something to an operator. Errors of HTTP and of parsers may quote
+// what was received, so those are named only.
+func transportText(err error) string {
+	var undecoded *smithy.DeserializationError
+	var response *smithyhttp.ResponseError
+	switch {
+	case errors.As(err, &undecoded):
+		if errors.As(err, &response) && response.HTTPStatusCode() != http.StatusOK {
+			return fmt.Sprintf("HTTP status %d with a body that isn't AWS's", response.HTTPStatusCode())
+		}
+		return "the answer is malformed or incomplete"
+	case errors.As(err, &response) && response.HTTPStatusCode() != 0:
+		return fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
+	}
+	var sent *url.Error
+	if errors.As(err, &sent) {
+		host := ""
+		if u, parseErr := url.Parse(sent.URL); parseErr == nil {
+			host = u.Host + ": "
+		}
+		if strings.Contains(sent.Err.Error(), "malformed") {
+			return host + "the answer isn't HTTP"
+		}
+		return host + sent.Err.Error()
+	}
+	return err.Error()
+}
+
+const maxErrorText = 512
+
+// longToken matches what is longer than any resource's name: session tokens and web identity tokens.
+var longToken = regexp.MustCompile(`[A-Za-z0-9+/=_.-]{100,}`)
+
+// scrub returns the first line of text, printable, bounded, and without secrets. AWS's first lines don't hold any; a
+// broken or hostile endpoint's may.
+func scrub(text string, secrets []string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, provider.Redacted)
+		}
+	}
+	text = printable(longToken.ReplaceAllString(text, provider.Redacted))
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return text
+}
+
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}

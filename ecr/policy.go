@@ -1,0 +1,60 @@
+package ecr
+
+import (
+	"encoding/json"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const actionToken = "ecr:GetAuthorizationToken"
+
+// What docker and its kin call (ECR User Guide, "IAM permissions for pushing/pulling an image"); pushing reads back.
+var (
+	pullActions = []string{
+		"ecr:BatchCheckLayerAvailability",
+		"ecr:BatchGetImage",
+		"ecr:GetDownloadUrlForLayer",
+	}
+	pushActions = []string{
+		"ecr:BatchCheckLayerAvailability",
+		"ecr:BatchGetImage",
+		"ecr:GetDownloadUrlForLayer",
+		"ecr:CompleteLayerUpload",
+		"ecr:InitiateLayerUpload",
+		"ecr:PutImage",
+		"ecr:UploadLayerPart",
+	}
+)
+
+type policyDocument struct {
+	Version   string
+	Statement []statement
+}
+
+// statement's actions are a string or a list of strings, as IAM has it.
+type statement struct {
+	Effect      string
+	Action      any    `json:",omitempty"`
+	NotAction   any    `json:",omitempty"`
+	Resource    string `json:",omitempty"`
+	NotResource string `json:",omitempty"`
+}
+
+// sessionPolicy allows access's actions on resource and denies everything else, in so many words: an Allow alone doesn't
+// cut what a repository's or the registry's policy grants to the session itself or to everybody.
+func sessionPolicy(resource string, access provider.Access) (string, error) {
+	actions := pullActions
+	if access == provider.Push {
+		actions = pushActions
+	}
+	text, err := json.Marshal(policyDocument{
+		Version: "2012-10-17",
+		Statement: []statement{
+			{Effect: "Allow", Action: actionToken, Resource: "*"},
+			{Effect: "Allow", Action: actions, Resource: resource},
+			{Effect: "Deny", NotAction: actionToken, NotResource: resource},
+			{Effect: "Deny", NotAction: append([]string{actionToken}, actions...), Resource: "*"},
+		},
+	})
+	return string(text), err
+}

@@ -1,0 +1,256 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/rise-deploy/rise-registry-go/internal/hostport"
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Provider implements [provider.Provider] for ECR. Make it with [New] or [Builder]. It is safe for concurrent use and has
+// nothing to close.
+type Provider struct {
+	config        Config
+	partition     string
+	host          name.Registry
+	assumer       *assumer
+	registry      *ecr.Client
+	repositoryARN string // up to and including "repository/"
+}
+
+var _ interface {
+	provider.Provider
+	provider.Typed
+} = (*Provider)(nil)
+
+// Option changes how [New] and [Builder] make a provider.
+type Option func(*options)
+
+type options struct {
+	load []func(*config.LoadOptions) error
+}
+
+// WithLoadOptions passes options to the AWS SDK's config.LoadDefaultConfig, for example config.WithHTTPClient or
+// config.WithSharedConfigProfile. What [Config] sets (region, static keys, FIPS, dual stack) wins over them.
+func WithLoadOptions(load ...func(*config.LoadOptions) error) Option {
+	return func(o *options) { o.load = append(o.load, load...) }
+}
+
+// Builder returns the builder of type "ecr" for registry.NewFactory. Its section is a [Config].
+func Builder(opts ...Option) provider.Builder {
+	return provider.NewBuilder(Type, DefaultConfig, func(ctx context.Context, c Config) (*Provider, error) {
+		return New(ctx, c, opts...)
+	})
+}
+
+// New makes a provider: it checks c, loads the AWS SDK's configuration and builds the clients. It calls nothing upstream.
+//
+// Errors are [provider.ErrMisconfigured].
+func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
+	misconfigured := func(err error) error {
+		return &provider.Error{Kind: provider.ErrMisconfigured, Op: "build ecr provider", Err: err}
+	}
+	if err := c.Validate(); err != nil {
+		return nil, misconfigured(err)
+	}
+	c = c.withDefaults()
+	cfg, err := loadAWSConfig(ctx, c, opts)
+	if err != nil {
+		return nil, misconfigured(newCause(err))
+	}
+	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = recordingRetryer(o.Retryer) })
+	controller := newController(c, client, cfg.Credentials)
+	registry := ecr.NewFromConfig(cfg, func(o *ecr.Options) {
+		o.Retryer = recordingRetryer(o.Retryer)
+		o.Credentials = controller.credentials
+	})
+	endpoints := registry.Options().EndpointOptions
+	fips := endpoints.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
+	dualStack := endpoints.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
+	for _, e := range []struct {
+		variable string
+		url      *string
+	}{{"AWS_ENDPOINT_URL_STS", client.Options().BaseEndpoint}, {"AWS_ENDPOINT_URL_ECR", registry.Options().BaseEndpoint}} {
+		if err := checkEndpoint(e.url, c.Insecure, fips || dualStack); err != nil {
+			return nil, misconfigured(fmt.Errorf("the endpoint set by %s or AWS_ENDPOINT_URL %w", e.variable, err))
+		}
+	}
+	host := c.RegistryHost
+	if host == "" {
+		if host, err = imageHost(c.AccountID, c.Region, fips, dualStack); err != nil {
+			return nil, misconfigured(err)
+		}
+	}
+	named, err := name.NewRegistry(host, name.StrictValidation)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	partition, _, err := resolveRegion(c.Region)
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return &Provider{
+		config:        c,
+		partition:     partition,
+		host:          named,
+		assumer:       &assumer{client: client, controller: controller},
+		registry:      registry,
+		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
+	}, nil
+}
+
+func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	load := append(o.load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
+	if !c.AccessKeyID.IsZero() {
+		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
+			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
+	}
+	if c.UseFIPS {
+		load = append(load, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateEnabled))
+	}
+	if c.UseDualStack {
+		load = append(load, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
+	}
+	return config.LoadDefaultConfig(ctx, load...)
+}
+
+// checkEndpoint says what is wrong with a custom endpoint, without its text: it may hold a login.
+func checkEndpoint(endpoint *string, insecure, variant bool) error {
+	if endpoint == nil {
+		return nil
+	}
+	u, err := url.Parse(*endpoint)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return errors.New("must be an http or https URL")
+	case u.User != nil:
+		return errors.New("must not hold a login")
+	case variant:
+		return errors.New("can't be combined with use_fips or use_dual_stack: the AWS SDK refuses that")
+	case u.Scheme == "http" && !insecure && !hostport.IsLoopback(u.Hostname()):
+		return errors.New("is plain HTTP and not on loopback: use https, or declare it with insecure: true")
+	}
+	return nil
+}
+
+// Type returns "ecr".
+func (p *Provider) Type() string { return Type }
+
+// Repository returns <host>/<repo_prefix><project>; consumers don't matter. Errors are [provider.ErrInvalidRequest].
+func (p *Provider) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
+	if err := provider.ValidateProject(project); err != nil {
+		return name.Repository{}, err
+	}
+	if err := consumer.Validate(); err != nil {
+		return name.Repository{}, err
+	}
+	return p.host.Repo(p.config.RepoPrefix + project), nil
+}
+
+// Credentials assumes the push role (the pull role for all projects) with a session policy for exactly r and asks ECR for
+// a token with that session: a user name and a password for docker login. It expires when the token or the session does,
+// whichever is sooner.
+//
+// Beside the errors that every provider has: [provider.ErrUnsupported] for all projects without a pull role,
+// [provider.ErrAccessDenied] when AWS refuses our identity, its rights or the role's trust, [provider.ErrMisconfigured]
+// when AWS refuses a configured value or there are no AWS credentials, [provider.ErrThrottled],
+// [provider.ErrUnavailable], [provider.ErrTimeout] and [provider.ErrBadResponse].
+func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+	input, err := p.assumeRoleInput(r)
+	if err != nil {
+		return provider.Credentials{}, err
+	}
+	ctx = recordAttempts(ctx)
+	session, err := p.assumer.assume(ctx, input)
+	if err != nil {
+		return provider.Credentials{}, classify(ctx, opAssumeRole(r), r.Project, err, p.assumer.controller.secrets()...)
+	}
+	token, err := getToken(ctx, p.registry, session.credentials)
+	if err != nil {
+		return provider.Credentials{}, classify(ctx, opToken, r.Project, err, session.secrets()...)
+	}
+	c := provider.Credentials{
+		Target:    p.host,
+		Access:    r.Access,
+		Method:    provider.LoginCredentials,
+		Username:  token.username,
+		Password:  token.password,
+		ExpiresAt: earlier(session.credentials.Expires, token.expiresAt),
+		Details: []slog.Attr{
+			slog.String("session_name", aws.ToString(input.RoleSessionName)),
+			slog.String("sts_request_id", session.requestID),
+			slog.String("ecr_request_id", token.requestID),
+		},
+	}
+	if !r.AllProjects {
+		c.Target = p.host.Repo(p.config.RepoPrefix + r.Project)
+	}
+	return c, nil
+}
+
+// SessionPolicy returns the session policy that r's session gets, as JSON. Errors are those of Credentials that need no
+// call upstream.
+func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
+	input, err := p.assumeRoleInput(r)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(input.Policy), nil
+}
+
+// assumeRoleInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
+func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	role, resource := p.config.PushRoleARN, p.repositoryARN+p.config.RepoPrefix+r.Project
+	if r.AllProjects {
+		if p.config.PullRoleARN == "" {
+			return nil, &provider.Error{
+				Kind: provider.ErrUnsupported, Op: opAssumeRole(r), Err: errors.New("no pull role is configured"),
+				Hint: "a registry-wide pull credential needs pull_role_arn",
+			}
+		}
+		role, resource = p.config.PullRoleARN, p.repositoryARN+p.config.RepoPrefix+"*"
+	}
+	policy, err := sessionPolicy(resource, r.Access)
+	if err != nil {
+		return nil, err
+	}
+	input := &sts.AssumeRoleInput{
+		RoleArn:         aws.String(role),
+		RoleSessionName: aws.String(sessionName(r)),
+		Policy:          aws.String(policy),
+		DurationSeconds: aws.Int32(int32(p.config.SessionDuration / time.Second)), // 43,200 at most
+	}
+	if p.config.ExternalID != "" {
+		input.ExternalId = aws.String(p.config.ExternalID)
+	}
+	if p.config.SessionTags && !r.AllProjects {
+		input.Tags = projectTag(r.Project)
+	}
+	return input, nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

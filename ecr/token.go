@@ -1,0 +1,67 @@
+package ecr
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const opToken = "get authorization token"
+
+// tokenUser is the user name in every authorization token (ECR API Reference, AuthorizationData).
+const tokenUser = "AWS"
+
+type token struct {
+	username  string
+	password  provider.Secret
+	expiresAt time.Time
+	requestID string
+}
+
+// getToken asks ECR for a token with the session's credentials, and with no others: a token's scope is its asker's.
+func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials) (token, error) {
+	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}, func(o *ecr.Options) {
+		o.Credentials = credentials.StaticCredentialsProvider{Value: session}
+	})
+	if err != nil {
+		return token{}, err
+	}
+	t, err := parseToken(out.AuthorizationData)
+	if err != nil {
+		return token{}, err
+	}
+	t.requestID, _ = awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
+	return t, nil
+}
+
+func parseToken(data []types.AuthorizationData) (token, error) {
+	if len(data) == 0 {
+		return token{}, badAnswer("it holds no authorization data")
+	}
+	text, err := base64.StdEncoding.DecodeString(aws.ToString(data[0].AuthorizationToken))
+	if err != nil {
+		return token{}, badAnswer("its token isn't base64")
+	}
+	username, password, ok := strings.Cut(string(text), ":")
+	if !ok || username != tokenUser || password == "" || strings.ContainsFunc(password, unicode.IsControl) {
+		return token{}, badAnswer("its token isn't of the form " + tokenUser + ":password")
+	}
+	expiresAt := data[0].ExpiresAt
+	if expiresAt == nil {
+		return token{}, badAnswer("its token lacks the expiry")
+	}
+	if !expiresAt.After(time.Now()) {
+		return token{}, badAnswer("its token expired at " + expiresAt.UTC().Format(time.RFC3339))
+	}
+	return token{username: username, password: provider.NewSecret(password), expiresAt: *expiresAt}, nil
+}

@@ -1,0 +1,40 @@
+package registry
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// CacheConfig is the "cache" mapping of the registry section: how credentials are reused.
+type CacheConfig struct {
+	// Enabled turns reuse on. Default true.
+	Enabled bool `yaml:"enabled"`
+	// MinRemaining is how long a credential that is handed out lives at least (a quarter of its whole life, if that is
+	// shorter). Default 15 minutes.
+	MinRemaining time.Duration `yaml:"min_remaining"`
+	// MaxEntries bounds how many credentials are kept. Default 100,000.
+	MaxEntries int `yaml:"max_entries"`
+	// MaxInFlight bounds how many credentials are issued at once. Default 64.
+	MaxInFlight int `yaml:"max_in_flight"`
+}
+
+// DefaultCacheConfig returns the defaults.
+func DefaultCacheConfig() CacheConfig {
+	return CacheConfig{Enabled: true, MinRemaining: 15 * time.Minute, MaxEntries: 100_000, MaxInFlight: 64}
+}
+
+func (c CacheConfig) validate() error {
+	var errs []error
+	if c.MinRemaining < 0 {
+		errs = append(errs, provider.NewConfigError("cache.min_remaining", "must not be negative"))
+	}
+	if c.MaxEntries < 1 {
+		errs = append(errs, provider.NewConfigError("cache.max_entries", "must be at least 1"))
+	}
+	if c.MaxInFlight < 1 {
+		errs = append(errs, provider.NewConfigError("cache.max_in_flight", "must be at least 1"))
+	}
+	return errors.Join(errs...)
+}

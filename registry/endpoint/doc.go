@@ -1,0 +1,51 @@
+// Package endpoint serves a provider's credentials over HTTP, to a service's own callers.
+//
+// A service says how a request is authenticated and what a caller may do, and mounts the handler where it likes:
+//
+//	h := endpoint.New(p,
+//		func(r *http.Request) (User, error) { // authenticate
+//			token, ok := endpoint.BearerToken(r)
+//			if !ok {
+//				return User{}, endpoint.ErrUnauthenticated
+//			}
+//			return users.ByToken(r.Context(), token)
+//		},
+//		func(ctx context.Context, u User, r provider.Request) error { // authorize
+//			return users.MayAccess(ctx, u, r.Project, r.Access) // provider.ErrNotFound if not
+//		},
+//	)
+//	mux.Handle("/api/v1/registry/credentials", h)
+//
+// # Request
+//
+//	GET /api/v1/registry/credentials?project=<name>[&access=push|pull]
+//	Authorization: Bearer <token>
+//
+// access defaults to push. Other query parameters are ignored, and so is a body.
+//
+// # Answers
+//
+// A credential, with registry_url being the repository's full path; expires_in (seconds) and expires_at are absent when
+// it doesn't expire, and user name and password are empty where the client uses its own login:
+//
+//	{"credentials": {"registry_url": "…/rise/hello", "username": "AWS", "password": "…", "expires_in": 3599,
+//	                 "expires_at": "2026-01-01T12:00:00Z", "auth_method": "login_credentials"},
+//	 "repository": "hello"}
+//
+// or an error, {"error": "<sentence>", "code": "<code>"}, checked in this order:
+//
+//	405 method_not_allowed  another method; Allow: GET
+//	429 too_many_requests   by address, before authentication; Retry-After
+//	401 unauthenticated     WWW-Authenticate: Bearer
+//	429 too_many_requests   by subject; Retry-After
+//	400 invalid_request     project missing, repeated or malformed; access repeated or unknown
+//	404 not_found           unknown project or no right to it: one answer for both
+//	409 conflict            the service refuses for now
+//	502 upstream_denied     the registry denied us or answered nonsense, or we are misconfigured
+//	503 unavailable         the registry is throttling, unreachable or failing, or authorization failed; Retry-After
+//	504 timeout             the registry took too long
+//	500 internal            a bug
+//
+// Every answer carries Cache-Control: no-store and X-Content-Type-Options: nosniff. Causes go to the audit hook, by
+// default the log, never to the caller.
+package endpoint

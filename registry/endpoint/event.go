@@ -1,0 +1,118 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Outcome is what became of a request.
+type Outcome string
+
+const (
+	// Issued: the caller got a credential.
+	Issued Outcome = "issued"
+	// Refused: the caller asked for what it doesn't get (4xx).
+	Refused Outcome = "refused"
+	// Failed: the service or the registry couldn't answer (5xx).
+	Failed Outcome = "failed"
+	// Canceled: the caller went away before there was an answer.
+	Canceled Outcome = "canceled"
+)
+
+// An Event is the audit record of one request. It holds no secret.
+type Event struct {
+	// Subject is who asked; empty before authentication.
+	Subject string
+	// RemoteAddr is the address that the request came from: the last proxy's, behind one.
+	RemoteAddr string
+	// Project and Access are what was asked for; zero when the request wasn't valid, as its text could be anything.
+	Project string
+	Access  provider.Access
+	// Provider is the provider's type, such as "ecr".
+	Provider string
+	// Outcome, Status (HTTP) and Code (of the error; empty when issued) are the answer.
+	Outcome Outcome
+	Status  int
+	Code    string
+	// Kind is the error's kind; empty when there is none.
+	Kind provider.Kind
+	// ExpiresAt is the credential's expiry; zero when it has none, or there is no credential.
+	ExpiresAt time.Time
+	// Duration is how long the request took.
+	Duration time.Duration
+	// Details are the credential's, or the error's, such as the session's name and AWS request ids.
+	Details []slog.Attr
+	// Err is the cause of a refusal or failure, for the operator. It may be nil.
+	Err error
+}
+
+// LogValue implements [slog.LogValuer]: a group of the fields that are set.
+func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
+
+func (e Event) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("outcome", string(e.Outcome)),
+		slog.Int("status", e.Status),
+		slog.String("provider", e.Provider),
+		slog.Duration("duration", e.Duration),
+		slog.String("remote_addr", e.RemoteAddr),
+	}
+	text := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	text("subject", e.Subject)
+	text("project", e.Project)
+	if e.Project != "" {
+		text("access", e.Access.String())
+	}
+	text("code", e.Code)
+	text("kind", string(e.Kind))
+	if !e.ExpiresAt.IsZero() {
+		attrs = append(attrs, slog.Time("expires_at", e.ExpiresAt))
+	}
+	if len(e.Details) > 0 {
+		attrs = append(attrs, slog.GroupAttrs("details", e.Details...))
+	}
+	if e.Err != nil {
+		text("error", e.Err.Error())
+	}
+	return attrs
+}
+
+func outcomeOf(ctx context.Context, status int) Outcome {
+	switch {
+	case status < 400: // whether or not the caller is still there
+		return Issued
+	case errors.Is(ctx.Err(), context.Canceled):
+		return Canceled
+	case status < 500:
+		return Refused
+	default:
+		return Failed
+	}
+}
+
+// Log returns the audit hook that writes events to logger, nil being [slog.Default] at that time: what was issued at level
+// info, refusals at warn, failures at error.
+func Log(logger *slog.Logger) func(context.Context, Event) {
+	return func(ctx context.Context, e Event) {
+		l := logger
+		if l == nil {
+			l = slog.Default()
+		}
+		level := slog.LevelInfo
+		switch e.Outcome {
+		case Refused:
+			level = slog.LevelWarn
+		case Failed:
+			level = slog.LevelError
+		}
+		l.LogAttrs(ctx, level, "registry credentials", e.attrs()...)
+	}
+}

@@ -1,0 +1,76 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// DefaultTimeout is how long a request may take, authentication and authorization included.
+const DefaultTimeout = 30 * time.Second
+
+// Option changes how [New]'s handler works.
+type Option func(*options)
+
+type options struct {
+	timeout        time.Duration
+	audit          func(context.Context, Event)
+	addressLimiter func(*http.Request) time.Duration
+	subjectLimiter func(context.Context, string) time.Duration
+}
+
+// WithTimeout sets how long a request may take. Zero and less mean [DefaultTimeout].
+func WithTimeout(d time.Duration) Option {
+	return func(o *options) {
+		if o.timeout = d; d <= 0 {
+			o.timeout = DefaultTimeout
+		}
+	}
+}
+
+// WithAudit sets the audit hook, instead of [Log]: it is called once for each request, before the answer goes out, and
+// concurrently. The context isn't canceled with the request.
+func WithAudit(hook func(context.Context, Event)) Option {
+	return func(o *options) {
+		if hook != nil {
+			o.audit = hook
+		}
+	}
+}
+
+// WithAddressLimit refuses requests (429) before they are authenticated. limit says how long the sender has to wait; zero
+// lets it through. It has to find out by itself who that is: behind a proxy, RemoteAddr is the proxy's.
+func WithAddressLimit(limit func(*http.Request) time.Duration) Option {
+	return func(o *options) { o.addressLimiter = limit }
+}
+
+// WithSubjectLimit refuses requests (429) of an authenticated subject. limit says how long it has to wait; zero lets it
+// through.
+func WithSubjectLimit(limit func(ctx context.Context, subject string) time.Duration) Option {
+	return func(o *options) { o.subjectLimiter = limit }
+}
+
+func (o *options) limitAddress(r *http.Request) time.Duration {
+	if o.addressLimiter == nil {
+		return 0
+	}
+	return o.addressLimiter(r)
+}
+
+func (o *options) limitSubject(ctx context.Context, subject string) time.Duration {
+	if o.subjectLimiter == nil {
+		return 0
+	}
+	return o.subjectLimiter(ctx, subject)
+}
+
+func retryAfterOf(err error) time.Duration {
+	var e *provider.Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}

@@ -1,0 +1,79 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Factory builds providers by type. It is immutable and safe for concurrent use. Make it with [NewFactory].
+type Factory struct{ builders map[string]provider.Builder }
+
+var typePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// NewFactory returns a factory of the given types. It fails when there are none, when two have one type, and when a type
+// isn't lower-case letters and digits with single hyphens inside.
+func NewFactory(builders ...provider.Builder) (*Factory, error) {
+	f := &Factory{builders: make(map[string]provider.Builder, len(builders))}
+	var errs []error
+	for _, b := range builders {
+		switch _, taken := f.builders[b.Type()]; {
+		case !b.Valid():
+			errs = append(errs, fmt.Errorf("builder of type %q can't build: make it with provider.NewBuilder, with a type and a build function", b.Type()))
+		case !typePattern.MatchString(b.Type()):
+			errs = append(errs, fmt.Errorf("type %q must be lower-case letters and digits, with single hyphens inside", b.Type()))
+		case taken:
+			errs = append(errs, fmt.Errorf("two builders have the type %q", b.Type()))
+		default:
+			f.builders[b.Type()] = b
+		}
+	}
+	if len(builders) == 0 {
+		errs = append(errs, errors.New("there are no builders"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, misconfigured("make factory", err)
+	}
+	return f, nil
+}
+
+// Types returns the known types, sorted.
+func (f *Factory) Types() []string { return slices.Sorted(maps.Keys(f.builders)) }
+
+// Config returns a configuration section that knows the factory's types, to be decoded into.
+func (f *Factory) Config() Config {
+	return Config{common: common{Cache: DefaultCacheConfig()}, factory: f}
+}
+
+// Build makes the provider that c selects. ctx is for building only; end the provider with [provider.Close].
+//
+// A c that no type was chosen for, or that another factory made, is [provider.ErrMisconfigured]; other errors are those of
+// the type.
+func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error) {
+	if err := c.Validate(); err != nil {
+		return nil, misconfigured("build provider", err)
+	}
+	b, ok := f.builders[c.Type]
+	if !ok {
+		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.unknown(c.Type)))
+	}
+	return b.Build(ctx, c.section)
+}
+
+func (f *Factory) unknown(typ string) string {
+	return fmt.Sprintf("unknown type %q; known types are %s", typ, strings.Join(f.Types(), ", "))
+}
+
+func (f *Factory) required() string {
+	return "is required: one of " + strings.Join(f.Types(), ", ")
+}
+
+func misconfigured(op string, err error) error {
+	return &provider.Error{Kind: provider.ErrMisconfigured, Op: op, Err: err}
+}
