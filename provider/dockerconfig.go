@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -39,7 +40,7 @@ func (c Credentials) DockerConfig() ([]byte, error) {
 func (c Credentials) PullSecret() ([]byte, error) {
 	const op = "write pull secret"
 	if c.Access != Pull {
-		return nil, &Error{Kind: ErrUnsupported, Op: op, Err: errNotPull}
+		return nil, &Error{Kind: ErrUnsupported, Op: op, Err: errors.New("it must not carry more than pull access; ask for provider.Pull")}
 	}
 	if c.Method != LoginCredentials {
 		return nil, c.unsupported(op, "a kubelet takes a user name and a password only")
@@ -47,17 +48,14 @@ func (c Credentials) PullSecret() ([]byte, error) {
 	return c.dockerConfig(dockerAuth{Username: c.Username, Password: c.Password.Reveal(), Auth: c.basic()})
 }
 
-const errNotPull = constError("a pull secret must not carry more than pull access; ask for provider.Pull")
-
-type constError string
-
-func (e constError) Error() string { return string(e) }
-
 func (c Credentials) basic() string {
 	return base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password.Reveal()))
 }
 
 func (c Credentials) dockerConfig(auth dockerAuth) ([]byte, error) {
+	if c.Target == nil {
+		return nil, &Error{Kind: ErrBadResponse, Op: "write docker configuration", Err: errors.New("the credential has no target")}
+	}
 	host := c.Target.RegistryStr()
 	if host == name.DefaultRegistry { // docker's own key for Docker Hub
 		host = authn.DefaultAuthKey

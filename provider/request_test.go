@@ -1,0 +1,71 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+func TestRequestValidate(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]provider.Request{
+		"push":         {Project: "hello", Access: provider.Push},
+		"pull":         {Project: "hello", Access: provider.Pull, Consumer: provider.Cluster},
+		"all projects": {AllProjects: true, Access: provider.Pull, Consumer: provider.Cluster},
+	} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); require.NoError(t, r.Validate()) })
+	}
+	for name, r := range map[string]provider.Request{
+		"zero":                     {},
+		"no access":                {Project: "hello"},
+		"unknown access":           {Project: "hello", Access: 3},
+		"unknown consumer":         {Project: "hello", Access: provider.Pull, Consumer: 2},
+		"no project":               {Access: provider.Pull},
+		"malformed project":        {Project: "a*", Access: provider.Pull},
+		"all projects, for push":   {AllProjects: true, Access: provider.Push},
+		"all projects, and one":    {AllProjects: true, Project: "hello", Access: provider.Pull},
+		"all projects, no access":  {AllProjects: true},
+		"all projects, a wildcard": {AllProjects: true, Project: "*", Access: provider.Pull},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := r.Validate()
+			require.ErrorIs(t, err, provider.ErrInvalidRequest)
+			require.Equal(t, provider.ErrInvalidRequest, provider.KindOf(err))
+		})
+	}
+}
+
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	require.True(t, provider.Push.Includes(provider.Pull))
+	require.True(t, provider.Push.Includes(provider.Push))
+	require.True(t, provider.Pull.Includes(provider.Pull))
+	require.False(t, provider.Pull.Includes(provider.Push))
+	require.False(t, provider.Push.Includes(0), "nothing includes the invalid access")
+	require.False(t, provider.Access(0).Includes(0))
+	require.False(t, provider.Access(9).Includes(provider.Pull), "an invalid access includes nothing")
+
+	for _, a := range []provider.Access{provider.Pull, provider.Push} {
+		text, err := json.Marshal(a)
+		require.NoError(t, err)
+		require.Equal(t, `"`+a.String()+`"`, string(text))
+		var back provider.Access
+		require.NoError(t, json.Unmarshal(text, &back))
+		require.Equal(t, a, back)
+	}
+	for _, text := range []string{"", "PUSH", "push ", "write", "pull,push"} {
+		var a provider.Access
+		require.EqualError(t, a.UnmarshalText([]byte(text)), "access must be pull or push")
+		require.Zero(t, a)
+	}
+	_, err := provider.Access(9).MarshalText()
+	require.Error(t, err)
+	require.Equal(t, "Access(9)", provider.Access(9).String())
+	require.Equal(t, "client", provider.Client.String())
+	require.Equal(t, "cluster", provider.Cluster.String())
+	require.Equal(t, "Consumer(7)", provider.Consumer(7).String())
+}
