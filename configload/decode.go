@@ -1,0 +1,110 @@
+package configload
+
+import (
+	"reflect"
+	"slices"
+)
+
+// decoder fills Go values from the merged tree, each by its own type. What a default shares with others (pointers, maps,
+// slices) is copied before it is changed.
+type decoder struct {
+	errs   *Errors
+	misuse error // a mistake in the program
+}
+
+// decode fills to, which is settable and of a type that checkType accepts, from n.
+func (d *decoder) decode(n *node, to reflect.Value) {
+	t := to.Type()
+	switch {
+	case n.kind == invalidKind: // has been reported
+	case isScalar(t):
+		d.scalar(n, to)
+	case t.Kind() == reflect.Pointer:
+		d.pointer(n, to)
+	case t.Kind() == reflect.Slice:
+		d.slice(n, to)
+	case !d.expect(n, mappingKind):
+	case isVariant(t):
+		d.variant(n, to.Addr().Interface().(Variant))
+	case t.Kind() == reflect.Map:
+		d.mapping(n, to)
+	default:
+		d.structure(n, to)
+	}
+}
+
+// expect reports whether n is of kind k, and the mistake if it isn't.
+func (d *decoder) expect(n *node, k kind) bool {
+	switch n.kind {
+	case k:
+		return true
+	case nullKind: // only elements: null keys of mappings are gone
+		d.errs.report(n, "an element can't be empty or null; remove it or give it a value")
+	default:
+		d.errs.report(n, "must be %s, not %s", k, n.kind)
+	}
+	return false
+}
+
+func (d *decoder) pointer(n *node, to reflect.Value) {
+	if n.unset() && isScalar(to.Type().Elem()) {
+		return
+	}
+	p := reflect.New(to.Type().Elem())
+	if !to.IsNil() {
+		p.Elem().Set(to.Elem())
+	}
+	d.decode(n, p.Elem())
+	to.Set(p)
+}
+
+// slice replaces: no element of the default, nor a field of one, is left.
+func (d *decoder) slice(n *node, to reflect.Value) {
+	if !d.expect(n, sequenceKind) {
+		return
+	}
+	var elements reflect.Value
+	if len(n.items) == 0 {
+		elements = reflect.Zero(to.Type())
+	} else {
+		elements = reflect.MakeSlice(to.Type(), len(n.items), len(n.items))
+	}
+	for i, item := range n.items {
+		d.decode(item, elements.Index(i))
+	}
+	to.Set(elements)
+}
+
+// mapping merges, as the layers do: the default's entries are the lowest layer.
+func (d *decoder) mapping(n *node, to reflect.Value) {
+	if len(n.entries) == 0 {
+		return
+	}
+	merged := reflect.MakeMap(to.Type())
+	for k, v := range to.Seq2() {
+		merged.SetMapIndex(k, v)
+	}
+	for _, e := range n.entries {
+		key := reflect.ValueOf(e.name).Convert(to.Type().Key())
+		value := reflect.New(to.Type().Elem()).Elem()
+		if inherited := merged.MapIndex(key); inherited.IsValid() {
+			value.Set(inherited)
+		}
+		e.value.element = true
+		d.decode(e.value, value)
+		merged.SetMapIndex(key, value)
+	}
+	to.Set(merged)
+}
+
+func (d *decoder) structure(n *node, to reflect.Value) {
+	fields := fieldsOf(to.Type())
+	for _, e := range n.entries {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.name })
+		if i < 0 {
+			d.errs.report(e.value, "%s", unknownKey(e.name, names(fields)))
+			continue
+		}
+		d.decode(e.value, to.FieldByIndex(fields[i].index))
+	}
+}

@@ -1,0 +1,85 @@
+package configload
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Error is one mistake in the configuration: where it is and what would be right.
+//
+// No field holds a configured value or the value of a variable. Two texts come from the configuration's author and are
+// shown as they are: the message of ${VAR:?message}, and what a [Variant] says about an unknown type.
+type Error struct {
+	File string // the file as it was opened, such as "config/local.yaml"; "" when the mistake is in no single file
+	Line int    // counted from 1; 0 when no line applies
+	Key  string // the key path, such as "registry.tokens[2].access"; "" for a mistake of a whole file
+	Msg  string // what is wrong and what would be right
+
+	cause error // for errors.Is, such as fs.ErrNotExist; never printed
+}
+
+// Error returns "config/local.yaml:12: registry.session_duration: <msg>" without the parts that are absent.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File)
+		if e.Line > 0 {
+			b.WriteString(":" + strconv.Itoa(e.Line))
+		}
+		b.WriteString(": ")
+	}
+	if e.Key != "" {
+		b.WriteString(e.Key + ": ")
+	}
+	b.WriteString(e.Msg)
+	return b.String()
+}
+
+// Unwrap returns the cause, which is set for files that can't be read: errors.Is(err, fs.ErrNotExist) works.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Errors holds all mistakes of one load in the order of file, line and key path, those without a file last. It is never
+// empty when it is returned as an error.
+type Errors []*Error
+
+// Error returns one mistake a line.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, err := range e {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives [errors.Is] and [errors.As] each mistake.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, err := range e {
+		errs[i] = err
+	}
+	return errs
+}
+
+// report adds a mistake at n.
+func (e *Errors) report(n *node, format string, args ...any) {
+	*e = append(*e, &Error{File: n.file, Line: n.line, Key: n.key, Msg: fmt.Sprintf(format, args...)})
+}
+
+// inside reports whether any mistake is at key or below it.
+func (e Errors) inside(key string) bool {
+	return slices.ContainsFunc(e, func(err *Error) bool { return within(err.Key, key) })
+}
+
+// sorted returns the mistakes in their final order, each once.
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		if (a.File == "") != (b.File == "") {
+			return cmp.Compare(len(b.File), len(a.File)) // one of them is 0: it goes last
+		}
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key))
+	})
+	return slices.CompactFunc(e, func(a, b *Error) bool { return a.Error() == b.Error() })
+}
