@@ -50,7 +50,7 @@ type Config struct {
 	Insecure bool `yaml:"insecure"`
 
 	// Repositories is how repositories are made and let go.
-	Repositories `yaml:",squash"`
+	Repositories `yaml:",inline"`
 }
 
 // Repositories are the keys of [Config] for making repositories and letting them go. They are checked when a provider is

@@ -83,9 +83,11 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 			return provider.ErrUnavailable
 		case code == "IDPCommunicationError":
 			return provider.ErrUnavailable
+		case code == "RegionDisabledException": // a 403, but nobody's rights help
+			return provider.ErrMisconfigured
 		case status == http.StatusUnauthorized || status == http.StatusForbidden:
 			return provider.ErrAccessDenied
-		case code == "" || code == "UnknownError":
+		case code == "" || code == unknownError:
 			return provider.ErrBadResponse
 		default: // AWS understood, and refuses what we are configured to ask
 			return provider.ErrMisconfigured
@@ -120,6 +122,9 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 	return provider.ErrMisconfigured // the SDK refused to send: endpoint, region, parameters
 }
 
+// unknownError is the SDK's code for an error answer that isn't AWS's.
+const unknownError = "UnknownError"
+
 func isThrottle(code string) bool {
 	_, ok := retry.DefaultThrottleErrorCodes[code]
 	return ok
@@ -147,7 +152,7 @@ func newCause(err error, secrets ...string) error {
 		}
 	}
 	var api smithy.APIError
-	if errors.As(err, &api) {
+	if errors.As(err, &api) && api.ErrorCode() != unknownError {
 		clean := &smithy.GenericAPIError{
 			Code: printable(api.ErrorCode()), Message: scrub(api.ErrorMessage(), secrets), Fault: api.ErrorFault(),
 		}
@@ -165,13 +170,10 @@ func transportText(err error) string {
 	var undecoded *smithy.DeserializationError
 	var response *smithyhttp.ResponseError
 	switch {
+	case errors.As(err, &response) && response.HTTPStatusCode() > http.StatusOK:
+		return fmt.Sprintf("HTTP status %d with a body that isn't AWS's", response.HTTPStatusCode())
 	case errors.As(err, &undecoded):
-		if errors.As(err, &response) && response.HTTPStatusCode() != http.StatusOK {
-			return fmt.Sprintf("HTTP status %d with a body that isn't AWS's", response.HTTPStatusCode())
-		}
 		return "the answer is malformed or incomplete"
-	case errors.As(err, &response) && response.HTTPStatusCode() != 0:
-		return fmt.Sprintf("HTTP status %d", response.HTTPStatusCode())
 	}
 	var sent *url.Error
 	if errors.As(err, &sent) {

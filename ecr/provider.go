@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
@@ -116,7 +117,9 @@ func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, er
 	for _, opt := range opts {
 		opt(&o)
 	}
-	load := append(o.load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
+	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // else the SDK writes to stderr
+	load = append(load, o.load...)
+	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
@@ -127,7 +130,11 @@ func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, er
 	if c.UseDualStack {
 		load = append(load, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
 	}
-	return config.LoadDefaultConfig(ctx, load...)
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err == nil {
+		cfg.HTTPClient = keepingClient{cfg.HTTPClient}
+	}
+	return cfg, err
 }
 
 // checkEndpoint says what is wrong with a custom endpoint, without its text: it may hold a login.

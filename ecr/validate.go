@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ const (
 	minSessionDuration     = 15 * time.Minute
 	maxSessionDuration     = 12 * time.Hour
 	maxChainedDuration     = time.Hour
+	maxExternalID          = 1224
 	maxRepositoryName      = 256
 	maxTags                = 50
 	reservedTags           = 8 // what we add ourselves, and room for more
@@ -36,9 +38,10 @@ var (
 	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
 	rolePattern           = regexp.MustCompile(`^role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
 	kmsKeyPattern         = regexp.MustCompile(`^key/[A-Za-z0-9-]{1,128}$`)
-	externalIDPattern     = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,1224}$`)
+	externalIDPattern     = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`)
 	repositoryNamePattern = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 	installationPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	plainKey              = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	tagPattern            = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 	exclusionPattern      = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
 )
@@ -53,8 +56,8 @@ func (c Config) Validate() error {
 	v.role("push_role_arn", c.PushRoleARN, partition, c.AccountID, true)
 	v.role("pull_role_arn", c.PullRoleARN, partition, c.AccountID, false)
 	v.role("role_arn", c.RoleARN, partition, c.AccountID, false)
-	v.optional("role_external_id", c.RoleExternalID, externalIDPattern, externalIDRule)
-	v.optional("external_id", c.ExternalID, externalIDPattern, externalIDRule)
+	v.externalID("role_external_id", c.RoleExternalID)
+	v.externalID("external_id", c.ExternalID)
 	if c.RoleExternalID != "" && c.RoleARN == "" {
 		v.fail("role_external_id", "is for role_arn, which isn't set")
 	}
@@ -66,8 +69,6 @@ func (c Config) Validate() error {
 	v.repositories(c, partition)
 	return errors.Join(v.errs...)
 }
-
-const externalIDRule = "must be 2 to 1224 characters of A-Z, a-z, 0-9 and _+=,.@:/-"
 
 type validator struct{ errs []error }
 
@@ -117,6 +118,12 @@ func (v *validator) role(key, value, partition, account string, required bool) {
 		v.fail(key, "must be in partition %s, which is the region's", partition)
 	case accountPattern.MatchString(account) && a.AccountID != account:
 		v.fail(key, "must be a role of the account in account_id")
+	}
+}
+
+func (v *validator) externalID(key, value string) {
+	if value != "" && (len(value) > maxExternalID || !externalIDPattern.MatchString(value)) {
+		v.fail(key, "must be 2 to %d characters of A-Z, a-z, 0-9 and _+=,.@:/-", maxExternalID)
 	}
 }
 
@@ -236,7 +243,7 @@ func (v *validator) tags(tags map[string]string) {
 		v.fail("tags", "must be at most %d: AWS allows %d on a resource, and some are ours", maxTags-reservedTags, maxTags)
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		value, path := tags[key], "tags."+key
+		value, path := tags[key], tagPath(key)
 		lower := strings.ToLower(key)
 		switch {
 		case key == "" || utf8.RuneCountInString(key) > maxTagKey || !tagPattern.MatchString(key):
@@ -247,6 +254,14 @@ func (v *validator) tags(tags map[string]string) {
 			v.fail(path, "must be at most %d letters, digits, spaces and _.:/=+-@", maxTagValue)
 		}
 	}
+}
+
+// tagPath is a tag's key path as configload writes it.
+func tagPath(key string) string {
+	if plainKey.MatchString(key) {
+		return "tags." + key
+	}
+	return "tags[" + strconv.Quote(key) + "]"
 }
 
 func joined[T ~string](values []T) string {

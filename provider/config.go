@@ -13,6 +13,12 @@ type ConfigError struct {
 	Problem string
 }
 
+// problem is what is wrong with a text, without the text.
+type problem string
+
+func (p problem) Error() string         { return string(p) }
+func (p problem) ConfigProblem() string { return string(p) }
+
 // NewConfigError returns a [*ConfigError] for key, with a formatted problem.
 func NewConfigError(key, format string, args ...any) error {
 	return &ConfigError{Key: key, Problem: fmt.Sprintf(format, args...)}

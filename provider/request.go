@@ -88,7 +88,7 @@ func (a *Access) UnmarshalText(text []byte) error {
 	case "push":
 		*a = Push
 	default:
-		return fmt.Errorf("access must be pull or push")
+		return problem("must be pull or push")
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func TestAccess(t *testing.T) {
 	}
 	for _, text := range []string{"", "PUSH", "push ", "write", "pull,push"} {
 		var a provider.Access
-		require.EqualError(t, a.UnmarshalText([]byte(text)), "access must be pull or push")
+		require.EqualError(t, a.UnmarshalText([]byte(text)), "must be pull or push")
 		require.Zero(t, a)
 	}
 	_, err := provider.Access(9).MarshalText()

@@ -3,7 +3,6 @@ package provider
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,7 +69,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // UnmarshalText makes s hold text. It refuses [Redacted], which is no secret but one that was lost in printing.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == Redacted {
-		return errors.New("holds the placeholder that secrets print as; put the secret itself here")
+		return problem("holds the placeholder that secrets print as; put the secret itself here")
 	}
 	*s = NewSecret(string(text))
 	return nil

@@ -25,16 +25,17 @@ func DefaultCacheConfig() CacheConfig {
 	return CacheConfig{Enabled: true, MinRemaining: 15 * time.Minute, MaxEntries: 100_000, MaxInFlight: 64}
 }
 
-func (c CacheConfig) validate() error {
+// Validate returns everything that is wrong with c, as joined [*provider.ConfigError] values.
+func (c CacheConfig) Validate() error {
 	var errs []error
 	if c.MinRemaining < 0 {
-		errs = append(errs, provider.NewConfigError("cache.min_remaining", "must not be negative"))
+		errs = append(errs, provider.NewConfigError("min_remaining", "must not be negative"))
 	}
 	if c.MaxEntries < 1 {
-		errs = append(errs, provider.NewConfigError("cache.max_entries", "must be at least 1"))
+		errs = append(errs, provider.NewConfigError("max_entries", "must be at least 1"))
 	}
 	if c.MaxInFlight < 1 {
-		errs = append(errs, provider.NewConfigError("cache.max_in_flight", "must be at least 1"))
+		errs = append(errs, provider.NewConfigError("max_in_flight", "must be at least 1"))
 	}
 	return errors.Join(errs...)
 }

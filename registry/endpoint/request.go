@@ -35,7 +35,7 @@ func parse(r *http.Request) (provider.Request, error) {
 	case 0:
 	case 1:
 		if err := request.Access.UnmarshalText([]byte(access[0])); err != nil {
-			return invalid(err.Error())
+			return invalid("access " + err.Error())
 		}
 	default:
 		return invalid("access is repeated")
