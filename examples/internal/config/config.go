@@ -1,0 +1,169 @@
+// Package config is the configuration that the example binaries share: the struct, its rules, and the built-in files that
+// are used when there is no configuration directory.
+package config
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/internal/hostport"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry"
+)
+
+// DevelopmentToken is the token of the built-in configuration. Everybody knows it.
+const DevelopmentToken = "rise-dev-token"
+
+// Config is the whole configuration.
+type Config struct {
+	Server           Server           `yaml:"server"`
+	Auth             Auth             `yaml:"auth"`
+	EmbeddedRegistry EmbeddedRegistry `yaml:"embedded_registry"`
+	Registry         registry.Config  `yaml:"registry"`
+
+	// BuiltIn says that the configuration came from the binary itself.
+	BuiltIn bool `yaml:"-"`
+}
+
+// Server is where and how the credentials endpoint is served.
+type Server struct {
+	Listen string `yaml:"listen"`
+	TLS    TLS    `yaml:"tls"`
+	// Insecure allows plain HTTP off loopback, for example behind a proxy that ends TLS.
+	Insecure bool `yaml:"insecure"`
+}
+
+// TLS names a certificate and its key, as PEM files: both or neither.
+type TLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Enabled reports whether TLS is configured.
+func (t TLS) Enabled() bool { return t.CertFile != "" }
+
+// Auth is who may ask for what.
+type Auth struct {
+	Tokens []Token `yaml:"tokens"`
+}
+
+// Token is one static bearer token.
+type Token struct {
+	Token   provider.Secret `yaml:"token"`
+	Subject string          `yaml:"subject"`
+	// Projects are names, or globs with *. None means no project.
+	Projects []string `yaml:"projects"`
+	// Access is pull by default; push includes pull.
+	Access provider.Access `yaml:"access"`
+}
+
+// EmbeddedRegistry is an OCI registry inside the server, without authentication. It is off without an address.
+type EmbeddedRegistry struct {
+	Listen string `yaml:"listen"`
+}
+
+//go:embed builtin
+var builtin embed.FS
+
+// Load reads the configuration with loader. If that doesn't say from where, it is RISE_CONFIG_DIR or ./config, and with
+// neither, the built-in configuration of the run mode.
+func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
+	c := Config{Server: Server{Listen: "127.0.0.1:3000"}, Registry: factory.Config()}
+	lookup := loader.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	if dir, _ := lookup(configload.EnvDir); dir == "" && loader.Dir == "" && loader.FS == nil {
+		if _, err := os.Stat("config"); errors.Is(err, fs.ErrNotExist) {
+			loader.FS, loader.Dir, c.BuiltIn = builtin, "builtin", true
+		}
+	}
+	err := loader.Load(&c)
+	if c.BuiltIn && errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("%w (RISE_CONFIG_DIR isn't set and there is no ./config, so only the built-in configurations can be used: %s)",
+			err, strings.Join(builtinModes(), ", "))
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+func builtinModes() []string {
+	files, err := fs.Glob(builtin, "builtin/*.yaml")
+	if err != nil {
+		panic(err) // a malformed pattern
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(path.Base(file), ".yaml")
+	}
+	return files
+}
+
+var globPattern = regexp.MustCompile(`^[a-z0-9*-]{1,63}$`)
+
+// Validate checks what goes across sections.
+func (c Config) Validate() error {
+	var errs []error
+	fail := func(key, format string, args ...any) {
+		errs = append(errs, provider.NewConfigError(key, format, args...))
+	}
+	loopback, err := onLoopback(c.Server.Listen)
+	if err != nil {
+		fail("server.listen", "%s", err)
+	}
+	if (c.Server.TLS.CertFile == "") != (c.Server.TLS.KeyFile == "") {
+		fail("server.tls", "needs both cert_file and key_file, or neither")
+	}
+	if err == nil && !loopback && !c.Server.TLS.Enabled() && !c.Server.Insecure {
+		fail("server.listen", "is off loopback, which needs tls, or insecure: true where something in front of it ends TLS")
+	}
+	if address := c.EmbeddedRegistry.Listen; address != "" {
+		switch embedded, err := onLoopback(address); {
+		case err != nil:
+			fail("embedded_registry.listen", "%s", err)
+		case !embedded:
+			fail("embedded_registry.listen", "must be on loopback: the registry lets everybody in")
+		}
+	}
+	for i, t := range c.Auth.Tokens {
+		key := fmt.Sprintf("auth.tokens[%d]", i)
+		if t.Token.IsZero() {
+			fail(key+".token", "is required")
+		}
+		if !loopback && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
+			fail(key+".token", "is the development token, which everybody knows; it works on loopback only")
+		}
+		for _, other := range c.Auth.Tokens[:i] {
+			if !t.Token.IsZero() && t.Token.Equal(other.Token) {
+				fail(key+".token", "is used twice")
+			}
+		}
+		if t.Subject == "" {
+			fail(key+".subject", "is required: it names the caller in the audit log")
+		}
+		for j, p := range t.Projects {
+			if !globPattern.MatchString(p) {
+				fail(fmt.Sprintf("%s.projects[%d]", key, j), "must be a project's name, or a glob of such names with *")
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// onLoopback reports whether nobody but this machine reaches address.
+func onLoopback(address string) (bool, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		return false, errors.New("must be host:port, such as 127.0.0.1:3000, or :3000 for every address")
+	}
+	return hostport.IsLoopback(host), nil
+}

@@ -1,0 +1,127 @@
+// Operator is what a platform operator runs by hand, on the configuration that the server reads.
+//
+//	go run ./examples/operator check-config
+//	go run ./examples/operator credentials hello --access pull
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+type commands struct {
+	CheckConfig checkConfig `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
+	Credentials credentials `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
+}
+
+// environment is what a command works with.
+type environment struct {
+	context.Context
+	loader configload.Loader
+	stdout io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, configload.Loader{}, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run returns the exit code: 0, 1 for what went wrong, 2 for what was called wrongly.
+func run(ctx context.Context, loader configload.Loader, args []string, stdout, stderr io.Writer) (code int) {
+	exited := false
+	parser, err := kong.New(&commands{}, kong.Name("operator"), kong.UsageOnError(),
+		kong.Description("Check and operate a registry configuration: RISE_CONFIG_DIR and RISE_CONFIG_RUN_MODE choose it, as for the server."),
+		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code, exited = c, true }))
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 2
+	}
+	if err := parsed.Run(&environment{ctx, loader, stdout}); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// load reads the configuration and builds its provider, which runs every check there is.
+func (env *environment) load() (config.Config, provider.Provider, error) {
+	factory, err := providers.Factory()
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	c, err := config.Load(env.loader, factory)
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	p, err := factory.Build(env, c.Registry)
+	return c, p, err
+}
+
+type checkConfig struct{}
+
+func (checkConfig) Run(env *environment) error {
+	c, p, err := env.load()
+	if err != nil {
+		return err
+	}
+	text, err := configload.Marshal(c)
+	if err == nil {
+		_, err = env.stdout.Write(text)
+	}
+	return errors.Join(err, provider.Close(p))
+}
+
+type credentials struct {
+	Project string `arg:"" help:"The project's name."`
+	Access  string `enum:"push,pull" default:"push" help:"What the credential can do: push (which includes pull) or pull."`
+}
+
+func (c credentials) Run(env *environment) error {
+	_, p, err := env.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(env, endpoint.DefaultTimeout)
+	defer cancel()
+	return errors.Join(c.print(ctx, p, env.stdout), provider.Close(p))
+}
+
+func (c credentials) print(ctx context.Context, p provider.Provider, w io.Writer) error {
+	r := provider.Request{Project: c.Project, Consumer: provider.Client}
+	if err := r.Access.UnmarshalText([]byte(c.Access)); err != nil {
+		return err
+	}
+	issued, err := provider.Issue(ctx, p, r)
+	if err != nil {
+		return err
+	}
+	body, err := endpoint.Response(c.Project, issued, time.Now())
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	return err
+}

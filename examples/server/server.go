@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+const credentialsPath = "/api/v1/registry/credentials"
+
+// The endpoint's own limit for a request is endpoint.DefaultTimeout; what is around it gives that time to end.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 20 * time.Second // the endpoint reads no body; uploads to the embedded registry take what they take
+	writeTimeout      = endpoint.DefaultTimeout + 10*time.Second
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = endpoint.DefaultTimeout + 5*time.Second
+	maxHeader         = 16 << 10
+)
+
+// server is everything that runs: the endpoint and, if it is configured, the embedded registry, each with its listener.
+type server struct {
+	config   config.Config
+	logger   *slog.Logger
+	provider provider.Provider
+	stopping atomic.Bool
+	parts    []part
+}
+
+type part struct {
+	name     string
+	http     *http.Server
+	listener net.Listener
+}
+
+// newServer does all that can fail before it serves: it is listening when it returns.
+func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logger) (_ *server, err error) {
+	factory, err := providers.Factory()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{logger: logger}
+	if s.config, err = config.Load(loader, factory); err != nil {
+		return nil, err
+	}
+	if s.provider, err = factory.Build(ctx, s.config.Registry); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if address := s.config.EmbeddedRegistry.Listen; address != "" {
+		images := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
+		if err := s.listen(ctx, "embedded registry", address, config.TLS{}, images); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.listen(ctx, "credentials endpoint", s.config.Server.Listen, s.config.Server.TLS, s.routes()); err != nil {
+		return nil, err
+	}
+	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
+	return s, nil
+}
+
+// endpoint is the part that listens last.
+func (s *server) endpoint() part { return s.parts[len(s.parts)-1] }
+
+func (s *server) listen(ctx context.Context, name, address string, files config.TLS, handler http.Handler) error {
+	var secure *tls.Config
+	if files.Enabled() {
+		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		if err != nil {
+			return fmt.Errorf("%s: server.tls: %w", name, err)
+		}
+		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	s.parts = append(s.parts, part{name: name, listener: listener, http: &http.Server{
+		Handler:           handler,
+		TLSConfig:         secure,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}})
+	return nil
+}
+
+func (s *server) routes() http.Handler {
+	tokens := static.New(s.config.Auth.Tokens)
+	mux := http.NewServeMux()
+	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, endpoint.WithAudit(endpoint.Log(s.logger))))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if s.stopping.Load() {
+			plain(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
+		plain(w, http.StatusOK, "ok")
+	})
+	return mux
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// serve serves until ctx ends or something fails, then lets requests in progress finish.
+func (s *server) serve(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	for _, p := range s.parts {
+		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
+		group.Go(func() error { return p.serve() })
+	}
+	group.Go(func() error {
+		<-running.Done()
+		s.stopping.Store(true)
+		s.logger.Info("stopping")
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		var errs []error
+		for i := len(s.parts) - 1; i >= 0; i-- { // the endpoint first: it names the registry
+			errs = append(errs, s.parts[i].http.Shutdown(stopping))
+		}
+		return errors.Join(errs...)
+	})
+	return errors.Join(group.Wait(), provider.Close(s.provider))
+}
+
+func (p part) serve() error {
+	var err error
+	if p.http.TLSConfig != nil {
+		err = p.http.ServeTLS(p.listener, "", "")
+	} else {
+		err = p.http.Serve(p.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", p.name, err)
+}
+
+// close undoes newServer.
+func (s *server) close() error {
+	var errs []error
+	for _, p := range s.parts {
+		errs = append(errs, p.listener.Close())
+	}
+	return errors.Join(append(errs, provider.Close(s.provider))...)
+}
+
+// welcome tells a newcomer what to try. Only the built-in configuration's token is shown: everybody knows it.
+func (s *server) welcome(w io.Writer) {
+	scheme := "http"
+	if s.config.Server.TLS.Enabled() {
+		scheme = "https"
+	}
+	token := "$TOKEN"
+	if s.config.BuiltIn {
+		token = config.DevelopmentToken
+	}
+	fmt.Fprintf(w, "Serving registry credentials (%s). Try:\n\n  curl -H \"Authorization: Bearer %s\" '%s://%s%s?project=hello'\n\n",
+		s.config.Registry.Type, token, scheme, s.endpoint().listener.Addr(), credentialsPath)
+}

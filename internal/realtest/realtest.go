@@ -1,0 +1,198 @@
+// Package realtest runs real programs in tests: registries and the clients that users have. A test is skipped where a
+// program isn't installed, and fails there when RISE_TEST_REQUIRE_REAL is 1.
+package realtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Program returns the path of an installed program, by the first of names that there is.
+func Program(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	Missing(t, strings.Join(names, " or ")+" is not installed")
+	return ""
+}
+
+// Missing skips the test for the lack of something real, or fails it.
+func Missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("RISE_TEST_REQUIRE_REAL") == "1" {
+		t.Fatalf("%s, and RISE_TEST_REQUIRE_REAL=1", why)
+	}
+	t.Skip(why)
+}
+
+// Output is what a program printed, on both channels.
+type Output struct {
+	Text string
+	Err  error
+}
+
+// Run runs a program with env added to an environment in which no login of the machine's user is found.
+func Run(t *testing.T, env []string, path string, args ...string) Output {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the test says which
+	home := t.TempDir()
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_RUNTIME_DIR=" + home, "TMPDIR=" + home}, env...)
+	out, err := cmd.CombinedOutput()
+	return Output{string(out), err}
+}
+
+// Must is Run for a program that has to succeed.
+func Must(t *testing.T, env []string, path string, args ...string) string {
+	t.Helper()
+	out := Run(t, env, path, args...)
+	if out.Err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(path), args[0], out.Err, out.Text)
+	}
+	return out.Text
+}
+
+// FreeAddress returns an address on loopback that nobody listened on a moment ago.
+func FreeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // it only had to be free
+	return listener.Addr().String()
+}
+
+// The login of a Registry with authentication.
+const (
+	User     = "someone"
+	Password = "correct-horse"
+	// htpasswd is "htpasswd -nbB -C 5" of both.
+	htpasswd = "someone:$2y$05$29pNN13QPcP9Af6mffq3duj7Tb84cEDxXbwV5TnT0ky/1Grciu/SG\n" //nolint:gosec // of a test
+)
+
+// Registry starts Debian's docker-registry for the length of the test and returns its address.
+func Registry(t *testing.T, authentication bool) string {
+	t.Helper()
+	program := Program(t, "docker-registry")
+	dir := t.TempDir()
+	address := FreeAddress(t)
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		filepath.Join(dir, "data"), address)
+	if authentication {
+		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", filepath.Join(dir, "htpasswd"))
+	}
+	write(t, filepath.Join(dir, "htpasswd"), htpasswd)
+	write(t, filepath.Join(dir, "config.yml"), config)
+	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
+	wait(t, "docker-registry", func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	})
+	return address
+}
+
+// Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
+// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
+func Docker(t *testing.T) func(env []string, args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "docker"), Program(t, "dockerd")
+	if os.Geteuid() != 0 {
+		Missing(t, "a Docker engine needs root")
+	}
+	dir, err := os.MkdirTemp("", "rise-docker") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	host := "unix://" + filepath.Join(dir, "sock")
+	var log bytes.Buffer
+	cmd := exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
+		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	start(t, cmd)
+	run := func(env []string, args ...string) Output {
+		t.Helper()
+		return Run(t, append([]string{"DOCKER_HOST=" + host}, env...), client, args...)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for out := run(nil, "version"); out.Err != nil; out = run(nil, "version") {
+		if time.Now().After(deadline) {
+			Missing(t, "the Docker engine doesn't start here: "+out.Text)
+		}
+		pause(t)
+	}
+	return run
+}
+
+// start starts a program that ends with the test.
+func start(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	})
+}
+
+// wait polls until ready succeeds: another process has no way to tell us.
+func wait(t *testing.T, what string, ready func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%s doesn't answer: %v", what, errors.Join(err, ctx.Err()))
+		}
+		pause(t)
+	}
+}
+
+func pause(t *testing.T) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+	case <-time.After(50 * time.Millisecond):
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
