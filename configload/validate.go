@@ -115,7 +115,7 @@ func flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(keyed); ok { //nolint:errorlint // this very error, not one in its tree
+	if _, ok := err.(keyed); ok { // this very error, not one in its tree
 		return []error{err}
 	}
 	var below []error

@@ -221,6 +221,17 @@ func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
 	return aws.ToString(input.Policy), nil
 }
 
+// SessionName returns the name of r's session, which CloudTrail shows and trust policies may match: rise-push-<project>,
+// rise-pull-<project>, or rise-pull-@all, shortened with a dot and a hash where STS's limit of 64 characters demands it.
+// Errors are those of Credentials that need no call upstream.
+func (p *Provider) SessionName(r provider.Request) (string, error) {
+	input, err := p.assumeRoleInput(r)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(input.RoleSessionName), nil
+}
+
 // assumeRoleInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
 func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, error) {
 	if err := r.Validate(); err != nil {
@@ -244,7 +255,7 @@ func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, er
 		RoleArn:         aws.String(role),
 		RoleSessionName: aws.String(sessionName(r)),
 		Policy:          aws.String(policy),
-		DurationSeconds: aws.Int32(int32(p.config.SessionDuration / time.Second)), // 43,200 at most
+		DurationSeconds: aws.Int32(int32(p.config.SessionDuration / time.Second)), //nolint:gosec // 43,200 at most
 	}
 	if p.config.ExternalID != "" {
 		input.ExternalId = aws.String(p.config.ExternalID)

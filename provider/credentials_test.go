@@ -27,6 +27,7 @@ func repository(t *testing.T, text string) name.Repository {
 
 // valid returns credentials that pass for push.
 func valid(t *testing.T) provider.Credentials {
+	t.Helper()
 	return provider.Credentials{
 		Target: repository(t, "registry.example.com/rise/hello"), Access: provider.Push, Method: provider.LoginCredentials,
 		Username: "AWS", Password: provider.NewSecret(secretText), ExpiresAt: time.Now().Add(time.Hour),

@@ -35,8 +35,8 @@ func ExampleNewKeychain() {
 	secret, err := c.PullSecret()
 	fmt.Println("pull secret:", len(secret) > 0, err)
 
-	push := provider.Request{Project: "hello", Access: provider.Push}
-	repository, err := p.Repository(push.Project, push.Consumer)
+	r := provider.Request{Project: "hello", Access: provider.Push}
+	repository, err := p.Repository(r.Project, r.Consumer)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -46,7 +46,7 @@ func ExampleNewKeychain() {
 		fmt.Println(err)
 		return
 	}
-	err = remote.Write(repository.Tag("v1"), image, remote.WithContext(ctx), remote.WithAuthFromKeychain(provider.NewKeychain(p, push, nil)))
+	err = remote.Write(repository.Tag("v1"), image, remote.WithContext(ctx), remote.WithAuthFromKeychain(provider.NewKeychain(p, r, nil)))
 	fmt.Println("pushed:", err)
 	fmt.Println("passwords that ended during the push:", passwords.ended.Load() > 0)
 	// Output:

@@ -11,29 +11,29 @@ import (
 type Kind string
 
 const (
-	// ErrInvalidRequest: the caller asked for something that makes no sense, such as a malformed project name.
+	// ErrInvalidRequest means: the caller asked for something that makes no sense, such as a malformed project name.
 	ErrInvalidRequest Kind = "invalid_request"
-	// ErrNotFound: what was asked for doesn't exist.
+	// ErrNotFound means: what was asked for doesn't exist.
 	ErrNotFound Kind = "not_found"
-	// ErrConflict: the present state doesn't allow it; it may later.
+	// ErrConflict means: the present state doesn't allow it; it may later.
 	ErrConflict Kind = "conflict"
-	// ErrNotOurs: the repository exists but isn't managed by this installation.
+	// ErrNotOurs means: the repository exists but isn't managed by this installation.
 	ErrNotOurs Kind = "not_ours"
-	// ErrOrphaned: the repository belonged to a project that is gone.
+	// ErrOrphaned means: the repository belonged to a project that is gone.
 	ErrOrphaned Kind = "orphaned"
-	// ErrAccessDenied: the upstream refused our identity or its rights.
+	// ErrAccessDenied means: the upstream refused our identity or its rights.
 	ErrAccessDenied Kind = "access_denied"
-	// ErrThrottled: the upstream limits our rate; see [Error].RetryAfter.
+	// ErrThrottled means: the upstream limits our rate; see [Error].RetryAfter.
 	ErrThrottled Kind = "throttled"
-	// ErrUnavailable: the upstream can't be reached or fails on its side.
+	// ErrUnavailable means: the upstream can't be reached or fails on its side.
 	ErrUnavailable Kind = "unavailable"
-	// ErrTimeout: the context ended, by deadline or by being canceled, before there was an answer.
+	// ErrTimeout means: the context ended, by deadline or by being canceled, before there was an answer.
 	ErrTimeout Kind = "timeout"
-	// ErrBadResponse: the upstream answered, but with something that can't be right.
+	// ErrBadResponse means: the upstream answered, but with something that can't be right.
 	ErrBadResponse Kind = "bad_response"
-	// ErrMisconfigured: the configuration is wrong; no retry will help.
+	// ErrMisconfigured means: the configuration is wrong; no retry will help.
 	ErrMisconfigured Kind = "misconfigured"
-	// ErrUnsupported: this provider, or this form of credential, can't do that.
+	// ErrUnsupported means: this provider, or this form of credential, can't do that.
 	ErrUnsupported Kind = "unsupported"
 )
 

@@ -102,8 +102,9 @@ func TestSecretEqual(t *testing.T) {
 	t.Parallel()
 	require.True(t, provider.NewSecret("a").Equal(provider.NewSecret("a")))
 	require.False(t, provider.NewSecret("a").Equal(provider.NewSecret("b")))
-	require.False(t, provider.NewSecret("a").Equal(provider.Secret{}))
-	require.True(t, provider.Secret{}.Equal(provider.Secret{}))
+	require.False(t, provider.NewSecret("a").Equal(provider.NewSecret("")))
+	var zero provider.Secret
+	require.True(t, provider.NewSecret("").Equal(zero))
 }
 
 func TestSecretText(t *testing.T) {

@@ -30,9 +30,9 @@ type commands struct {
 
 // environment is what a command works with.
 type environment struct {
-	context.Context
-	loader configload.Loader
-	stdout io.Writer
+	context.Context //nolint:containedctx // a command's Run has one parameter of ours
+	loader          configload.Loader
+	stdout          io.Writer
 }
 
 func main() {
@@ -49,7 +49,7 @@ func run(ctx context.Context, loader configload.Loader, args []string, stdout, s
 		kong.Description("Check and operate a registry configuration: RISE_CONFIG_DIR and RISE_CONFIG_RUN_MODE choose it, as for the server."),
 		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code, exited = c, true }))
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}
 	parsed, err := parser.Parse(args)
@@ -57,11 +57,11 @@ func run(ctx context.Context, loader configload.Loader, args []string, stdout, s
 		return code
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return 2
 	}
 	if err := parsed.Run(&environment{ctx, loader, stdout}); err != nil {
-		fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0

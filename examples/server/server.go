@@ -138,7 +138,7 @@ func (s *server) serve(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
 	for _, p := range s.parts {
 		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
-		group.Go(func() error { return p.serve() })
+		group.Go(p.serve)
 	}
 	group.Go(func() error {
 		<-running.Done()
@@ -187,6 +187,6 @@ func (s *server) welcome(w io.Writer) {
 	if s.config.BuiltIn {
 		token = config.DevelopmentToken
 	}
-	fmt.Fprintf(w, "Serving registry credentials (%s). Try:\n\n  curl -H \"Authorization: Bearer %s\" '%s://%s%s?project=hello'\n\n",
+	_, _ = fmt.Fprintf(w, "Serving registry credentials (%s). Try:\n\n  curl -H \"Authorization: Bearer %s\" '%s://%s%s?project=hello'\n\n",
 		s.config.Registry.Type, token, scheme, s.endpoint().listener.Addr(), credentialsPath)
 }

@@ -62,7 +62,7 @@ func TestBuiltIn(t *testing.T) {
 
 	base := strings.TrimSuffix(s.url, credentialsPath)
 	for _, path := range []string{"/healthz", "/readyz"} {
-		status, body := get(t, http.DefaultClient, base+path)
+		status, body = get(t, http.DefaultClient, base+path)
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, "ok\n", body)
 	}

@@ -82,7 +82,7 @@ const (
 	User     = "someone"
 	Password = "correct-horse"
 	// htpasswd is "htpasswd -nbB -C 5" of both.
-	htpasswd = "someone:$2y$05$29pNN13QPcP9Af6mffq3duj7Tb84cEDxXbwV5TnT0ky/1Grciu/SG\n" //nolint:gosec // of a test
+	htpasswd = "someone:$2y$05$29pNN13QPcP9Af6mffq3duj7Tb84cEDxXbwV5TnT0ky/1Grciu/SG\n"
 )
 
 // Registry starts Debian's docker-registry for the length of the test and returns its address.
@@ -121,7 +121,7 @@ func Docker(t *testing.T) func(env []string, args ...string) Output {
 	if os.Geteuid() != 0 {
 		Missing(t, "a Docker engine needs root")
 	}
-	dir, err := os.MkdirTemp("", "rise-docker") // short: a socket's path has a limit
+	dir, err := os.MkdirTemp("", "rise-docker") //nolint:usetesting // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,13 +13,13 @@ import (
 type Outcome string
 
 const (
-	// Issued: the caller got a credential.
+	// Issued means that the caller got a credential.
 	Issued Outcome = "issued"
-	// Refused: the caller asked for what it doesn't get (4xx).
+	// Refused means that the caller asked for what it doesn't get (4xx).
 	Refused Outcome = "refused"
-	// Failed: the service or the registry couldn't answer (5xx).
+	// Failed means that the service or the registry couldn't answer (5xx).
 	Failed Outcome = "failed"
-	// Canceled: the caller went away before there was an answer.
+	// Canceled means that the caller went away before there was an answer.
 	Canceled Outcome = "canceled"
 )
 
@@ -108,6 +108,7 @@ func Log(logger *slog.Logger) func(context.Context, Event) {
 		}
 		level := slog.LevelInfo
 		switch e.Outcome {
+		case Issued, Canceled:
 		case Refused:
 			level = slog.LevelWarn
 		case Failed:

@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,10 +86,11 @@ registry: {type: oci-client-auth, registry_url: "registry.example.com"}
 			return
 		}
 		body, err := io.ReadAll(resp.Body)
-		fmt.Print(resp.StatusCode, " ", string(body))
-		if err = resp.Body.Close(); err != nil {
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			fmt.Println(err)
+			return
 		}
+		fmt.Print(resp.StatusCode, " ", string(body))
 	}
 	// Output:
 	// audit: blue hello issued

@@ -281,7 +281,7 @@ func TestRefusals(t *testing.T) {
 		}}, opts: []endpoint.Option{endpoint.WithTimeout(time.Millisecond)}, status: 504, code: "timeout", kind: provider.ErrTimeout},
 		"a bug":        {service: &service{credentials: failing(errors.New("bug " + password))}, status: 500, code: "internal"},
 		"a panic":      {service: &service{credentials: func(context.Context, provider.Request) (provider.Credentials, error) { panic("boom " + password) }}, status: 500, code: "internal"},
-		"authz panics": {service: &service{authorize: func(context.Context, user, provider.Request) error { var m map[string]int; m["x"] = 1; return nil }}, status: 500, code: "internal"},
+		"authz panics": {service: &service{authorize: func(_ context.Context, _ user, r provider.Request) error { return make([]error, len(r.Project))[99] }}, status: 500, code: "internal"},
 		"another project's credential": {service: &service{credentials: func(context.Context, provider.Request) (provider.Credentials, error) {
 			return (&service{}).good(provider.Request{Project: "other", Access: provider.Push}), nil
 		}}, status: 502, code: "upstream_denied", kind: provider.ErrBadResponse},
