@@ -24,11 +24,15 @@ import (
 // nothing to close.
 type Provider struct {
 	config        Config
-	partition     string
 	host          name.Registry
-	assumer       *assumer
-	registry      *ecr.Client
 	repositoryARN string // up to and including "repository/"
+	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
+	clients func() clients
+}
+
+type clients struct {
+	assumer  *assumer
+	registry *ecr.Client
 }
 
 var _ interface {
@@ -102,13 +106,12 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(err)
 	}
+	upstream := clients{assumer: &assumer{client: client, controller: controller}, registry: registry}
 	return &Provider{
 		config:        c,
-		partition:     partition,
 		host:          named,
-		assumer:       &assumer{client: client, controller: controller},
-		registry:      registry,
 		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
+		clients:       func() clients { return upstream },
 	}, nil
 }
 
@@ -184,11 +187,12 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		return provider.Credentials{}, err
 	}
 	ctx = recordAttempts(ctx)
-	session, err := p.assumer.assume(ctx, input)
+	upstream := p.clients()
+	session, err := upstream.assumer.assume(ctx, input)
 	if err != nil {
-		return provider.Credentials{}, classify(ctx, opAssumeRole(r), r.Project, err, p.assumer.controller.secrets()...)
+		return provider.Credentials{}, classify(ctx, opAssumeRole(r), r.Project, err, upstream.assumer.controller.secrets()...)
 	}
-	token, err := getToken(ctx, p.registry, session.credentials)
+	token, err := getToken(ctx, upstream.registry, session.credentials)
 	if err != nil {
 		return provider.Credentials{}, classify(ctx, opToken, r.Project, err, session.secrets()...)
 	}
