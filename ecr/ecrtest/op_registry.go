@@ -1,0 +1,159 @@
+package ecrtest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+func describeRegistry(c *ecrCall) (any, *awsError) {
+	reg, err := c.ownRegistry()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"registryId": reg.key.account, "replicationConfiguration": map[string]any{"rules": []any{}}}, nil
+}
+
+func getRegistryScanningConfiguration(c *ecrCall) (any, *awsError) {
+	reg, err := c.ownRegistry()
+	if err != nil {
+		return nil, err
+	}
+	rules := []any{}
+	if c.cfg.ScanningByRegistry {
+		rules = append(rules, map[string]any{"scanFrequency": "SCAN_ON_PUSH",
+			"repositoryFilters": []jsonFilter{{Filter: "*", FilterType: "WILDCARD"}}})
+	}
+	return map[string]any{"registryId": reg.key.account,
+		"scanningConfiguration": map[string]any{"scanType": "BASIC", "rules": rules}}, nil
+}
+
+// getAccountSetting knows the settings' values that this server has for good.
+func getAccountSetting(c *ecrCall) (any, *awsError) {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := c.input(&in); err != nil {
+		return nil, err
+	}
+	if err := c.authorize("ecr:GetAccountSetting", "*", nil, nil); err != nil {
+		return nil, err
+	}
+	value, known := map[string]string{
+		"REGISTRY_POLICY_SCOPE": "V2", "BASIC_SCAN_TYPE_VERSION": "AWS_NATIVE", "BLOB_MOUNTING": "ENABLED",
+	}[in.Name]
+	if !known {
+		return nil, invalidParameter("name", "must be one of REGISTRY_POLICY_SCOPE, BASIC_SCAN_TYPE_VERSION, BLOB_MOUNTING")
+	}
+	return map[string]string{"name": in.Name, "value": value}, nil
+}
+
+// template is a repository creation template; cacheRule is a pull-through cache rule.
+type template struct {
+	CreationTemplate
+	createdAt time.Time
+}
+
+type cacheRule struct {
+	prefix, upstream string
+	createdAt        time.Time
+}
+
+// templateFor finds the creation template for a new repository: the one with the longest prefix, or else ROOT's.
+func (reg *registry) templateFor(name string) *template {
+	var best *template
+	for _, t := range reg.templates {
+		if !slices.Contains(t.AppliedFor, "CREATE_ON_PUSH") {
+			continue
+		}
+		if t.Prefix == "ROOT" && best == nil ||
+			strings.HasPrefix(name, t.Prefix+"/") && (best == nil || best.Prefix == "ROOT" || len(t.Prefix) > len(best.Prefix)) {
+			best = t
+		}
+	}
+	return best
+}
+
+func describeRepositoryCreationTemplates(c *ecrCall) (any, *awsError) {
+	var in struct {
+		Prefixes []string `json:"prefixes"`
+		paging
+	}
+	if err := c.input(&in); err != nil {
+		return nil, err
+	}
+	reg, err := c.ownRegistry()
+	if err != nil {
+		return nil, err
+	}
+	byPrefix := map[string]*template{}
+	for _, t := range reg.templates {
+		if len(in.Prefixes) == 0 || slices.Contains(in.Prefixes, t.Prefix) {
+			byPrefix[t.Prefix] = t
+		}
+	}
+	if len(byPrefix) < len(in.Prefixes) {
+		return nil, errorf("TemplateNotFoundException",
+			"The repository creation template does not exist in the registry with "+
+				"id '%s'", reg.key.account)
+	}
+	page, next, err := paged(slices.Sorted(maps.Keys(byPrefix)), in.paging)
+	if err != nil {
+		return nil, err
+	}
+	list := []any{}
+	for _, prefix := range page {
+		t := byPrefix[prefix]
+		list = append(list, map[string]any{
+			"prefix": t.Prefix, "appliedFor": t.AppliedFor, "createdAt": timestamp(t.createdAt),
+			"imageTagMutability": t.TagMutability, "repositoryPolicy": t.Policy, "resourceTags": tagList(t.Tags),
+		})
+	}
+	out := map[string]any{"registryId": reg.key.account, "repositoryCreationTemplates": list}
+	if next != "" {
+		out["nextToken"] = next
+	}
+	return out, nil
+}
+
+func describePullThroughCacheRules(c *ecrCall) (any, *awsError) {
+	var in struct {
+		RegistryID string   `json:"registryId"`
+		Prefixes   []string `json:"ecrRepositoryPrefixes"`
+		paging
+	}
+	if err := c.input(&in); err != nil {
+		return nil, err
+	}
+	reg, err := c.ownRegistry()
+	if err != nil {
+		return nil, err
+	}
+	byPrefix := map[string]*cacheRule{}
+	for _, rule := range reg.cacheRules {
+		if len(in.Prefixes) == 0 || slices.Contains(in.Prefixes, rule.prefix) {
+			byPrefix[rule.prefix] = rule
+		}
+	}
+	if len(byPrefix) < len(in.Prefixes) {
+		return nil, errorf("PullThroughCacheRuleNotFoundException",
+			"The pull through cache rule does not exist in the registry "+
+				"with id '%s'", reg.key.account)
+	}
+	page, next, err := paged(slices.Sorted(maps.Keys(byPrefix)), in.paging)
+	if err != nil {
+		return nil, err
+	}
+	list := []any{}
+	for _, prefix := range page {
+		rule := byPrefix[prefix]
+		list = append(list, map[string]any{"ecrRepositoryPrefix": rule.prefix, "upstreamRegistryUrl": rule.upstream,
+			"registryId": reg.key.account, "createdAt": timestamp(rule.createdAt)})
+	}
+	out := map[string]any{"pullThroughCacheRules": list}
+	if next != "" {
+		out["nextToken"] = next
+	}
+	return out, nil
+}
