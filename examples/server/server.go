@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
@@ -41,6 +42,7 @@ type server struct {
 	config   config.Config
 	logger   *slog.Logger
 	provider provider.Provider
+	aws      *localAWS // in mode ecr-local
 	stopping atomic.Bool
 	parts    []part
 }
@@ -53,22 +55,35 @@ type part struct {
 
 // newServer does all that can fail before it serves: it is listening when it returns.
 func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logger) (_ *server, err error) {
-	factory, err := providers.Factory()
+	s := &server{logger: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	var opts []ecr.Option
+	if config.BuiltInMode(loader) == ecrLocal {
+		s.aws = newLocalAWS()
+		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
+		opts = append(opts, s.aws.option())
+	}
+	factory, err := providers.Factory(opts...)
 	if err != nil {
 		return nil, err
 	}
-	s := &server{logger: logger}
 	if s.config, err = config.Load(loader, factory); err != nil {
 		return nil, err
 	}
 	if s.provider, err = factory.Build(ctx, s.config.Registry); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
+	if s.aws != nil {
+		if section, ok := s.config.Registry.Section().(*ecr.Config); ok {
+			if err := s.listen(ctx, "local AWS", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+				return nil, err
+			}
 		}
-	}()
+	}
 	if address := s.config.EmbeddedRegistry.Listen; address != "" {
 		images := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
 		if err := s.listen(ctx, "embedded registry", address, config.TLS{}, images); err != nil {
@@ -152,7 +167,11 @@ func (s *server) serve(ctx context.Context) error {
 		}
 		return errors.Join(errs...)
 	})
-	return errors.Join(group.Wait(), provider.Close(s.provider))
+	err := group.Wait()
+	if s.aws != nil {
+		s.aws.server.Close()
+	}
+	return errors.Join(err, provider.Close(s.provider))
 }
 
 func (p part) serve() error {
@@ -173,6 +192,9 @@ func (s *server) close() error {
 	var errs []error
 	for _, p := range s.parts {
 		errs = append(errs, p.listener.Close())
+	}
+	if s.aws != nil {
+		s.aws.server.Close()
 	}
 	return errors.Join(append(errs, provider.Close(s.provider))...)
 }

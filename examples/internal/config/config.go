@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -77,14 +78,8 @@ var builtin embed.FS
 // neither, the built-in configuration of the run mode.
 func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
 	c := Config{Server: Server{Listen: "127.0.0.1:3000"}, Registry: factory.Config()}
-	lookup := loader.LookupEnv
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
-	if dir, _ := lookup(configload.EnvDir); dir == "" && loader.Dir == "" && loader.FS == nil {
-		if _, err := os.Stat("config"); errors.Is(err, fs.ErrNotExist) {
-			loader.FS, loader.Dir, c.BuiltIn = builtin, "builtin", true
-		}
+	if BuiltInMode(loader) != "" {
+		loader.FS, loader.Dir, c.BuiltIn = builtin, "builtin", true
 	}
 	err := loader.Load(&c)
 	if c.BuiltIn && errors.Is(err, fs.ErrNotExist) {
@@ -95,6 +90,22 @@ func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// BuiltInMode returns the run mode if Load is going to use the built-in configuration, else nothing.
+func BuiltInMode(loader configload.Loader) string {
+	lookup := loader.LookupEnv
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	if dir, _ := lookup(configload.EnvDir); dir != "" || loader.Dir != "" || loader.FS != nil {
+		return ""
+	}
+	if _, err := os.Stat("config"); !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	mode, _ := lookup(configload.EnvRunMode)
+	return cmp.Or(loader.RunMode, mode, "development")
 }
 
 func builtinModes() []string {

@@ -8,7 +8,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
-// Factory returns a factory of all of them.
-func Factory() (*registry.Factory, error) {
-	return registry.NewFactory(ecr.Builder(), oci.ClientAuthBuilder(), customprovider.Builder())
+// Factory returns a factory of all of them, with options for ECR's.
+func Factory(opts ...ecr.Option) (*registry.Factory, error) {
+	return registry.NewFactory(ecr.Builder(opts...), oci.ClientAuthBuilder(), customprovider.Builder())
 }
