@@ -328,7 +328,7 @@ func TestIsolation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags})
-			seed := rand.Uint64() //nolint:gosec // names, not secrets
+			seed := rand.Uint64()
 			random := rand.New(rand.NewPCG(seed, 1))
 			for i := range pairs {
 				a, b := pair(random)

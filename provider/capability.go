@@ -43,10 +43,13 @@ type Typed interface {
 	Type() string
 }
 
-// TypeOf returns the type that p names by [Typed], or else its Go type. It is a label for logs and metrics.
+// TypeOf returns the type that p names by [Typed], or else the Go type of the innermost provider. It is a label for logs and metrics.
 func TypeOf(p Provider) string {
 	if t, ok := As[Typed](p); ok {
 		return t.Type()
+	}
+	for inner := unwrap(p); inner != nil; inner = unwrap(p) {
+		p = inner
 	}
 	return fmt.Sprintf("%T", p)
 }

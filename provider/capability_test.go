@@ -51,6 +51,7 @@ func TestTypeOf(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "inner", provider.TypeOf(&wrapper{Provider: &typed{typ: "inner"}}))
 	require.Equal(t, "*provider_test.fake", provider.TypeOf(&fake{}))
+	require.Equal(t, "*provider_test.fake", provider.TypeOf(&wrapper{Provider: &fake{}}))
 }
 
 func TestClose(t *testing.T) {

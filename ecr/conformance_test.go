@@ -1,0 +1,66 @@
+package ecr_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/providertest"
+)
+
+// The conformance suite, in each partition that tenants are in, under the partition's real host names.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	for _, region := range []string{"eu-west-1", "cn-north-1", "us-gov-west-1"} {
+		for _, tags := range []bool{false, true} {
+			t.Run(fmt.Sprint(region, " session tags ", tags), func(t *testing.T) {
+				t.Parallel()
+				providertest.Run(t, func(t *testing.T) providertest.Harness { t.Helper(); return harness(t, region, tags) })
+			})
+		}
+	}
+}
+
+func harness(t *testing.T, region string, tags bool) providertest.Harness {
+	t.Helper()
+	aws := newAWS(t, ecrtest.Config{Region: region, InMemory: true, TokenDiesWithSession: true}, ecrtest.SetupOptions{SessionTags: tags, PullRole: true})
+	p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server), ecr.WithLoadOptions(config.WithRetryMaxAttempts(1)))
+	require.NoError(t, err)
+	fault := func(f ecrtest.Fault) func() { return func() { aws.Inject(f) } }
+	return providertest.Harness{
+		Provider:  p,
+		Type:      ecr.Type,
+		Transport: aws.Transport(),
+		CreateRepository: func(project string) error {
+			aws.CreateRepository(aws.deployment.Repository(project))
+			return nil
+		},
+		Secrets: func() []string { return []string{aws.config.SecretAccessKey.Reveal()} },
+		Calls:   aws.apiCalls,
+		Expiry:  func(provider.Credentials) time.Time { return time.Now().Add(time.Hour) }, // of a session from just now
+		Faults: map[providertest.Ability]func(){
+			providertest.Denied:      fault(ecrtest.Fault{Action: sts, Error: "AccessDenied"}),
+			providertest.Throttled:   fault(ecrtest.Fault{Action: token, Error: "ThrottlingException"}),
+			providertest.Unavailable: fault(ecrtest.Fault{Action: token, Reset: true}),
+			providertest.Malformed:   fault(ecrtest.Fault{Action: sts, Malformed: true}),
+			providertest.Expired:     fault(ecrtest.Fault{Action: sts, Mutate: expiration("1999-12-31T00:00:00Z")}),
+			providertest.Hanging:     fault(ecrtest.Fault{Action: token, Latency: time.Hour}),
+		},
+	}
+}
+
+// apiCalls counts the calls of STS and ECR's API, not those that use a credential.
+func (s *awsServer) apiCalls() (n int) {
+	for _, c := range s.Calls() {
+		if c.Service != ecrtest.ServiceRegistry {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+package customprovider_test
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/providertest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	providertest.Run(t, func(t *testing.T) providertest.Harness {
+		t.Helper()
+		key := provider.NewSecret("0123456789abcdef0123456789abcdef")
+		server := httptest.NewServer(newGate(key))
+		t.Cleanup(server.Close)
+		b := customprovider.Builder()
+		section := b.NewConfig().(*customprovider.Config)
+		section.Host, section.Key = strings.TrimPrefix(server.URL, "http://"), key
+		p, err := b.Build(t.Context(), section)
+		require.NoError(t, err)
+		return providertest.Harness{
+			Provider: p,
+			Secrets:  func() []string { return []string{key.Reveal()} },
+			Expiry:   func(provider.Credentials) time.Time { return time.Now().Add(section.Lifetime) },
+			Cannot: map[providertest.Ability]string{
+				providertest.AllProjects: "logins are for one project",
+				providertest.Upstream:    "logins are signed here, nothing is called",
+			},
+		}
+	})
+}
+
+// gate lets signed logins at the images of their project, each project with a registry of its own.
+type gate struct {
+	key    provider.Secret
+	mu     sync.Mutex
+	images map[string]http.Handler
+}
+
+func newGate(key provider.Secret) *gate { return &gate{key: key, images: map[string]http.Handler{}} }
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	username, password, _ := r.BasicAuth()
+	project, access, ok := customprovider.Check(g.key, username, password, time.Now())
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `Basic realm="gate"`)
+		http.Error(w, "unauthorized", http.StatusUnauthorized)
+		return
+	}
+	need := provider.Push
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		need = provider.Pull
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/v2/")
+	if path != "" && (!strings.HasPrefix(path, project+"/") || !access.Includes(need)) {
+		http.Error(w, "denied", http.StatusForbidden)
+		return
+	}
+	g.mu.Lock()
+	images := g.images[project]
+	if images == nil {
+		images = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+		g.images[project] = images
+	}
+	g.mu.Unlock()
+	images.ServeHTTP(w, r)
+}

@@ -1,0 +1,26 @@
+package providertest
+
+import (
+	"context"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// testFault returns the test that fault comes out as its kind of error, and not as a credential.
+func testFault(fault Ability) func(*subject) {
+	return func(s *subject) {
+		s.need(fault)
+		s.Faults[fault]()
+		r := provider.Request{Project: "hello", Access: provider.Push}
+		c, err := s.askPatiently(r)
+		s.wantKind("Credentials("+show(r)+"), upstream "+string(fault), c, err, faults()[fault])
+	}
+}
+
+// askPatiently asks while the upstream fails. It sets a deadline, as a provider may wait for better times until then; the
+// error still has to say what was wrong.
+func (s *subject) askPatiently(r provider.Request) (provider.Credentials, error) {
+	ctx, cancel := context.WithTimeout(s.Context(), s.Patience)
+	defer cancel()
+	return s.ask(ctx, r)
+}
