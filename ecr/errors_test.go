@@ -271,3 +271,39 @@ func TestUnreachable(t *testing.T) {
 	require.ErrorIs(t, err, provider.ErrUnavailable)
 	require.ErrorContains(t, err, "assume push role for project hello: unavailable: "+closed+": dial tcp")
 }
+
+// Throttling slows down; other failures are tried again a few times only.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault ecrtest.Fault
+		calls int // of the fault's action
+		ok    bool
+	}{
+		"sts throttles for a while": {ecrtest.Fault{Action: sts, Error: "Throttling", Times: 6}, 7, true},
+		"ecr throttles for a while": {ecrtest.Fault{Action: token, Error: "ThrottlingException", Times: 6}, 7, true},
+		"sts fails":                 {ecrtest.Fault{Action: sts, Status: 503}, 3, false},
+		"ecr fails":                 {ecrtest.Fault{Action: token, Reset: true}, 3, false},
+		"ecr fails once":            {ecrtest.Fault{Action: token, Reset: true, Times: 1}, 2, true},
+		"sts denies":                {ecrtest.Fault{Action: sts, Error: "AccessDenied"}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+				p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+				require.NoError(t, err)
+				aws.Inject(test.fault)
+				_, err = p.Credentials(t.Context(), push)
+				require.Equal(t, test.ok, err == nil, "%v", err)
+				calls := 0
+				for _, name := range aws.names() {
+					if name == test.fault.Action {
+						calls++
+					}
+				}
+				require.Equal(t, test.calls, calls)
+			})
+		})
+	}
+}

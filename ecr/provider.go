@@ -75,10 +75,10 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(newCause(err))
 	}
-	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = recordingRetryer(o.Retryer) })
+	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = newRetryer(cfg, o.Retryer) })
 	controller := newController(c, client, cfg.Credentials)
 	registry := ecr.NewFromConfig(cfg, func(o *ecr.Options) {
-		o.Retryer = recordingRetryer(o.Retryer)
+		o.Retryer = newRetryer(cfg, o.Retryer)
 		o.Credentials = controller.credentials
 	})
 	endpoints := registry.Options().EndpointOptions

@@ -2,10 +2,63 @@ package ecr
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
 )
+
+const (
+	// A throttled call is tried again until its context ends, or this often; the rate at which all calls of the client go
+	// out falls and recovers meanwhile (the SDK's adaptive mode).
+	throttledAttempts = 20
+	// Any other failure is tried again as often as the SDK does by itself.
+	otherAttempts = retry.DefaultMaxAttempts
+)
+
+// newRetryer returns the retryer of a client: the one that was asked for (AWS_RETRY_MODE, WithLoadOptions), or one that
+// slows down for throttling instead of failing. Either records what it retries.
+func newRetryer(cfg aws.Config, sdk aws.Retryer) aws.Retryer {
+	if cfg.Retryer == nil && cfg.RetryMode == "" {
+		return retryer{RetryerV2: retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.FailOnNoAttemptTokens = true // we wait: the SDK's own wait spins when less than a nanosecond is left of it
+			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+				o.MaxAttempts = throttledAttempts
+				o.RateLimiter = ratelimit.None // the quota of retries would fail what the adaptive rate slows down
+			})
+		}), limit: otherAttempts, waits: true}
+	}
+	if v2, ok := sdk.(aws.RetryerV2); ok {
+		return retryer{RetryerV2: v2}
+	}
+	return sdk
+}
+
+type retryer struct {
+	aws.RetryerV2
+	limit int  // of attempts that fail otherwise than by throttling; 0: none of its own
+	waits bool // for the adaptive rate
+}
+
+// turn is how long an attempt waits before it looks again whether the adaptive rate lets it out.
+const turn = 50 * time.Millisecond
+
+// RetryDelay is called after each attempt that failed with what can be tried again.
+func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if r.limit > 0 && attempt >= r.limit && !throttled(err) {
+		return 0, &retry.MaxAttemptsError{Attempt: attempt, Err: err}
+	}
+	return r.RetryerV2.RetryDelay(attempt, err)
+}
+
+func throttled(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && isThrottle(api.ErrorCode())
+}
 
 // When a context ends while the SDK waits to try again, its error says only that; which error it was retrying is lost.
 // The retryer keeps it: a caller that was throttled for 30 seconds was throttled, not slow.
@@ -27,22 +80,21 @@ func retriedError(ctx context.Context) error {
 	return nil
 }
 
-type retryer struct{ aws.RetryerV2 }
-
-// recordingRetryer wraps the SDK's retryer, which is a RetryerV2 unless an option replaced it.
-func recordingRetryer(r aws.Retryer) aws.Retryer {
-	if v2, ok := r.(aws.RetryerV2); ok {
-		return retryer{v2}
-	}
-	return r
-}
-
-// GetAttemptToken is called at the start of each attempt.
+// GetAttemptToken is called at the start of each attempt, and waits for its turn.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
-	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
+	release, err := r.RetryerV2.GetAttemptToken(ctx)
+	for r.waits && err != nil {
+		select {
+		case <-time.After(turn):
+			release, err = r.RetryerV2.GetAttemptToken(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok && err == nil {
 		a.last.Store(nil)
 	}
-	return r.RetryerV2.GetAttemptToken(ctx)
+	return release, err
 }
 
 // GetRetryToken is called with the error that the SDK is going to try again after.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 // Factory builds providers by type. It is immutable and safe for concurrent use. Make it with [NewFactory].
@@ -51,7 +52,8 @@ func (f *Factory) Config() Config {
 	return Config{common: common{Cache: DefaultCacheConfig()}, factory: f}
 }
 
-// Build makes the provider that c selects. ctx is for building only; end the provider with [provider.Close].
+// Build makes the provider that c selects, with a [cache.Cache] around it unless c turns that off; [provider.As] finds
+// what is inside. ctx is for building only; end the provider with [provider.Close].
 //
 // A c that no type was chosen for, or that another factory made, is [provider.ErrMisconfigured]; other errors are those of
 // the type.
@@ -63,7 +65,11 @@ func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error
 	if !ok {
 		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.unknown(c.Type)))
 	}
-	return b.Build(ctx, c.section)
+	p, err := b.Build(ctx, c.section)
+	if err != nil || !c.Cache.Enabled {
+		return p, err
+	}
+	return cache.New(p, c.Cache.options()), nil
 }
 
 func (f *Factory) unknown(typ string) string {

@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 // custom is a third party's provider.
@@ -250,7 +251,17 @@ func TestBuildWithoutFiles(t *testing.T) {
 	section.Host = "r.example.com"
 	p, err := f.Build(t.Context(), c)
 	require.NoError(t, err)
-	require.Equal(t, 3, p.(*custom).section.Limit, "with the type's defaults")
+	inner, ok := provider.As[*custom](p)
+	require.True(t, ok)
+	require.Equal(t, 3, inner.section.Limit, "with the type's defaults")
+	_, ok = provider.As[*cache.Cache](p)
+	require.True(t, ok, "credentials are reused")
+	require.NoError(t, provider.Close(p))
+
+	c.Cache.Enabled = false
+	p, err = f.Build(t.Context(), c)
+	require.NoError(t, err)
+	require.IsType(t, &custom{}, p)
 
 	broken := c
 	broken.Cache.MaxEntries = 0
@@ -272,7 +283,9 @@ func TestConfigDoesntPrintSecrets(t *testing.T) {
 	require.Equal(t, "hunter2", section.Token.Reveal())
 	p, err := f.Build(t.Context(), c.Registry)
 	require.NoError(t, err)
-	for _, v := range []any{c, c.Registry, section, *section, p, *p.(*custom)} {
+	inner, ok := provider.As[*custom](p)
+	require.True(t, ok)
+	for _, v := range []any{c, c.Registry, section, *section, p, inner, *inner} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			require.NotContains(t, fmt.Sprintf(verb, v), "hunter2")
 		}

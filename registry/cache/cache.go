@@ -1,0 +1,219 @@
+package cache
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// A Cache is a [provider.Provider] that reuses another one's credentials, as the package's documentation says. Make it
+// with [New]. It is safe for concurrent use.
+type Cache struct {
+	provider provider.Provider
+	options  Options
+
+	hits counter
+
+	// life ends with Close.
+	life context.Context //nolint:containedctx // of the issues, which belong to no caller
+	end  context.CancelFunc
+	// running are the issues that a goroutine works on.
+	running sync.WaitGroup
+
+	mu       sync.Mutex
+	kept     store // its get needs no mu
+	calls    map[provider.Request]*call
+	failures map[provider.Request]failure
+	stats    Stats // without hits, and without what is counted when asked for
+	closed   bool
+
+	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
+	callers, refreshes list.List
+	inFlight           int
+	pausedUntil        time.Time
+	resume, sweeper    *time.Timer // nil: not set
+}
+
+// New returns a cache around p. Close it with [provider.Close], which closes p too.
+//
+// Around a [*Cache], New returns one around what that one wraps: in two layers, credentials would be handed out with
+// half of half of their life left. The inner cache isn't used then, nor closed.
+//
+// New panics if p is nil.
+func New(p provider.Provider, o Options) *Cache {
+	if p == nil {
+		panic("cache.New: the provider is required")
+	}
+	if inner, ok := p.(*Cache); ok {
+		p = inner.provider
+	}
+	c := &Cache{
+		provider: p, options: o.withDefaults(),
+		calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
+	}
+	c.life, c.end = context.WithCancel(context.Background())
+	c.hits.init()
+	c.kept.init()
+	return c
+}
+
+// Repository returns what the wrapped provider does.
+func (c *Cache) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
+	return c.provider.Repository(project, consumer)
+}
+
+// Unwrap returns the wrapped provider, for [provider.As].
+func (c *Cache) Unwrap() provider.Provider { return c.provider }
+
+// Credentials returns a kept credential, even if ctx has ended, or waits for a new one until ctx ends. The package's
+// documentation says more.
+//
+// Its errors are those of [provider.Issue] for the wrapped provider; [provider.ErrTimeout] when ctx ends first, or
+// [provider.ErrThrottled] if it was that which took so long; and [provider.ErrUnavailable] once the cache is closed.
+func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+	now := time.Now()
+	if e := c.kept.get(r); e != nil && e.usable(now) {
+		if e.claimRefresh(now) {
+			c.refresh(ctx, e)
+		}
+		c.hits.add()
+		return e.credentials, nil
+	}
+	return c.miss(ctx, r)
+}
+
+// miss answers a request that is perhaps invalid, and perhaps a hit by now.
+func (c *Cache) miss(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+	if err := r.Validate(); err != nil {
+		return provider.Credentials{}, err
+	}
+	if !r.AllProjects { // a provider may narrow what it takes, and then it needn't wait for a turn
+		if _, err := c.provider.Repository(r.Project, r.Consumer); err != nil {
+			return provider.Credentials{}, err
+		}
+	}
+	if ctx.Err() != nil {
+		return provider.Credentials{}, ended(ctx, r)
+	}
+	k, credentials, err := c.join(ctx, r)
+	if k == nil {
+		return credentials, err
+	}
+	select {
+	case <-k.done:
+		return k.credentials, k.err
+	case <-c.life.Done():
+		return provider.Credentials{}, errClosed(r)
+	case <-ctx.Done():
+		return provider.Credentials{}, c.leave(ctx, k)
+	}
+}
+
+// join returns the call that is to answer r, or the answer.
+func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.Credentials, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, provider.Credentials{}, errClosed(r)
+	}
+	now := time.Now()
+	if e := c.kept.get(r); e != nil && e.usable(now) { // since the caller looked
+		c.stats.Hits++
+		return nil, e.credentials, nil
+	}
+	k, found := c.calls[r]
+	if !found {
+		f := c.failures[r]
+		if wait := f.wait(now); wait > 0 {
+			c.stats.Refusals++
+			return nil, provider.Credentials{}, f.errorFor(r, wait, now)
+		}
+		r.Project = strings.Clone(r.Project) // it may be a part of a whole request
+		k = newCall(ctx, r)
+		c.calls[r] = k
+		c.stats.Misses++
+	} else {
+		c.stats.Joins++
+	}
+	k.waiters++
+	if !k.running {
+		c.queue(k, &c.callers)
+		c.dispatch(now)
+	}
+	return k, provider.Credentials{}, nil
+}
+
+// leave is for a caller whose ctx has ended. It returns the error for it.
+func (c *Cache) leave(ctx context.Context, k *call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return errClosed(k.request)
+	}
+	if k.waiters--; k.waiters == 0 && !k.running {
+		c.abandon(k)
+	}
+	err := ended(ctx, k.request)
+	if pause := time.Until(c.pausedUntil); k.throttled != nil || (!k.running && pause > 0) {
+		err.Kind, err.RetryAfter = provider.ErrThrottled, max(pause, minPause)
+		if k.throttled != nil {
+			err.Err = fmt.Errorf("%w, after %w", err.Err, k.throttled)
+		}
+	}
+	return err
+}
+
+// refresh has e replaced. It doesn't wait for that.
+func (c *Cache) refresh(ctx context.Context, e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.kept.get(e.request) != e || c.calls[e.request] != nil {
+		return
+	}
+	k := newCall(ctx, e.request)
+	c.calls[e.request] = k
+	c.stats.Refreshes++
+	c.queue(k, &c.refreshes)
+	c.dispatch(time.Now())
+}
+
+// Close ends all background work and drops what is kept. It waits until the issues that are running have ended, which
+// they do soon after their contexts, so it must not be called by the wrapped provider's Credentials; that one it
+// doesn't close. Requests that wait, and all later ones, fail with [provider.ErrUnavailable]. It returns nil, also when
+// called again.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.end()
+	c.kept.dropAll()
+	clear(c.calls)
+	clear(c.failures)
+	c.callers.Init()
+	c.refreshes.Init()
+	for _, t := range []*time.Timer{c.resume, c.sweeper} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+	return nil
+}
+
+func errClosed(r provider.Request) error {
+	return &provider.Error{
+		Kind: provider.ErrUnavailable, Op: "issue credential", Project: r.Project, Err: errors.New("the cache is closed"),
+	}
+}
+
+func ended(ctx context.Context, r provider.Request) *provider.Error {
+	return &provider.Error{Kind: provider.ErrTimeout, Op: "wait for credential", Project: r.Project, Err: ctx.Err()}
+}

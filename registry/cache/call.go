@@ -1,0 +1,139 @@
+package cache
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// A call is an issue in progress, or one that waits for its turn.
+type call struct {
+	request provider.Request
+	// ctx has the values of the first caller's, but not its end.
+	ctx context.Context //nolint:containedctx // there may be no goroutine yet that could have it
+
+	done        chan struct{} // closed when the result is there
+	credentials provider.Credentials
+	err         error
+
+	// The rest is guarded by Cache.mu.
+
+	waiters   int
+	running   bool
+	queue     *list.List    // nil: not queued
+	place     *list.Element // in queue
+	forgotten bool          // the result isn't to be kept
+	throttled error         // of the last attempt, if there is to be another
+}
+
+func newCall(ctx context.Context, r provider.Request) *call {
+	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{})}
+}
+
+func (k *call) settle(credentials provider.Credentials, err error) {
+	k.credentials, k.err = credentials, err
+	close(k.done)
+}
+
+// run makes the call's issue, and finishes it whatever the provider does.
+func (c *Cache) run(k *call) {
+	ctx, cancel := context.WithTimeout(k.ctx, c.options.IssueTimeout)
+	defer cancel()
+	defer context.AfterFunc(c.life, cancel)()
+
+	var credentials provider.Credentials
+	err := errors.New("a bug in the provider: it ended its goroutine")
+	defer func() {
+		if v := recover(); v != nil {
+			credentials, err = provider.Credentials{}, panicked(v)
+		}
+		c.finish(k, credentials, err)
+	}()
+	credentials, err = provider.Issue(ctx, c.provider, k.request)
+}
+
+// panicked makes an error of a panic's value, which may hold anything: only the runtime's own are shown.
+func panicked(v any) error {
+	if err, ok := v.(runtime.Error); ok {
+		return fmt.Errorf("a bug in the provider: panic: %w", err)
+	}
+	return fmt.Errorf("a bug in the provider: panic of type %T", v)
+}
+
+// finish takes the result of the call's issue.
+func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.inFlight--
+	k.running = false
+	if c.closed {
+		k.settle(provider.Credentials{}, errClosed(k.request))
+		return
+	}
+	defer c.dispatch(now)
+	if provider.KindOf(err) == provider.ErrThrottled {
+		c.pause(now, retryAfter(err))
+		if k.waiters > 0 {
+			c.queueAgain(k)
+			k.throttled = err
+			return
+		}
+	}
+	k.settle(credentials, err)
+	switch {
+	case err != nil:
+		c.stats.Failures++
+		if !k.forgotten {
+			c.failed(k.request, err, now)
+		}
+	case !k.forgotten:
+		delete(c.failures, k.request)
+		e := newEntry(k.request, credentials, c.options.MinRemaining, now)
+		c.stats.Evictions += c.kept.keep(e, c.options.MaxEntries)
+		c.sweepLater()
+	}
+	c.forgetCall(k)
+}
+
+// failed notes why r's issue failed, and what that means for the credential that is kept.
+func (c *Cache) failed(r provider.Request, err error, now time.Time) {
+	if provider.KindOf(err) == provider.ErrInvalidRequest { // costs nobody anything: no need to back off
+		c.kept.dropRequest(r)
+		return
+	}
+	f := c.failures[r].next(err, now)
+	c.noteFailure(r, f)
+	e := c.kept.get(r)
+	switch {
+	case e == nil:
+	case refuses(err):
+		c.kept.drop(e)
+	default:
+		e.retryRefresh(now, f.backoff(maxRefreshBackoff))
+	}
+}
+
+// noteFailure keeps f. There are at most as many failures as there may be entries.
+func (c *Cache) noteFailure(r provider.Request, f failure) {
+	if _, known := c.failures[r]; !known && len(c.failures) >= c.options.MaxEntries {
+		for other := range c.failures {
+			delete(c.failures, other)
+			break
+		}
+	}
+	c.failures[r] = f
+	c.sweepLater()
+}
+
+// forgetCall has the next request for the same make a call of its own.
+func (c *Cache) forgetCall(k *call) {
+	if c.calls[k.request] == k {
+		delete(c.calls, k.request)
+	}
+}

@@ -1,0 +1,54 @@
+// Package cache makes a provider's credentials reusable: few upstream calls answer many requests.
+//
+// It is a decorator, as oauth2.ReuseTokenSource is for a TokenSource:
+//
+//	p, err := ecr.New(ctx, config)
+//	...
+//	cached := cache.New(p, cache.Options{})
+//	defer provider.Close(cached)
+//	c, err := provider.Issue(ctx, cached, provider.Request{Project: "hello", Access: provider.Push})
+//
+// registry.Factory puts one around what it builds, unless the configuration says cache: {enabled: false}.
+//
+// # What it does
+//
+// A credential answers requests that are equal to the one it was issued for, in every field. It is reused until half of
+// its life is gone. From then on the next request for it has it refreshed in the background, and requests still get the
+// old one. It isn't handed out any more when less than [Options].MinRemaining is left, or less than a quarter of its
+// life if that is shorter. Its life counts from when the provider returned it. One that doesn't expire, a client's own
+// login included, is kept as if it lived an hour.
+//
+// One issue per request is in progress at a time, and all who ask meanwhile wait for it. Each leaves when its own
+// context ends, with [provider.ErrTimeout]; the issue goes on without it, under [Options].IssueTimeout, and its result
+// is kept. It sees the values of the first caller's context (for tracing) but not its end. At most
+// [Options].MaxInFlight issues run at once. Further ones queue, first come, first served, refreshes behind those that
+// somebody waits for; what is still queued when nobody waits for it any more isn't issued. A hit waits for none of
+// this: it takes no lock, but for the one hit that has the refresh started.
+//
+// What the provider returns is checked by [provider.Issue] before it is kept.
+//
+// # Failures
+//
+// A failed issue is an error for those who waited for it. The next one for the same request is made a second later at
+// the earliest, and after each further failure in a row twice as late, up to five seconds. Until then the request is
+// answered with the last error, whose RetryAfter says how long. The count starts anew after a success, or two to three
+// minutes without an attempt.
+//
+// A failed refresh leaves the old credential in use, as long as it may be; the next one is tried a second later at the
+// earliest, and after each further failure in a row twice as late, up to a minute. But where the provider says for
+// certain that there is no credential for this request any more, the old one is dropped at once:
+// [provider.ErrAccessDenied], [provider.ErrNotFound], [provider.ErrNotOurs], [provider.ErrOrphaned],
+// [provider.ErrConflict], [provider.ErrUnsupported] and [provider.ErrInvalidRequest].
+//
+// Throttling slows issuing instead of failing it: after [provider.ErrThrottled] no issue is started for its RetryAfter,
+// but for at least a second and at most ten, and the one that was throttled is made again, as long as somebody waits
+// for it: before all others the first time, behind them after that. A caller whose context ends in the meantime gets
+// ErrThrottled. Adapting the rate is left to the provider, which knows its upstream.
+//
+// A panic of the provider is an error without a kind, that is, a bug.
+//
+// # Forgetting
+//
+// [Cache.Forget] removes a project's credentials, for a service that deletes a project or learns of a leak. The
+// upstream doesn't: whoever holds a credential can use it until it expires.
+package cache

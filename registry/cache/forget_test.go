@@ -1,0 +1,139 @@
+package cache_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
+)
+
+// wrapper is a decorator outside of the cache.
+type wrapper struct{ provider.Provider }
+
+func (w wrapper) Unwrap() provider.Provider { return w.Provider }
+
+func TestForget(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	c := newCache(t, u, cache.Options{})
+	forgetter, ok := provider.As[cache.Forgetter](wrapper{c})
+	require.True(t, ok)
+	all := requests("hello")
+	askAll := func() {
+		for _, r := range append(all, push("hello-b")) {
+			ask(t, c, r)
+		}
+	}
+	askAll()
+	forgetter.Forget("hello")
+	require.Equal(t, 3, c.Stats().Entries)
+	askAll()
+	for _, r := range all {
+		want := 2
+		if r.AllProjects {
+			want = 1
+		}
+		require.Equal(t, want, u.count(r), "%+v", r)
+	}
+	forgetter.Forget("")
+	forgetter.Forget("unknown")
+	askAll()
+	for _, r := range all {
+		require.Equal(t, 2, u.count(r), "%+v", r)
+	}
+	require.Equal(t, 1, u.count(push("hello-b")))
+}
+
+func TestForgetFailures(t *testing.T) {
+	t.Parallel()
+	f := &failing{err: provider.ErrAccessDenied}
+	u := &upstream{hook: f.hook}
+	c := newCache(t, u, cache.Options{})
+	_, err := c.Credentials(t.Context(), push("hello"))
+	require.ErrorIs(t, err, provider.ErrAccessDenied)
+	f.set(nil)
+	c.Forget("hello")
+	require.Equal(t, "hello/2", ask(t, c, push("hello")))
+}
+
+// What is on its way when a project is forgotten is not kept, whether it is the first credential, a refresh or a failure.
+func TestForgetDuringIssue(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refresh, fails bool
+	}{"first": {}, "refresh": {refresh: true}, "failure": {fails: true}, "failed refresh": {refresh: true, fails: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, slow := push("hello"), 1
+				if test.refresh {
+					slow = 2
+				}
+				u := &upstream{latency: time.Second}
+				u.hook = func(_ context.Context, _ provider.Request, n int) error {
+					if n != slow {
+						return nil
+					}
+					time.Sleep(10 * time.Second)
+					if test.fails {
+						return provider.ErrAccessDenied
+					}
+					return nil
+				}
+				c := newCache(t, u, cache.Options{})
+				var wg sync.WaitGroup
+				if test.refresh {
+					ask(t, c, r)
+					time.Sleep(30 * time.Minute)
+					ask(t, c, r)
+				} else {
+					wg.Go(func() {
+						got, err := c.Credentials(t.Context(), r)
+						if test.fails {
+							require.ErrorIs(t, err, provider.ErrAccessDenied)
+							return
+						}
+						require.NoError(t, err)
+						require.Equal(t, "hello/1", got.Password.Reveal(), "who asked before gets what was issued before")
+					})
+				}
+				synctest.Wait()
+				require.Equal(t, slow, u.count(r))
+				c.Forget("hello")
+				require.Zero(t, c.Stats().Entries)
+
+				after := u.count(r) + 1
+				start := time.Now()
+				got := ask(t, c, r)
+				require.Equal(t, time.Second, time.Since(start), "it has its own issue")
+				wg.Wait()
+				time.Sleep(time.Minute)
+				require.Equal(t, got, ask(t, c, r), "the forgotten one didn't replace it")
+				require.Equal(t, after, u.count(r))
+			})
+		})
+	}
+}
+
+func TestForgetWhileQueued(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{latency: time.Second}
+		c := newCache(t, u, cache.Options{MaxInFlight: 1})
+		var wg sync.WaitGroup
+		wg.Go(func() { ask(t, c, push("first")) })
+		synctest.Wait()
+		wg.Go(func() { ask(t, c, push("hello")) })
+		synctest.Wait()
+		c.Forget("hello") // what isn't issued yet isn't affected
+		wg.Wait()
+		require.Equal(t, "hello/1", ask(t, c, push("hello")))
+		require.EqualValues(t, 1, c.Stats().Hits)
+	})
+}

@@ -1,0 +1,58 @@
+package cache
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// A store holds the entries. Only get may be called without the cache's lock.
+type store struct {
+	index
+	heap byDropAt
+}
+
+// keep adds e, or puts it in the place of the entry for its request. It returns how many others had to go for it.
+func (s *store) keep(e *entry, limit int) (evicted uint64) {
+	if old := s.get(e.request); old != nil {
+		e.place = old.place
+		s.heap[e.place] = e
+		heap.Fix(&s.heap, e.place)
+		s.put(e)
+		return 0
+	}
+	for ; len(s.heap) >= limit; evicted++ {
+		s.drop(s.heap[0])
+	}
+	heap.Push(&s.heap, e)
+	s.put(e)
+	return evicted
+}
+
+func (s *store) drop(e *entry) {
+	heap.Remove(&s.heap, e.place)
+	s.remove(e.request)
+}
+
+func (s *store) dropRequest(r provider.Request) {
+	if e := s.get(r); e != nil {
+		s.drop(e)
+	}
+}
+
+func (s *store) dropAll() {
+	s.clear()
+	s.heap = nil
+}
+
+// dropUnusable drops what isn't usable any more, at most limit entries, and reports whether it left some.
+func (s *store) dropUnusable(now time.Time, limit int) (more bool) {
+	for ; len(s.heap) > 0 && !s.heap[0].usable(now); limit-- {
+		if limit == 0 {
+			return true
+		}
+		s.drop(s.heap[0])
+	}
+	return false
+}
