@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/providertest"
+	"github.com/rise-deploy/rise-registry-go/registry"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 // The conformance suite, in each partition that tenants are in, under the partition's real host names.
@@ -25,6 +28,32 @@ func TestConformance(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What the factory builds has a cache around it, and keeps the same contract.
+func TestConformanceWithCache(t *testing.T) {
+	t.Parallel()
+	providertest.Run(t, func(t *testing.T) providertest.Harness {
+		t.Helper()
+		h := harness(t, "eu-west-1", true)
+		h.Provider = cached(t, h.Provider)
+		h.Capabilities = append(h.Capabilities, providertest.Has[cache.Forgetter](), providertest.Has[*ecr.Provider]())
+		h.Patience = time.Second // throttling is waited out
+		return h
+	})
+}
+
+// cached is p as a factory with a cache builds it.
+func cached(t *testing.T, p provider.Provider) provider.Provider {
+	t.Helper()
+	factory, err := registry.NewFactory(provider.NewBuilder(ecr.Type, nil, func(context.Context, struct{}) (provider.Provider, error) { return p, nil }))
+	require.NoError(t, err)
+	c := factory.Config()
+	require.NoError(t, c.SetConfigType(ecr.Type))
+	built, err := factory.Build(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, provider.Close(built)) })
+	return built
 }
 
 func harness(t *testing.T, region string, tags bool) providertest.Harness {

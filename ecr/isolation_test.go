@@ -319,15 +319,19 @@ func TestIsolation(t *testing.T) {
 	for name, mode := range map[string]struct {
 		config ecrtest.Config
 		tags   bool
+		cache  bool
 	}{
 		"tokens outlive sessions, rights at use":             {config: ecrtest.Config{}},
-		"tokens outlive sessions, rights fixed":              {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue}, tags: true},
+		"tokens outlive sessions, rights fixed, reused":      {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue}, tags: true, cache: true},
 		"tokens die with sessions, rights at use":            {config: ecrtest.Config{TokenDiesWithSession: true, MountWithoutFrom: true}, tags: true},
 		"tokens die with sessions, rights fixed, grants cut": {config: ecrtest.Config{TokenDiesWithSession: true, TokenRights: ecrtest.FixedAtIssue, SessionPoliciesLimitGrants: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags})
+			if mode.cache {
+				w.provider = cached(t, w.provider)
+			}
 			seed := rand.Uint64()
 			random := rand.New(rand.NewPCG(seed, 1))
 			for i := range pairs {

@@ -164,7 +164,7 @@ func testErrorsRedacted(s *subject) {
 	}
 }
 
-// wantErrorRedacted checks err and all that it wraps. What kind of error it is is another test's.
+// wantErrorRedacted checks err and all that it wraps. Its kind is another test's concern.
 func (s *subject) wantErrorRedacted(what string, err error, secrets []string) {
 	s.Helper()
 	if err == nil {

@@ -94,7 +94,7 @@ func runChild(t *testing.T, tests string) ([]byte, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	//nolint:gosec // it is this program
+
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run="+tests, "-test.v", "-test.count=1", "-test.timeout=4m")
 	child.Env = append(os.Environ(), inChild+"=yes")
 	return child.CombinedOutput()

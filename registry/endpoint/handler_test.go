@@ -433,7 +433,7 @@ func TestCanceledRequest(t *testing.T) {
 	require.NoError(t, err)
 	r.Header.Set("Authorization", bearer)
 	go func() { <-started; cancel() }()
-	_, err = http.DefaultClient.Do(r) //nolint:bodyclose // there is none
+	_, err = http.DefaultClient.Do(r)
 	require.ErrorIs(t, err, context.Canceled)
 	<-ended
 	require.Equal(t, endpoint.Canceled, s.events[0].Outcome)
