@@ -1,0 +1,114 @@
+package ecr_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/provider/providertest"
+)
+
+// harness puts the library through the conformance suite at the site. Each has a prefix of its own, as the suite's project
+// names are always the same.
+func (s *site) harness(t *testing.T) providertest.Harness {
+	t.Helper()
+	l := s.open(t)
+	own, err := l.api.Credentials.Retrieve(t.Context())
+	require.NoError(t, err)
+	w := &wire{secrets: []string{own.SecretAccessKey}}
+	if own.SessionToken != "" {
+		w.secrets = append(w.secrets, own.SessionToken)
+	}
+	p, err := ecr.New(t.Context(), l.config, append([]ecr.Option{w.option()}, l.options...)...)
+	require.NoError(t, err)
+	const healthy = "AWS can't be made to do that; the conformance suite has it done by the double"
+	h := providertest.Harness{
+		Provider:         p,
+		Type:             ecr.Type,
+		Transport:        l.transport,
+		CreateRepository: func(project string) error { return printable(l.createReady(t.Context(), project)) },
+		Secrets:          w.known,
+		Calls:            w.count,
+		Faults:           map[providertest.Ability]func(){providertest.Denied: w.deny},
+		Cannot: map[providertest.Ability]string{
+			providertest.Expiry: "AWS doesn't tell: see the question token-outlives-session", providertest.Throttled: healthy,
+			providertest.Unavailable: healthy, providertest.Malformed: healthy, providertest.Expired: healthy, providertest.Hanging: healthy,
+		},
+	}
+	if l.config.PullRoleARN == "" {
+		h.Cannot[providertest.AllProjects] = "RISE_LIVE_PULL_ROLE_ARN isn't set"
+	}
+	return h
+}
+
+// wire is a hold on what a provider sends to AWS and gets from it.
+type wire struct {
+	mu      sync.Mutex
+	calls   int
+	denied  bool
+	secrets []string
+}
+
+func (w *wire) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls
+}
+
+func (w *wire) known() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.secrets...)
+}
+
+// deny makes AWS refuse, which it does for a role that doesn't exist.
+func (w *wire) deny() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.denied = true
+}
+
+func (w *wire) option() ecr.Option {
+	count := middleware.DeserializeMiddlewareFunc("Count", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (
+		middleware.DeserializeOutput, middleware.Metadata, error,
+	) {
+		w.mu.Lock()
+		w.calls++
+		w.mu.Unlock()
+		return next.HandleDeserialize(ctx, in)
+	})
+	assume := middleware.InitializeMiddlewareFunc("Assume", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		middleware.InitializeOutput, middleware.Metadata, error,
+	) {
+		input, ok := in.Parameters.(*awssts.AssumeRoleInput)
+		w.mu.Lock()
+		if ok && w.denied {
+			changed := *input
+			path, _, _ := strings.Cut(*input.RoleArn, "/")
+			changed.RoleArn = awssdk.String(path + "/rise-live-test-absent")
+			in.Parameters = &changed
+		}
+		w.mu.Unlock()
+		out, metadata, err := next.HandleInitialize(ctx, in)
+		if session, ok := out.Result.(*awssts.AssumeRoleOutput); ok && session.Credentials != nil {
+			w.mu.Lock()
+			w.secrets = append(w.secrets, awssdk.ToString(session.Credentials.SecretAccessKey), awssdk.ToString(session.Credentials.SessionToken))
+			w.mu.Unlock()
+		}
+		return out, metadata, err
+	})
+	return ecr.WithLoadOptions(config.WithAPIOptions([]func(*middleware.Stack) error{func(s *middleware.Stack) error {
+		if err := s.Deserialize.Add(count, middleware.After); err != nil {
+			return err
+		}
+		return s.Initialize.Add(assume, middleware.Before)
+	}}))
+}
