@@ -58,6 +58,10 @@ func TestCredentialsCalls(t *testing.T) {
 		"pull with a pull role": {setup: ecrtest.SetupOptions{PullRole: true}, request: pull, policy: pullPolicy, session: "rise-pull-hello"},
 		"external id":           {setup: ecrtest.SetupOptions{ExternalID: "id-1"}, request: push, policy: pushPolicy, session: "rise-push-hello"},
 		"session tags":          {setup: ecrtest.SetupOptions{SessionTags: true}, request: push, policy: pushPolicy, session: "rise-push-hello", tagged: true},
+		"all projects, session tags": {
+			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true}, request: all, session: "rise-pull-@all", pull: true,
+			policy: strings.ReplaceAll(pullPolicy, "rise/hello", "rise/*"), // and no project to tag it with
+		},
 		"all projects": {
 			setup: ecrtest.SetupOptions{PullRole: true}, request: all, session: "rise-pull-@all", pull: true,
 			policy: strings.ReplaceAll(pullPolicy, "rise/hello", "rise/*"),

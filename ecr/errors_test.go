@@ -154,6 +154,16 @@ func TestErrorDetails(t *testing.T) {
 	require.Equal(t, "AccessDeniedException", api.ErrorCode())
 }
 
+// AWS's first line says what is wrong; what follows may be the canonical request, with its headers.
+func TestErrorsKeepTheFirstLine(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws.Inject(ecrtest.Fault{Action: sts, Error: "SignatureDoesNotMatch", Message: "The signature does not match.\n\nPOST\n/\nx-amz-security-token:abc"})
+	_, err := aws.provider(t).Credentials(t.Context(), push)
+	require.ErrorContains(t, err, "SignatureDoesNotMatch: The signature does not match. (hint:")
+	require.NotContains(t, err.Error(), "x-amz-security-token")
+}
+
 // An endpoint that puts secrets into error messages, as AWS does with the canonical string of SignatureDoesNotMatch.
 func TestErrorsHoldNoSecret(t *testing.T) {
 	t.Parallel()

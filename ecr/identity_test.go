@@ -3,6 +3,7 @@ package ecr_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,6 +94,22 @@ func TestAlreadyTheControllerRole(t *testing.T) {
 		"pod-identity:AssumeRoleForPodIdentity", "sts:GetCallerIdentity",
 		"sts:AssumeRole", "ecr:GetAuthorizationToken", "sts:AssumeRole", "ecr:GetAuthorizationToken",
 	}, aws.names())
+}
+
+func TestRoleOfThatNameElsewhere(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	elsewhere := aws.AddRole(ecrtest.Role{
+		Name: strings.Replace(aws.deployment.ControllerRoleARN, "123456789012", "999999999999", 1),
+		Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},` +
+			`"Action":["sts:AssumeRole","sts:TagSession"]}]}`,
+	})
+	pod := aws.AddPodIdentity(ecrtest.PodIdentity{Role: elsewhere})
+	aws.config.RoleARN = aws.deployment.ControllerRoleARN
+	aws.config.AccessKeyID, aws.config.SecretAccessKey = provider.Secret{}, provider.Secret{}
+	_, err := aws.provider(t, ecr.WithLoadOptions(containerCredentials(pod))).Credentials(t.Context(), push)
+	require.ErrorIs(t, err, provider.ErrAccessDenied)
+	require.Equal(t, "assume controller role", asError(t, err).Op, "another account's role isn't the controller role")
 }
 
 func TestIdentityFailures(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -43,7 +42,6 @@ type server struct {
 	logger   *slog.Logger
 	provider provider.Provider
 	aws      *localAWS // in mode ecr-local
-	stopping atomic.Bool
 	parts    []part
 }
 
@@ -129,23 +127,16 @@ func (s *server) routes() http.Handler {
 	tokens := static.New(s.config.Auth.Tokens)
 	mux := http.NewServeMux()
 	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, endpoint.WithAudit(endpoint.Log(s.logger))))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if s.stopping.Load() {
-			plain(w, http.StatusServiceUnavailable, "stopping")
-			return
-		}
-		plain(w, http.StatusOK, "ok")
-	})
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
 	return mux
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
+func ok(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text+"\n")
+	_, _ = io.WriteString(w, "ok\n")
 }
 
 // serve serves until ctx ends or something fails, then lets requests in progress finish.
@@ -157,7 +148,6 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	group.Go(func() error {
 		<-running.Done()
-		s.stopping.Store(true)
 		s.logger.Info("stopping")
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
