@@ -1,6 +1,10 @@
 package ecr_test
 
 import (
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -334,4 +338,29 @@ func (s *awsServer) chained(t *testing.T) awssdk.Credentials {
 	}).Retrieve(t.Context())
 	require.NoError(t, err)
 	return session
+}
+
+// AWS_CA_BUNDLE decides whom a TLS endpoint's certificate has to come from.
+func TestCABundle(t *testing.T) { //nolint:paralleltest // environment
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	clearAWS(t)
+	endpoint := httptest.NewUnstartedServer(aws.Handler())
+	endpoint.Config.ErrorLog = log.New(io.Discard, "", 0)
+	endpoint.StartTLS()
+	defer endpoint.Close()
+	t.Setenv("AWS_ENDPOINT_URL", endpoint.URL)
+	p, err := ecr.New(t.Context(), aws.config)
+	require.NoError(t, err)
+	_, err = p.Credentials(t.Context(), push)
+	require.ErrorIs(t, err, provider.ErrUnavailable)
+	require.ErrorContains(t, err, "certificate signed by unknown authority")
+
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: endpoint.Certificate().Raw})
+	require.NoError(t, os.WriteFile(bundle, text, 0o600))
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	p, err = ecr.New(t.Context(), aws.config)
+	require.NoError(t, err)
+	_, err = provider.Issue(t.Context(), p, push)
+	require.NoError(t, err)
 }

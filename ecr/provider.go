@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -134,10 +135,14 @@ func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, er
 		load = append(load, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err == nil {
-		cfg.HTTPClient = keepingClient{cfg.HTTPClient}
+	if err != nil {
+		return aws.Config{}, err
 	}
-	return cfg, err
+	if cfg.HTTPClient == nil { // unless AWS_CA_BUNDLE or an option made one
+		cfg.HTTPClient = awshttp.NewBuildableClient()
+	}
+	cfg.HTTPClient = keepingClient{cfg.HTTPClient}
+	return cfg, nil
 }
 
 // checkEndpoint says what is wrong with a custom endpoint, without its text: it may hold a login.

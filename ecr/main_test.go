@@ -1,0 +1,15 @@
+package ecr_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("RISE_LIVE_ECR") == "" { // the live tests run as whom the environment says
+		realtest.WithoutAWS()
+	}
+	os.Exit(m.Run())
+}
