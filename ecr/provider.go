@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,6 +30,8 @@ type Provider struct {
 	repositoryARN string // up to and including "repository/"
 	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
 	clients func() clients
+	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
+	scansItself *atomic.Bool
 }
 
 type clients struct {
@@ -39,6 +42,7 @@ type clients struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
+	provider.RepositoryManager
 } = (*Provider)(nil)
 
 // Option changes how [New] and [Builder] make a provider.
@@ -113,6 +117,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		host:          named,
 		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
 		clients:       func() clients { return upstream },
+		scansItself:   new(atomic.Bool),
 	}, nil
 }
 
