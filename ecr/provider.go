@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -168,6 +169,9 @@ func checkEndpoint(endpoint *string, insecure, variant bool) error {
 	}
 	return nil
 }
+
+// partition is the registry's, such as "aws-cn".
+func (p *Provider) partition() string { return strings.Split(p.repositoryARN, ":")[1] }
 
 // Type returns "ecr".
 func (p *Provider) Type() string { return Type }
