@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -18,11 +19,17 @@ type answer struct {
 	headerValue string
 }
 
+// The headers of every answer, made once.
+var (
+	headerJSON    = []string{"application/json"}
+	headerNoStore = []string{"no-store"}
+	headerNoSniff = []string{"nosniff"}
+)
+
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Content-Type"], h["Cache-Control"], h["X-Content-Type-Options"] = headerJSON, headerNoStore, headerNoSniff
+	h.Set("Content-Length", strconv.Itoa(len(a.body))) // net/http's own guess ends at 2 KiB; ECR's passwords don't
 	if a.header != "" {
 		h.Set(a.header, a.headerValue)
 	}
@@ -140,8 +147,10 @@ func Response(project string, c provider.Credentials, now time.Time) ([]byte, er
 		out.Credentials.ExpiresIn = &seconds
 		out.Credentials.ExpiresAt = c.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	body, err := json.Marshal(out)
-	return append(body, '\n'), err
+	var body bytes.Buffer
+	body.Grow(len(out.Credentials.Password) + 512)
+	err := json.NewEncoder(&body).Encode(out) // with a line feed at the end
+	return body.Bytes(), err
 }
 
 func issued(r provider.Request, c provider.Credentials, now time.Time) answer {
