@@ -121,9 +121,6 @@ func (c credentials) print(ctx context.Context, p provider.Provider, w io.Writer
 	if err != nil {
 		return err
 	}
-	body, err := endpoint.Response(c.Project, issued, time.Now())
-	if err == nil {
-		_, err = w.Write(body)
-	}
+	_, err = w.Write(endpoint.Response(c.Project, issued, time.Now()))
 	return err
 }
