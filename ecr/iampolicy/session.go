@@ -15,5 +15,6 @@ func Session(c ecr.Config, r provider.Request) (Document, error) {
 		return Document{}, err
 	}
 	var d Document
-	return d, json.Unmarshal([]byte(text), &d)
+	err = json.Unmarshal([]byte(text), &d)
+	return d, err
 }
