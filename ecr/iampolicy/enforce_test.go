@@ -289,14 +289,14 @@ func TestController(t *testing.T) {
 	}
 }
 
-func foreign[T any](make func(action, repository string) T) []T {
+func foreign[T any](call func(action, repository string) T) []T {
 	var list []T
 	for _, repository := range []string{"rise/foreign", "rise/elsewhere", "rise/elsewhere-orphaned", "rise/rise", "foreign", "risen/hello"} {
 		for _, action := range []string{
 			"TagResource", "UntagResource", "DeleteRepository", "PutLifecyclePolicy", "DeleteLifecyclePolicy", "PutImageTagMutability",
 			"PutImageScanningConfiguration", "SetRepositoryPolicy", "BatchDeleteImage",
 		} {
-			list = append(list, make(action, repository))
+			list = append(list, call(action, repository))
 		}
 	}
 	return list
@@ -449,9 +449,9 @@ func TestDiagnose(t *testing.T) {
 	var read []string
 	for _, s := range policy.Statement {
 		for _, action := range s.Action {
-			if action, ok := strings.CutPrefix(action, "ecr:"); ok {
-				require.False(t, denied(t, a.call(t.Context(), reader, action, "rise/hello", nil)), action)
-				read = append(read, action)
+			if operation, ok := strings.CutPrefix(action, "ecr:"); ok {
+				require.False(t, denied(t, a.call(t.Context(), reader, operation, "rise/hello", nil)), action)
+				read = append(read, operation)
 			}
 		}
 	}

@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
 var update = flag.Bool("update", false, "rewrite the policies in testdata/policies")
@@ -22,23 +25,23 @@ const golden = "../../testdata/policies"
 
 // input is a case's input.json, in the Terraform module's words: it reads the same files.
 type input struct {
-	Partition         string   `json:"partition"`
-	DNSSuffix         string   `json:"dns_suffix"`
-	Region            string   `json:"region"`
-	AccountID         string   `json:"account_id"`
-	RepoPrefix        string   `json:"repo_prefix"`
-	Installation      string   `json:"installation"`
-	ControllerRoleARN string   `json:"controller_role_arn"`
-	PushRoleARN       string   `json:"push_role_arn"`
-	PullRoleARN       string   `json:"pull_role_arn"`
-	ExternalID        string   `json:"external_id"`
-	RoleExternalID    string   `json:"role_external_id"`
-	KMSKeyARN         string   `json:"kms_key_arn"`
-	SessionTags       bool     `json:"session_tags"`
-	AutoRemove        bool     `json:"auto_remove"`
-	TagKeys           []string `json:"tag_keys"`
-	Principals        []string `json:"principals"`
-	Operators         []string `json:"operators"` // of the service control policy, which the module doesn't make
+	Partition         string            `json:"partition"`
+	DNSSuffix         string            `json:"dns_suffix"`
+	Region            string            `json:"region"`
+	AccountID         string            `json:"account_id"`
+	RepoPrefix        string            `json:"repo_prefix"`
+	Installation      string            `json:"installation"`
+	ControllerRoleARN string            `json:"controller_role_arn"`
+	PushRoleARN       string            `json:"push_role_arn"`
+	PullRoleARN       string            `json:"pull_role_arn"`
+	ExternalID        string            `json:"external_id"`
+	RoleExternalID    string            `json:"role_external_id"`
+	KMSKeyARN         string            `json:"kms_key_arn"`
+	SessionTags       bool              `json:"session_tags"`
+	AutoRemove        bool              `json:"auto_remove"`
+	Tags              map[string]string `json:"tags"`
+	Principals        []string          `json:"principals"`
+	Operators         []string          `json:"operators"` // of the service control policy, which the module doesn't make
 	IRSA              struct {
 		OIDCProviderARN string `json:"oidc_provider_arn"`
 		Namespace       string `json:"namespace"`
@@ -49,6 +52,7 @@ type input struct {
 		Namespace      string `json:"namespace"`
 		ServiceAccount string `json:"service_account"`
 	} `json:"pod_identity"`
+	Settings map[string]any `json:"settings"` // of the registry section
 }
 
 func (in input) config() ecr.Config {
@@ -56,12 +60,9 @@ func (in input) config() ecr.Config {
 	c.Region, c.AccountID, c.RepoPrefix, c.Installation = in.Region, in.AccountID, in.RepoPrefix, in.Installation
 	c.PushRoleARN, c.PullRoleARN, c.ExternalID, c.KMSKeyARN = in.PushRoleARN, in.PullRoleARN, in.ExternalID, in.KMSKeyARN
 	c.SessionTags, c.AutoRemove = in.SessionTags, in.AutoRemove
-	if in.RoleExternalID != "" { // goes with role_arn
-		c.RoleARN, c.RoleExternalID = in.ControllerRoleARN, in.RoleExternalID
-	}
-	c.Tags = map[string]string{}
-	for _, key := range in.TagKeys {
-		c.Tags[key] = "value"
+	c.RoleExternalID, c.Tags = in.RoleExternalID, in.Tags
+	if len(in.Principals) > 0 { // they assume the controller role
+		c.RoleARN = in.ControllerRoleARN
 	}
 	return c
 }
@@ -113,7 +114,7 @@ func TestGolden(t *testing.T) {
 				require.NoError(t, err)
 				policies = append(policies, iampolicy.Policy{Name: file, Document: d})
 			}
-			known := []string{"input.json"}
+			known := []string{"input.json", "registry.json"}
 			for _, p := range policies {
 				text, err := json.MarshalIndent(p.Document, "", "  ")
 				require.NoError(t, err)
@@ -126,6 +127,7 @@ func TestGolden(t *testing.T) {
 				require.Equal(t, string(want), string(text)+"\n")
 				known = append(known, p.Name+".json")
 			}
+			require.Equal(t, policies[:len(policies)-2], provisioned(t, name, in.options()), "what the registry section asks for")
 			files, err := os.ReadDir(filepath.Join(golden, name))
 			require.NoError(t, err)
 			for _, f := range files {
@@ -133,4 +135,25 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// provisioned are the policies of the configuration in registry.json, which is what the Terraform module puts out.
+func provisioned(t *testing.T, name string, o iampolicy.Options) []iampolicy.Policy {
+	t.Helper()
+	section, err := os.ReadFile(filepath.Join(golden, name, "registry.json"))
+	require.NoError(t, err)
+	factory, err := registry.NewFactory(ecr.Builder())
+	require.NoError(t, err)
+	into := struct {
+		Registry registry.Config `yaml:"registry"`
+	}{factory.Config()}
+	require.NoError(t, configload.Loader{
+		RunMode: "test", FS: fstest.MapFS{"test.yaml": {Data: slices.Concat([]byte(`{"registry":`), section, []byte("}"))}},
+		LookupEnv: func(string) (string, bool) { return "", false },
+	}.Load(&into))
+	c, ok := into.Registry.Section().(*ecr.Config)
+	require.True(t, ok)
+	policies, err := iampolicy.All(*c, o)
+	require.NoError(t, err)
+	return policies
 }
