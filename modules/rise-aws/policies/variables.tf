@@ -1,5 +1,5 @@
 variable "partition" {
-  description = "AWS partition of the region: aws, aws-cn, aws-us-gov, …"
+  description = "AWS partition of the region, such as aws, aws-cn or aws-us-gov."
   type        = string
   default     = "aws"
 
