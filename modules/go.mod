@@ -1,5 +1,5 @@
 // A module of its own: the HCL parser never reaches the library's go.mod.
-module github.com/rise-deploy/rise-registry-go/modules/test
+module github.com/rise-deploy/rise-registry-go/modules
 
 go 1.26.0
 
@@ -42,4 +42,4 @@ require (
 	golang.org/x/tools v0.49.0 // indirect
 )
 
-replace github.com/rise-deploy/rise-registry-go => ../..
+replace github.com/rise-deploy/rise-registry-go => ..

@@ -1,4 +1,4 @@
-package test_test
+package modules_test
 
 import (
 	"os"
@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	root     = "../rise-aws"
-	policies = "../rise-aws/policies"
+	root     = "rise-aws"
+	policies = "rise-aws/policies"
 )
 
 // block is one block of a Terraform module.

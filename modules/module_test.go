@@ -1,4 +1,4 @@
-package test_test
+package modules_test
 
 import (
 	"flag"

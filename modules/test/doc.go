@@ -1,3 +1,0 @@
-// Package test holds the tests of the Terraform modules beside it: that they are documented and formatted, that what they
-// put out is a configuration of the library, and Terraform's own tests.
-package test
