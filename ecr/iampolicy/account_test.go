@@ -184,7 +184,7 @@ func ours(project string, more ...string) map[string]string {
 }
 
 func tagList(m map[string]string) []types.Tag {
-	var list []types.Tag
+	list := []types.Tag{}
 	for key, value := range m {
 		list = append(list, types.Tag{Key: &key, Value: &value})
 	}

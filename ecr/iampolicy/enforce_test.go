@@ -161,6 +161,7 @@ func TestPullRole(t *testing.T) {
 		"rise/hello": ours("hello"), "rise/other": ours("other"), "rise/orphaned": ours("orphaned", "rise:orphaned", "true"),
 		"rise/suspended": ours("suspended", "rise:suspended", "true"), "rise/foreign": nil,
 		"rise/elsewhere": ours("elsewhere", "rise:installation", "staging"), "hello": ours("hello"),
+		"rise/unmanaged": tags("rise:installation", "prod", "rise:project", "unmanaged"),
 	} {
 		a.CreateRepository(ecrtest.Repository{Name: name, Tags: with})
 	}
@@ -170,7 +171,7 @@ func TestPullRole(t *testing.T) {
 		require.True(t, a.pulls(t, login, open))
 		require.False(t, a.pushes(t, login, open))
 	}
-	for _, closed := range []string{"rise/orphaned", "rise/suspended", "rise/foreign", "rise/elsewhere", "hello"} {
+	for _, closed := range []string{"rise/orphaned", "rise/suspended", "rise/foreign", "rise/elsewhere", "rise/unmanaged", "hello"} {
 		require.False(t, a.pulls(t, login, closed), closed)
 	}
 	require.True(t, denied(t, a.call(t.Context(), session, "DeleteRepository", "rise/hello", nil)))
@@ -219,6 +220,7 @@ func TestController(t *testing.T) {
 			{"TagResource", "rise/hello", tags("rise:project-id", "42"), true},
 			{"TagResource", "rise/hello", tags("cost-center", "8"), true},
 			{"TagResource", "rise/hello", tags("Owner", "me"), false},
+			{"TagResource", "rise/hello", tags(), false},
 			{"TagResource", "rise/hello", tags("rise:orphaned", "true", "Owner", "me"), false},
 			{"TagResource", "rise/hello", tags("rise:project", "other"), false},
 			{"TagResource", "rise/hello", ours("other"), false},
@@ -241,6 +243,8 @@ func TestController(t *testing.T) {
 			}),
 			[]call{
 				{"TagResource", "rise/elsewhere", ours("elsewhere"), false},
+				{"TagResource", "rise/rise", ours("rise"), false},
+				{"TagResource", "rise/unmanaged", ours("unmanaged"), false},
 				{"TagResource", "foreign", ours("foreign"), false},
 				{"TagResource", "risen/hello", ours("hello"), false},
 			})},
@@ -276,6 +280,7 @@ func TestController(t *testing.T) {
 				"rise/elsewhere":          ours("elsewhere", "rise:installation", "staging"),
 				"rise/elsewhere-orphaned": ours("x", "rise:installation", "staging", "rise:orphaned", "true"),
 				"rise/rise":               tags("rise:managed", "true", "rise:project", "rise"), // made by Rise, without an installation
+				"rise/unmanaged":          tags("rise:installation", "staging"),
 				"foreign":                 nil, "risen/hello": ours("hello"),
 			} {
 				a.CreateRepository(ecrtest.Repository{Name: name, Tags: with})
@@ -353,6 +358,7 @@ func TestTrust(t *testing.T) {
 		"with more tags":            {as: controller, input: a.input(pushARN, "rise-push-hello", "hello"), change: func(i *awssts.AssumeRoleInput) { i.Tags = append(i.Tags, tag("team", "x")) }},
 		"pull role":                 {as: controller, input: a.input(pullARN, "rise-pull-@all", ""), allowed: true},
 		"pull role, another's":      {as: admin, input: a.input(pullARN, "rise-pull-@all", "")},
+		"pull role, no id":          {as: controller, input: a.input(pullARN, "rise-pull-@all", ""), change: func(i *awssts.AssumeRoleInput) { i.ExternalId = nil }},
 		"pull role, a project's":    {as: controller, input: a.input(pullARN, "rise-pull-hello", "")},
 		"pull role, tagged":         {as: controller, input: a.input(pullARN, "rise-pull-@all", "hello")},
 		"controller role, user":     {as: a.sdk(static(a.user)), input: a.asController(), allowed: true},
