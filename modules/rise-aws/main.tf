@@ -4,7 +4,7 @@ data "aws_caller_identity" "current" {}
 
 locals {
   partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.id # the name, under every version of the provider
+  region    = data.aws_region.current.id # its name, in versions 5 and 6 of the provider alike
   account   = data.aws_caller_identity.current.account_id
 
   # Written out rather than taken from the resources, whose policies name each other.
