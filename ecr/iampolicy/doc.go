@@ -13,10 +13,11 @@
 // # The roles
 //
 // The service runs as the controller role, or assumes it (role_arn). For each credential it assumes the push role with a
-// session policy; registry-wide pull credentials come from the pull role. A session's rights are the role's policy and
-// the session policy together. Each of the two is enough to keep a project to itself: the session policy names the
-// repository, and with session_tags the role's policy demands that the repository bears the project that the session is
-// tagged with. Set session_tags, and an installation.
+// session policy; registry-wide pull credentials come from the pull role. A session may do what both the role's policy and
+// the session policy allow and neither denies. The session policy names the repository. With session_tags the role's policy
+// by itself demands that the repository bears the project that the session is tagged with, so that a project stays
+// closed to others even if a session policy were lost; but what a repository's or the registry's policy then granted to
+// everybody within this installation, only the session policy's Denies keep out. Set session_tags, and an installation.
 //
 // # Without an installation
 //

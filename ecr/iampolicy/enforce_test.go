@@ -88,8 +88,8 @@ func TestProviderWorks(t *testing.T) {
 	}
 }
 
-// A session of the push role whose session policy was lost still reaches one project's repository and no other, even
-// where resource-based policies grant everything to everybody.
+// A session of the push role whose session policy was lost still reaches one project's repository and no other. Where
+// resource-based policies grant everything to everybody, it stays within the installation and off what is closed.
 func TestPushRoleAlone(t *testing.T) {
 	t.Parallel()
 	for name, mode := range modes() {

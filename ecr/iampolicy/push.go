@@ -14,9 +14,9 @@ func pushActions() Strings {
 }
 
 // Push returns the identity policy of the push role: the bound of every session, whatever its session policy. It allows
-// pushing to and pulling from this installation's repositories that are neither orphaned nor suspended, and denies the
-// rest, grants of resource-based policies included. With session_tags only the repository that bears the session's own
-// rise:project.
+// pushing to and pulling from this installation's repositories that are neither orphaned nor suspended, with session_tags
+// only those that bear the session's own rise:project. It denies whatever is outside the prefix, of another
+// installation, orphaned or suspended, so that no resource-based policy can grant it.
 //
 // Without an installation in the configuration, every repository under the prefix with rise:managed is this
 // installation's.
