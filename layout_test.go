@@ -58,6 +58,7 @@ func TestImportDirections(t *testing.T) {
 		"internal/realtest":     {},
 		"ecr":                   {"provider", "internal/hostport"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal"},
+		"ecr/iampolicy":         {"ecr", "provider"},
 		"oci":                   {"provider", "internal/hostport"},
 		"configload":            {},
 		"registry":              {"provider", "registry"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,7 +108,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	partition, _, err := resolveRegion(c.Region)
+	arn, err := repositoryARN(c)
 	if err != nil {
 		return nil, misconfigured(err)
 	}
@@ -115,10 +116,15 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	return &Provider{
 		config:        c,
 		host:          named,
-		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
+		repositoryARN: arn,
 		clients:       func() clients { return upstream },
 		scansItself:   new(atomic.Bool),
 	}, nil
+}
+
+func repositoryARN(c Config) (string, error) {
+	partition, _, err := resolveRegion(c.Region)
+	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
 }
 
 func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, error) {
@@ -169,6 +175,9 @@ func checkEndpoint(endpoint *string, insecure, variant bool) error {
 	return nil
 }
 
+// partition is the registry's, such as "aws-cn".
+func (p *Provider) partition() string { return strings.Split(p.repositoryARN, ":")[1] }
+
 // Type returns "ecr".
 func (p *Provider) Type() string { return Type }
 
@@ -215,6 +224,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		ExpiresAt: earlier(session.credentials.Expires, token.expiresAt),
 		Details: []slog.Attr{
 			slog.String("session_name", aws.ToString(input.RoleSessionName)),
+			slog.String("session_access_key_id", session.credentials.AccessKeyID), // not secret: CloudTrail shows it
 			slog.String("sts_request_id", session.requestID),
 			slog.String("ecr_request_id", token.requestID),
 		},
@@ -236,7 +246,8 @@ func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
 }
 
 // SessionName returns the name of r's session, which CloudTrail shows and trust policies may match: rise-push-<project>,
-// rise-pull-<project>, or rise-pull-@all, shortened with a dot and a hash where STS's limit of 64 characters demands it.
+// rise-pull-<project>, followed by @<caller> for a caller's own, or rise-pull-@all; shortened with a dot and a hash where
+// STS's rules demand it.
 // Errors are those of Credentials that need no call upstream.
 func (p *Provider) SessionName(r provider.Request) (string, error) {
 	input, err := p.assumeRoleInput(r)

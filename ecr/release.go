@@ -268,7 +268,7 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 		return err
 	}
 	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
-	found, err := strangers(policy, o.p.config.AccountID)
+	found, err := strangers(policy, o.p.partition(), o.p.config.AccountID)
 	if err != nil {
 		return o.fail(provider.ErrConflict, opAdopt, hint, scrub(err.Error(), nil))
 	}

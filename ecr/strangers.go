@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 )
 
-// strangers returns the principals, other than those of account, that a repository policy allows anything, whatever its
+// strangers returns the principals, other than those of account in partition, that a repository policy allows anything, whatever its
 // conditions; an error if the policy can't be understood, as nobody knows then whom it lets in.
-func strangers(policy, account string) ([]string, error) {
+func strangers(policy, partition, account string) ([]string, error) {
 	var document struct {
 		Statement json.RawMessage
 	}
@@ -42,7 +41,7 @@ func strangers(policy, account string) ([]string, error) {
 			return nil, err
 		}
 		for _, p := range principals {
-			if p != account && !ofAccount(p, account) {
+			if p != account && !ofAccount(p, partition, account) {
 				found = append(found, p)
 			}
 		}
@@ -81,7 +80,7 @@ func principalsOf(element json.RawMessage) ([]string, error) {
 	return found, nil
 }
 
-func ofAccount(principal, account string) bool {
-	a, ok := parseARN(principal)
-	return ok && (a.Service == "iam" || a.Service == "sts") && a.AccountID == account && !strings.Contains(a.Resource, "*")
+func ofAccount(principal, partition, account string) bool {
+	a, ok := parseARN(principal) // without wildcards
+	return ok && a.Partition == partition && (a.Service == "iam" || a.Service == "sts") && a.AccountID == account && a.Resource != ""
 }
