@@ -29,7 +29,7 @@ func (n *run) keep(ctx context.Context, p provider.Project, o provider.EnsureOpt
 // else would, as the name is wanted.
 func (n *run) formerOwner(p provider.Project, r provider.Repository, o provider.RepositoryOwner, err error) {
 	if errors.Is(err, provider.ErrOrphaned) && p.ID != "" && o.ProjectID != "" && o.ProjectID != p.ID &&
-		o.Ours && n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
+		n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if l := (leftOver{r.Project, o.ProjectID}); !slices.Contains(n.purges, l) { // mended, and audited

@@ -67,10 +67,7 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 		if owner.Orphaned && !owner.OrphanedAt.IsZero() && time.Since(owner.OrphanedAt) < guardWindow {
 			n.count(&n.report.Guard.Orphaned)
 		}
-		renamed := ""
-		if owner.ProjectID != "" {
-			renamed = n.ids()[owner.ProjectID]
-		}
+		renamed := n.ids()[owner.ProjectID]
 		switch {
 		case r.CreatedAt.IsZero():
 			n.leave(r.Project, reasonNoAge)

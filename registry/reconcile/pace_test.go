@@ -121,11 +121,51 @@ func TestEndsWhileListing(t *testing.T) {
 			return []provider.Project{{Name: "w0"}}, nil
 		}), unlimited())
 		require.NoError(t, err)
-		_, err = r.Run(ctx)
+		report, err := r.Run(ctx)
 		require.ErrorIs(t, err, provider.ErrTimeout)
 		require.ErrorIs(t, err, context.Canceled)
+		require.Zero(t, report.Wanted)
 		require.Empty(t, f.made(true))
 		require.Equal(t, s.projects["w0"], f.repos["w0"].id)
+	}
+}
+
+// What was counted in part isn't the guard's, and whoever is stopped asks the service no more.
+func TestEndsBeforeGuard(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"read tags", "release"} {
+		repos, s := fleet(10)
+		for i := range 50 {
+			repos[fmt.Sprintf("x%d", i)] = old(fmt.Sprintf("x%d", i))
+		}
+		f := newFake(repos)
+		ctx, cancel := context.WithCancel(t.Context())
+		calls, asked := 0, 0
+		f.intercept = func(_ context.Context, c call, do func() error) error {
+			if c.name == at {
+				if calls++; calls == 50 || at == "release" {
+					cancel()
+				}
+			}
+			return do()
+		}
+		s.step = func(_ context.Context, name string, do func() error) error {
+			if name != "" {
+				asked++
+			}
+			return do()
+		}
+		o := reconcile.Options{Rate: -1, Concurrency: 1}
+		if at == "release" {
+			o.MaxOrphanedPercent = 100
+		}
+		r, err := reconcile.New(f, s, o)
+		require.NoError(t, err)
+		report, err := r.Run(ctx)
+		require.Equal(t, provider.ErrTimeout, provider.KindOf(err))
+		require.NotErrorIs(t, err, provider.ErrConflict)
+		require.False(t, report.Guard.Held)
+		require.LessOrEqual(t, asked, 2)
 	}
 }
 

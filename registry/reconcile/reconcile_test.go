@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,16 @@ func TestRun(t *testing.T) {
 		"of another project":      {repo: old, wanted: "id-2", kind: provider.ErrNotOurs, keeps: true},
 		"wanted but not ours": {repo: func(p string) *repo { return with(old(p), func(r *repo) { r.another = "stranger's" }) }, wanted: "id-x",
 			kind: provider.ErrNotOurs, keeps: true},
+		"orphaned without an id": {repo: func(p string) *repo { return with(orphan(p, 50*day), func(r *repo) { r.id = "" }) }, wanted: "id-2",
+			kind: provider.ErrOrphaned, keeps: true},
+		"young, of another": {repo: func(p string) *repo { return with(orphan(p, 50*day), func(r *repo) { r.createdAt = time.Now() }) },
+			wanted: "id-2", kind: provider.ErrOrphaned, keeps: true},
+		"no age, of another": {repo: func(p string) *repo { return with(orphan(p, 50*day), func(r *repo) { r.createdAt = time.Time{} }) },
+			wanted: "id-2", kind: provider.ErrOrphaned, keeps: true},
+		"drifted, of another": {repo: func(p string) *repo { return with(orphan(p, 50*day), func(r *repo) { r.drift = true }) }, wanted: "id-2",
+			kind: provider.ErrOrphaned, want: mend("x: remove")},
+		"no orphan any more": {repo: func(p string) *repo { return with(orphan(p, 50*day), func(r *repo) { r.orphaned = false }) }, want: mend("x: release")},
+		"no orphan":          {repo: func(p string) *repo { return with(orphan(p, time.Hour), func(r *repo) { r.orphaned = false }) }, want: mend("x: release")},
 		"left over":          {repo: old, want: mend("x: release")},
 		"left over, no id":   {repo: func(p string) *repo { return with(old(p), func(r *repo) { r.id = "" }) }, want: mend("x: release")},
 		"left over, drifted": {repo: func(p string) *repo { return with(old(p), func(r *repo) { r.drift = true }) }, want: mend("x: release")},
@@ -132,6 +143,7 @@ func TestRun(t *testing.T) {
 				require.Equal(t, tt.want, done(planned), "a dry run shows what is done")
 				require.Equal(t, tt.left, left(report)["x"])
 				require.Equal(t, tt.left, left(planned)["x"])
+				require.Equal(t, name == "orphan" || name == "future orphan", report.Guard.Orphaned == 1)
 				if tt.keeps {
 					require.Equal(t, before, f.states())
 					require.Empty(t, f.made(true))
@@ -236,6 +248,83 @@ func TestAskedAgain(t *testing.T) {
 			}
 		})
 	})
+	t.Run("wanted by now, without ids", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T) {
+			for _, ids := range [][2]string{{"", "id-y"}, {"id-y", ""}, {"", ""}} {
+				f, s := world()
+				f.repos["y"].id = ids[0]
+				f.intercept = func(_ context.Context, c call, do func() error) error {
+					if c.name == "read tags" {
+						s.set("y", ids[1])
+					}
+					return do()
+				}
+				report, err := run(t, f, s, unlimited())
+				require.NoError(t, err)
+				require.Equal(t, "its project is wanted again", left(report)["y"])
+				require.Contains(t, f.repos, "y")
+			}
+		})
+	})
+	t.Run("another's by now", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T) {
+			f, s := world()
+			reads := 0
+			f.intercept = func(_ context.Context, c call, do func() error) error {
+				if c.name+c.project == "read tagsx" {
+					if reads++; reads == 2 {
+						f.mu.Lock()
+						f.repos["x"].id = "id-new"
+						f.mu.Unlock()
+					}
+				}
+				return do()
+			}
+			_, err := run(t, f, s, unlimited())
+			requireAbout(t, err, provider.ErrNotOurs, "x")
+			require.False(t, f.repos["x"].orphaned)
+		})
+	})
+	t.Run("about another", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, func(t *testing.T) {
+			f, s := world()
+			_, err := run(t, f, mistaken{s}, unlimited())
+			requireAbout(t, err, provider.ErrUnavailable, "x")
+			requireAbout(t, err, provider.ErrUnavailable, "y")
+			require.Empty(t, f.made(true))
+		})
+	})
+	t.Run("gone before it is made", func(t *testing.T) {
+		t.Parallel()
+		for _, dry := range []bool{false, true} {
+			for _, id := range []string{"", "id-new"} { // gone, or another's by now
+				inBubble(t, func(t *testing.T) {
+					repos, s := fleet(10)
+					s.set("x", "id-x")
+					f := newFake(repos)
+					f.intercept = func(_ context.Context, c call, do func() error) error {
+						if c.name == "read description" {
+							s.remove("x")
+							if id != "" {
+								s.set("x", id)
+							}
+						}
+						return do()
+					}
+					o := unlimited()
+					o.DryRun = dry
+					report, err := run(t, f, s, o)
+					require.NoError(t, err)
+					require.Equal(t, 1, report.Created)
+					require.Equal(t, !dry, report.Released == 1)
+					require.Equal(t, !dry, f.repos["x"] != nil && f.repos["x"].orphaned)
+				})
+			}
+		}
+	})
 	t.Run("can't say", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, func(t *testing.T) {
@@ -301,6 +390,73 @@ func TestAskedAgain(t *testing.T) {
 			require.Equal(t, []string{"x"}, f.repos["x"].images)
 		})
 	})
+}
+
+// mistaken answers about another project than it is asked for.
+type mistaken struct{ *service }
+
+func (mistaken) Project(context.Context, string) (provider.Project, bool, error) {
+	return provider.Project{Name: "w0"}, true, nil
+}
+
+func TestWantedList(t *testing.T) {
+	t.Parallel()
+	projects := []provider.Project{{Name: "a"}, {Name: "b"}}
+	w := reconcile.WantedList(projects)
+	projects[0].Name = "c"
+	for name, wanted := range map[string]bool{"a": true, "b": true, "c": false} {
+		p, ok, err := w.Project(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, wanted, ok)
+		require.Equal(t, wanted, p.Name == name)
+	}
+}
+
+// twice lists a repository on two pages, the second time as what took its place meanwhile.
+type twice struct {
+	*fake
+	silently func()
+}
+
+func (w twice) ListRepositories(ctx context.Context) iter.Seq2[provider.Repository, error] {
+	return func(yield func(provider.Repository, error) bool) {
+		for r, err := range w.fake.ListRepositories(ctx) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			again := r
+			again.CreatedAt = time.Now()
+			if !yield(r, nil) || !yield(again, nil) || !yield(r, nil) {
+				return
+			}
+			if w.silently != nil {
+				w.silently()
+				return
+			}
+		}
+	}
+}
+
+func TestListedTwice(t *testing.T) {
+	t.Parallel()
+	repos, s := fleet(10)
+	repos["x"] = old("x")
+	f := newFake(repos)
+	r, err := reconcile.New(twice{fake: f}, s, unlimited())
+	require.NoError(t, err)
+	report, err := r.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 11, report.Listed)
+	require.Equal(t, 10, report.Audited)
+	require.Equal(t, map[string]string{"x": "it is younger than an hour"}, left(report))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err = reconcile.New(twice{f, cancel}, s, unlimited())
+	require.NoError(t, err)
+	s.step = func(context.Context, string, func() error) error { panic("asked") }
+	_, err = r.Run(ctx)
+	require.ErrorIs(t, err, provider.ErrTimeout)
 }
 
 // A single failure ends nothing; all of them are reported, the first hundred in full.

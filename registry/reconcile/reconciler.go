@@ -129,11 +129,10 @@ func (n *run) parallel(ctx context.Context, count int, do func(i int)) {
 	var group errgroup.Group
 	group.SetLimit(n.options.Concurrency)
 	for i := range count {
-		if n.over(ctx) {
-			break
-		}
 		group.Go(func() error {
-			do(i)
+			if !n.over(ctx) {
+				do(i)
+			}
 			return nil
 		})
 	}

@@ -112,9 +112,6 @@ func (n *run) askAgain(ctx context.Context, name string) (provider.Project, bool
 	if err == nil && wanted && p.Name != name {
 		err = errors.New("the answer is about another project")
 	}
-	if err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		return p, false, &provider.Error{Kind: kindOf(err), Op: opAsk, Project: name, Err: err}
 	}
