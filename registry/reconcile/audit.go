@@ -35,7 +35,7 @@ func (r *rolling) begin(there []pair) int {
 	if found {
 		i++
 	}
-	return i % len(there)
+	return i // may be one past the end, and then is the beginning
 }
 
 // batch is how many audits may be made at once with what is left of the budget.

@@ -98,6 +98,54 @@ func TestAuditCosts(t *testing.T) {
 	require.Equal(t, 4, report.Audited)
 }
 
+// A failure tells nothing about what an audit costs.
+func TestAuditCostsAfterFailure(t *testing.T) {
+	t.Parallel()
+	repos, s := fleet(100)
+	f := newFake(repos)
+	first := true
+	f.intercept = func(_ context.Context, c call, do func() error) error {
+		if c.name == "read tags" && first {
+			first = false
+			return provider.ErrThrottled
+		}
+		return do()
+	}
+	report, err := run(t, &costly{f}, s, reconcile.Options{Rate: -1, AuditBudget: 50})
+	require.ErrorIs(t, err, provider.ErrThrottled)
+	require.LessOrEqual(t, report.Calls, 50)
+}
+
+// What a stopped run didn't get to is audited next.
+func TestAuditStopped(t *testing.T) {
+	t.Parallel()
+	repos, s := fleet(100)
+	f := newFake(repos)
+	r, err := reconcile.New(f, s, reconcile.Options{Rate: -1, AuditBudget: 2})
+	require.NoError(t, err)
+	_, err = r.Run(t.Context())
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	f.reset()
+	f.intercept = func(_ context.Context, c call, do func() error) error {
+		if c.name == "read tags" {
+			cancel()
+			return provider.ErrTimeout
+		}
+		return do()
+	}
+	_, err = r.Run(ctx)
+	require.ErrorIs(t, err, provider.ErrTimeout)
+	missed := f.made(false)[1]
+
+	f.reset()
+	f.intercept = nil
+	_, err = r.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, missed, f.made(false)[1])
+}
+
 // costly takes ten calls for what others take two.
 type costly struct{ *fake }
 

@@ -49,7 +49,7 @@ func fleet(n int) (map[string]*repo, *service) {
 // unlimited are options under which time doesn't matter.
 func unlimited() reconcile.Options { return reconcile.Options{Rate: -1} }
 
-func run(t *testing.T, f *fake, w reconcile.Wanted, o reconcile.Options) (reconcile.Report, error) {
+func run(t *testing.T, f provider.Provider, w reconcile.Wanted, o reconcile.Options) (reconcile.Report, error) {
 	t.Helper()
 	r, err := reconcile.New(f, w, o)
 	require.NoError(t, err)

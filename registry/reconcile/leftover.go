@@ -64,7 +64,7 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			return
 		}
 		n.count(&n.report.Guard.Ours)
-		if owner.Orphaned && !owner.OrphanedAt.IsZero() && time.Since(owner.OrphanedAt) < guardWindow {
+		if owner.Orphaned && time.Since(owner.OrphanedAt) < guardWindow {
 			n.count(&n.report.Guard.Orphaned)
 		}
 		renamed := n.ids()[owner.ProjectID]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -90,6 +91,13 @@ func TestEnds(t *testing.T) {
 				start := time.Now()
 				report, err := r.Run(ctx)
 				require.LessOrEqual(t, time.Since(start), after)
+				read := 0
+				for _, c := range f.made(false) {
+					if strings.HasPrefix(c, "read tags w") {
+						read++
+					}
+				}
+				require.LessOrEqual(t, report.Audited, read)
 				require.Zero(t, report.Failures, "being stopped is no project's failure: %v", err)
 				if err != nil {
 					require.Equal(t, provider.ErrTimeout, provider.KindOf(err))

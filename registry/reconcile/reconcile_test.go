@@ -488,3 +488,31 @@ func TestFailures(t *testing.T) {
 		require.True(t, strings.HasSuffix(err.Error(), "no room for "+e.Project))
 	}
 }
+
+// Each failure is about its project, whatever the provider says; and a call that took too long is one, as long as the run
+// itself has time.
+func TestFailuresNameProjects(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []error{
+		&provider.Error{Kind: provider.ErrTimeout, Op: "do it"},
+		&provider.Error{Kind: provider.ErrTimeout, Op: "do it", Project: "another"},
+		context.DeadlineExceeded,
+	} {
+		repos, s := fleet(5)
+		repos["x"] = old("x")
+		s.set("m", "")
+		f := newFake(repos)
+		f.intercept = func(_ context.Context, c call, do func() error) error {
+			if c.project != "" {
+				return cause
+			}
+			return do()
+		}
+		report, err := run(t, f, s, unlimited())
+		require.Equal(t, 7, report.Failures)
+		for project := range repos {
+			requireAbout(t, err, provider.ErrTimeout, project)
+		}
+		requireAbout(t, err, provider.ErrTimeout, "m")
+	}
+}
