@@ -23,6 +23,10 @@
 // A run that can't list everything changes nothing: an error in the listing or from the service ends it first, and so do an
 // invalid name, two ids for one name, and no wanted projects at all.
 //
+// A wanted project whose repository turns out to be another's, an orphan of the name's former project included, is an error.
+// Only the audit sees that, as only tags show it. The former project's orphan is purged in its time, so that the next run
+// can make the new one's.
+//
 // Releasing only marks. A run removes by [provider.RepositoryManager.PurgeRepository] alone, what was released as long ago
 // as the configuration says, but at least 24 hours. So where [provider.Retention] says that released repositories are
 // removed at once, it releases none: it reports them, with [provider.ErrMisconfigured], for the service to release.

@@ -2,16 +2,23 @@ package reconcile_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
@@ -24,6 +31,10 @@ type crowd struct {
 }
 
 func (c *crowd) name(i int) string { return fmt.Sprintf("customer-project-%07d", i) }
+
+func (c *crowd) id(project string) string {
+	return "00000000-0000-4000-8000-" + strings.TrimPrefix(project, "customer-project-")
+}
 
 func (c *crowd) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
 	return func(yield func(provider.Repository, error) bool) {
@@ -53,7 +64,7 @@ func (c *crowd) RepositoryOwner(context.Context, string) (provider.RepositoryOwn
 func (c *crowd) Projects(context.Context) iter.Seq2[provider.Project, error] {
 	return func(yield func(provider.Project, error) bool) {
 		for i := range c.n {
-			if !yield(provider.Project{Name: c.name(i), ID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i)}, nil) {
+			if !yield(provider.Project{Name: c.name(i), ID: c.id(c.name(i))}, nil) {
 				return
 			}
 		}
@@ -65,7 +76,7 @@ func (c *crowd) Project(context.Context, string) (provider.Project, bool, error)
 }
 
 // atScale runs once and returns by how much the heap grew at most.
-func atScale(tb testing.TB, c *crowd) (reconcile.Report, uint64) {
+func atScale(tb testing.TB, p provider.Provider, w reconcile.Wanted) (reconcile.Report, uint64) {
 	tb.Helper()
 	runtime.GC()
 	var m runtime.MemStats
@@ -79,7 +90,7 @@ func atScale(tb testing.TB, c *crowd) (reconcile.Report, uint64) {
 		runtime.ReadMemStats(&m)
 		most = max(most, m.HeapAlloc)
 	}
-	r, err := reconcile.New(c, c, o)
+	r, err := reconcile.New(p, w, o)
 	require.NoError(tb, err)
 	report, err := r.Run(tb.Context())
 	require.NoError(tb, err)
@@ -92,7 +103,7 @@ func TestScale(t *testing.T) {
 	for _, orphans := range []int{0, 3000} {
 		c := &crowd{fake: newFake(nil), n: 100_000, orphans: orphans}
 		c.retention.After = 30 * day
-		report, heap := atScale(t, c)
+		report, heap := atScale(t, c, c)
 		require.Equal(t, 100_000, report.Wanted)
 		require.Equal(t, 250, report.Audited)
 		require.Empty(t, report.Changes)
@@ -103,12 +114,64 @@ func TestScale(t *testing.T) {
 	}
 }
 
+// The same with ECR's provider and the SDK, over a server that makes up its answers.
+func TestECRScale(t *testing.T) {
+	var calls atomic.Int64
+	c := &crowd{fake: newFake(nil), n: 100_000}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		var in struct{ NextToken, ResourceArn string }
+		_ = json.NewDecoder(r.Body).Decode(&in)
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		switch operation {
+		case "DescribeRepositories":
+			begin, _ := strconv.Atoi(in.NextToken)
+			_, _ = fmt.Fprint(w, `{"repositories":[`)
+			for i := range page {
+				if i > 0 {
+					_, _ = fmt.Fprint(w, ",")
+				}
+				name := "rise/" + c.name(begin+i)
+				_, _ = fmt.Fprintf(w, `{"createdAt":1.7e9,"encryptionConfiguration":{"encryptionType":"AES256"},"imageScanningConfiguration":{"scanOnPush":true},`+
+					`"imageTagMutability":"MUTABLE","registryId":"123456789012","repositoryArn":"arn:aws:ecr:eu-west-1:123456789012:repository/%s",`+
+					`"repositoryName":"%s","repositoryUri":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/%s"}`, name, name, name)
+			}
+			if begin += page; begin < c.n {
+				_, _ = fmt.Fprintf(w, `],"nextToken":"%d"}`, begin)
+			} else {
+				_, _ = fmt.Fprint(w, `]}`)
+			}
+		case "ListTagsForResource":
+			_, project, _ := strings.Cut(in.ResourceArn, "repository/rise/")
+			_, _ = fmt.Fprintf(w, `{"tags":[{"Key":"rise:managed","Value":"true"},{"Key":"rise:installation","Value":"prod"},{"Key":"rise:project","Value":"%s"},`+
+				`{"Key":"rise:project-id","Value":"%s"}]}`, project, c.id(project))
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprint(w, `{"__type":"LifecyclePolicyNotFoundException"}`)
+		}
+	}))
+	defer server.Close()
+	config := ecr.DefaultConfig()
+	config.Region, config.AccountID, config.PushRoleARN = "eu-west-1", "123456789012", "arn:aws:iam::123456789012:role/push"
+	config.Installation, config.AccessKeyID, config.SecretAccessKey = "prod", provider.NewSecret("AKIAEXAMPLE"), provider.NewSecret("secret")
+	p, err := ecr.New(t.Context(), config, ecr.WithLoadOptions(awsconfig.WithBaseEndpoint(server.URL)))
+	require.NoError(t, err)
+	defer func() { _ = provider.Close(p) }()
+	report, heap := atScale(t, p, c)
+	require.Equal(t, 100_000, report.Wanted)
+	require.Equal(t, 250, report.Audited)
+	require.Empty(t, report.Changes)
+	require.LessOrEqual(t, calls.Load(), int64(101+500))
+	require.Less(t, heap, uint64(100<<20))
+	t.Logf("%d calls, %d MB", calls.Load(), heap>>20)
+}
+
 func BenchmarkRun100000(b *testing.B) {
 	c := &crowd{fake: newFake(nil), n: 100_000}
 	var heap uint64
 	for b.Loop() {
 		c.calls.Store(0)
-		_, grown := atScale(b, c)
+		_, grown := atScale(b, c, c)
 		heap = max(heap, grown)
 	}
 	b.ReportMetric(float64(c.calls.Load()), "calls/op")
