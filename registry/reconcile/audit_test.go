@@ -154,7 +154,9 @@ func (c *costly) EnsureRepository(ctx context.Context, p provider.Project, o pro
 	c.repos[p.Name].unlifecycle = false
 	c.mu.Unlock()
 	change, err := c.fake.EnsureRepository(ctx, p, o)
-	change.Calls += 8
+	if err == nil {
+		change.Calls += 8
+	}
 	return change, err
 }
 
