@@ -24,15 +24,17 @@ func policyOf(statements ...object) string {
 	return strings.TrimSpace(b.String())
 }
 
-// roleOf is the role that a step assumes.
+// roleOf is the role that a step assumes, if it does.
 func roleOf(c Config, op string) string {
 	switch op {
 	case opAssumeController:
 		return c.RoleARN
 	case opAssumePull:
 		return c.PullRoleARN
+	case opAssumePush:
+		return c.PushRoleARN
 	}
-	return c.PushRoleARN
+	return ""
 }
 
 // principalOf is what a trust policy names for a caller: a user as it is, a session's role.

@@ -58,30 +58,43 @@ func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
 		requestID(out.ResultMetadata))
 }
 
-// grants looks for Allow statements whose resources, if they name any, reach our repositories.
+// grants looks for statements that let others than the account in and whose resources, if they name any, reach our repositories.
 func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provider.Finding {
-	var policy struct{ Statement statements }
+	unclear := provider.Finding{Status: provider.Warned, Summary: what + " can't be understood", Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
+	var policy struct{ Statement json.RawMessage }
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
-		return provider.Finding{Status: provider.Warned, Summary: what + " can't be read", Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
+		return unclear
+	}
+	list, err := statementsOf(policy.Statement)
+	if err != nil {
+		return unclear
 	}
 	var who []string
 	ours := d.repositoryARN + d.config.RepoPrefix
-	for _, s := range policy.Statement {
-		reaches := len(s.Resource) == 0 || slices.ContainsFunc(s.Resource, func(r string) bool { return reaches(r, ours) })
-		if s.Effect != "Allow" || !reaches {
+	for _, s := range list {
+		if len(s.Resource) > 0 && !slices.ContainsFunc(s.Resource, func(r string) bool { return reaches(r, ours) }) {
 			continue
 		}
-		who = append(who, s.principals()...)
+		one, err := json.Marshal(object{"Statement": s})
+		if err != nil {
+			return unclear
+		}
+		found, err := strangers(string(one), d.partition(), d.config.AccountID)
+		if err != nil {
+			return unclear
+		}
+		for _, w := range found {
+			who = append(who, printable(w))
+		}
 	}
 	slices.Sort(who)
 	who = slices.Compact(who)
 	if len(who) == 0 {
-		return passed(what+" grants nothing on our repositories", evidence)
+		return passed(what+" lets nobody but the account into our repositories", evidence)
 	}
 	return provider.Finding{
-		Status: provider.Warned, Summary: what + " grants rights on our repositories to " + strings.Join(who, ", ") +
-			"; our own sessions can't use it, others can",
-		Remedy:   "take out what isn't meant: " + command,
+		Status: provider.Warned, Summary: what + " lets others into our repositories: " + strings.Join(who, ", "),
+		Remedy:   "our own sessions can't use it, others can; take out what isn't meant: " + command,
 		Evidence: []slog.Attr{evidence, slog.String("principals", strings.Join(who, " "))},
 	}
 }
@@ -108,44 +121,22 @@ func (t *texts) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(t))
 }
 
-// statements is a statement or a list of them.
-type statements []grantStatement
-
-func (s *statements) UnmarshalJSON(b []byte) error {
-	var one grantStatement
-	if json.Unmarshal(b, &one) == nil {
-		*s = statements{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]grantStatement)(s))
-}
-
-type grantStatement struct {
+type grant struct {
 	Effect       string
-	Principal    json.RawMessage
-	NotPrincipal json.RawMessage
-	Resource     texts
+	Principal    json.RawMessage `json:",omitempty"`
+	NotPrincipal json.RawMessage `json:",omitempty"`
+	Resource     texts           `json:",omitempty"`
 }
 
-func (s grantStatement) principals() []string {
-	var everybody string
-	if len(s.NotPrincipal) > 0 || (json.Unmarshal(s.Principal, &everybody) == nil && everybody == "*") {
-		return []string{"everybody (*)"}
+// statementsOf reads a statement or a list of them.
+func statementsOf(element json.RawMessage) ([]grant, error) {
+	var one grant
+	if json.Unmarshal(element, &one) == nil {
+		return []grant{one}, nil
 	}
-	var kinds map[string]texts
-	if json.Unmarshal(s.Principal, &kinds) != nil {
-		return []string{"principals that can't be read"}
-	}
-	var list []string
-	for _, names := range kinds {
-		for _, n := range names {
-			if n == "*" {
-				n = "everybody (*)"
-			}
-			list = append(list, printable(n))
-		}
-	}
-	return list
+	var list []grant
+	err := json.Unmarshal(element, &list)
+	return list, err
 }
 
 // root is the prefix of templates and rules that are for all repositories.

@@ -96,26 +96,24 @@ func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
 func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provider.Finding {
 	name, project := d.repositoryName(), d.o.Project
 	f := provider.Finding{Status: provider.Failed, Evidence: evidence}
-	for _, key := range []string{"rise:managed", "rise:installation", tagProject, "rise:orphaned", "rise:suspended"} {
+	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagOrphaned, tagSuspended} {
 		if value, ok := tags[key]; ok {
 			f.Evidence = append(f.Evidence, slog.String(key, printable(value)))
 		}
 	}
-	installation := d.config.Installation
-	switch {
-	case tags["rise:managed"] != "true":
-		f.Summary = "the repository " + name + " isn't ours: it lacks the tag rise:managed"
-		f.Remedy = "if it is meant to be, take it over: operator repo adopt " + project + "; or name the project otherwise"
-	case installation != "" && tags["rise:installation"] != installation:
-		f.Summary = "the repository " + name + " isn't ours: it belongs to another installation, by its tag rise:installation"
-		f.Remedy = "use another repo_prefix for each installation, or correct installation"
-	case tags[tagProject] != "" && tags[tagProject] != project:
-		f.Summary = "the repository " + name + " isn't this project's, by its tag " + tagProject
-		f.Remedy = "find out who tagged it; the push role's sessions with session_tags refuse it"
-	case tags["rise:orphaned"] == "true":
+	switch owner := d.config.owner(project, tags); {
+	case !owner.Ours && d.config.Installation == "" && tags[tagManaged] == tagTrue && tags[tagProject] == project:
+		f.Status = provider.Warned // credentials work; the rest of repository management doesn't
+		f.Summary = "the repository " + name + " belongs to an installation by its tag " + tagInstallation + ", and installation isn't set"
+		f.Remedy = "set installation to the tag's value, if it is this one"
+	case !owner.Ours:
+		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
+		f.Remedy = "if it should be, take it over: operator repo adopt " + project + "; or correct installation, use a repo_prefix of your own, or " +
+			"name the project otherwise"
+	case owner.Orphaned:
 		f.Summary = "the repository " + name + " is orphaned: it was released, and no credential works with it"
 		f.Remedy = "operator repo restore " + project
-	case tags["rise:suspended"] == "true":
+	case owner.Suspended:
 		f.Summary = "the repository " + name + " is suspended: no credential works with it"
 		f.Remedy = "operator repo suspend --lift " + project
 	default:

@@ -69,7 +69,7 @@ func TestHealthy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			aws := newAWS(t, ecrtest.Config{}, test.setup)
-			aws.config.RegistryHost = aws.RegistryHost
+			aws.config.RegistryHost, aws.config.Installation = aws.RegistryHost, "prod"
 			for _, project := range []string{"hello", "other"} {
 				aws.CreateRepository(aws.deployment.Repository(project))
 			}

@@ -87,6 +87,8 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 			return provider.ErrUnavailable
 		case code == "IDPCommunicationError":
 			return provider.ErrUnavailable
+		case code == "RepositoryNotFoundException":
+			return provider.ErrNotFound
 		case code == "RegionDisabledException": // a 403, but nobody's rights help
 			return provider.ErrMisconfigured
 		case status == http.StatusUnauthorized || status == http.StatusForbidden:

@@ -166,18 +166,21 @@ func explainDenial(c Config, op string, r refusal) trouble {
 		}
 		if op == opToken {
 			t.remedy = "check that the role's own policy allows ecr:GetAuthorizationToken on *, and that nothing denies it"
-		} else if op == opAssumeController || strings.HasPrefix(op, "assume") {
-			t.more = policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, roleOf(c, op)))
+		} else if role := roleOf(c, op); role != "" {
+			t.more = policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, role))
 		}
 		return t
 	}
 	switch op {
 	case opToken:
 		return trouble{remedy: "check that the role's own policy allows ecr:GetAuthorizationToken on *"}
-	case opCallerIdentity:
-		return trouble{remedy: "check what denies sts:GetCallerIdentity"}
+	case opAssumePush, opAssumePull, opAssumeController:
+		return explainTrust(c, op, r)
 	}
-	return explainTrust(c, op, r)
+	if r.action != "" {
+		return trouble{is: r.action + " isn't allowed", remedy: "allow it in the controller's policy"}
+	}
+	return trouble{}
 }
 
 // explainTrust is about roles that can't be assumed. AWS doesn't say why; the likeliest comes first.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,6 +33,8 @@ type Provider struct {
 	hostWarning   *hostWarning
 	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
 	clients func() clients
+	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
+	scansItself *atomic.Bool
 }
 
 type clients struct {
@@ -42,6 +46,7 @@ type clients struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
+	provider.RepositoryManager
 	provider.Diagnoser
 } = (*Provider)(nil)
 
@@ -129,6 +134,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
 		hostWarning:   &hostWarning{logger: o.logger},
 		clients:       func() clients { return upstream },
+		scansItself:   new(atomic.Bool),
 	}, nil
 }
 
@@ -175,6 +181,9 @@ func checkEndpoint(endpoint *string, insecure, variant bool) error {
 	}
 	return nil
 }
+
+// partition is the registry's, such as "aws-cn".
+func (p *Provider) partition() string { return strings.Split(p.repositoryARN, ":")[1] }
 
 // Type returns "ecr".
 func (p *Provider) Type() string { return Type }

@@ -51,8 +51,9 @@ type RepositoryManager interface {
 	// with suspended false, work again.
 	SuspendRepository(ctx context.Context, project string, suspended bool) (RepositoryChange, error)
 
-	// PurgeRepository removes a repository, with its images, that was orphaned olderThan ago or earlier. One that isn't
-	// orphaned, or not so long, or of which it can't be told when, is left alone: a change without actions.
+	// PurgeRepository removes a repository, with its images, that was orphaned olderThan ago or earlier; olderThan is at
+	// least what Retention says. One that isn't ours, isn't orphaned, or not for so long, or of which it can't be told
+	// when, is left alone: a change without actions.
 	PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (RepositoryChange, error)
 
 	// RepositoryOwner reads whose a project's repository is, in one call upstream. None is ErrNotFound; one that isn't ours

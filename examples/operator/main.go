@@ -2,6 +2,7 @@
 //
 //	go run ./examples/operator check-config
 //	go run ./examples/operator credentials hello --access pull
+//	go run ./examples/operator repo ensure hello
 package main
 
 import (
@@ -26,6 +27,7 @@ import (
 type commands struct {
 	CheckConfig checkConfig `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
 	Credentials credentials `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
+	Repo        repo        `cmd:"" help:"Make projects' repositories, and let go of them."`
 }
 
 // environment is what a command works with.

@@ -173,3 +173,17 @@ func craneClient(t *testing.T) client {
 		},
 	}
 }
+
+// Any other project's repository is made before its first credential.
+func TestECRLocalMakesRepositories(t *testing.T) {
+	t.Parallel()
+	program := craneClient(t)
+	s := startECRLocal(t)
+	status, body, c := s.ask(t, "rise-dev-token", "project=brand-new")
+	require.Equal(t, http.StatusOK, status, body)
+	out := program.push(t, c, c.RegistryURL+":v1")
+	require.NoError(t, out.Err, out.Text)
+	out = program.push(t, c, strings.Replace(c.RegistryURL, "brand-new", "hello", 1)+":v1")
+	require.Error(t, out.Err)
+	require.Contains(t, out.Text, "403 Forbidden")
+}

@@ -88,7 +88,11 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 			return nil, err
 		}
 	}
-	if err := s.listen(ctx, "credentials endpoint", s.config.Server.Listen, s.config.Server.TLS, s.routes()); err != nil {
+	routes, err := s.routes()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.listen(ctx, "credentials endpoint", s.config.Server.Listen, s.config.Server.TLS, routes); err != nil {
 		return nil, err
 	}
 	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
@@ -123,13 +127,22 @@ func (s *server) listen(ctx context.Context, name, address string, files config.
 	return nil
 }
 
-func (s *server) routes() http.Handler {
+func (s *server) routes() (http.Handler, error) {
 	tokens := static.New(s.config.Auth.Tokens)
+	opts := []endpoint.Option{endpoint.WithAudit(endpoint.Log(s.logger))}
+	onPush, _ := provider.As[provider.PushCreator](s.provider)
+	if s.config.Server.EnsureRepositories && (onPush == nil || !onPush.CreatesOnPush()) {
+		m, err := provider.Repositories(s.provider)
+		if err != nil {
+			return nil, fmt.Errorf("server.ensure_repositories: %w", err)
+		}
+		opts = append(opts, endpoint.WithRepositories(m, nil))
+	}
 	mux := http.NewServeMux()
-	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, endpoint.WithAudit(endpoint.Log(s.logger))))
+	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, opts...))
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
-	return mux
+	return mux, nil
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) {

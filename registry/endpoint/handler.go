@@ -108,6 +108,15 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if err := h.authorize(ctx, caller, request); err != nil {
 		return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
 	}
+	if h.repositories != nil {
+		project, err := h.repositories.project(ctx, request.Project)
+		if err != nil {
+			return fail(e, answerToRefusal(err), fmt.Errorf("identify: %w", err))
+		}
+		if err := h.repositories.ensure(ctx, project, h.timeout); err != nil {
+			return fail(e, answerTo(err), err)
+		}
+	}
 	c, err := provider.Issue(ctx, h.provider, request)
 	if err != nil {
 		return fail(e, answerTo(err), err)

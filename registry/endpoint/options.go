@@ -20,6 +20,7 @@ type options struct {
 	audit          func(context.Context, Event)
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
+	repositories   *repositories
 }
 
 // WithTimeout sets how long a request may take. Zero and less mean [DefaultTimeout].

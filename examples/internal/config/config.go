@@ -40,6 +40,9 @@ type Server struct {
 	TLS    TLS    `yaml:"tls"`
 	// Insecure allows plain HTTP off loopback, for example behind a proxy that ends TLS.
 	Insecure bool `yaml:"insecure"`
+	// EnsureRepositories makes a project's repository before its first credential, where the registry doesn't do so
+	// itself on push.
+	EnsureRepositories bool `yaml:"ensure_repositories"`
 }
 
 // TLS names a certificate and its key, as PEM files: both or neither.

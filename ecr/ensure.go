@@ -1,0 +1,298 @@
+package ecr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const (
+	opEnsure = "ensure repository"
+	opCreate = "create repository"
+)
+
+// Two replicas may make and remove one repository in turns; that often, an operation starts over.
+const ensureAttempts = 3
+
+const noScanning = "scan on push couldn't be set for the repository: AWS leaves it to the registry's scanning configuration"
+
+// EnsureRepository implements [provider.RepositoryManager].
+func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts provider.EnsureOptions) (provider.RepositoryChange, error) {
+	o, err := p.begin(project)
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	if opts.Listed != nil && opts.Listed.Name != o.change.Name {
+		return o.change, o.fail(provider.ErrInvalidRequest, opEnsure, "", "the listed repository isn't the project's")
+	}
+	for range ensureAttempts {
+		var done bool
+		if done, err = o.ensure(ctx, opts); done || err != nil {
+			return o.change, err
+		}
+		opts.Listed = nil
+	}
+	return o.change, o.fail(provider.ErrConflict, opEnsure, "somebody else makes and removes it; try again", "repository "+o.change.Name+" came and went")
+}
+
+// ensure is one attempt. It isn't done when the repository came or went meanwhile.
+func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
+	var drift []provider.RepositoryAction
+	if opts.Listed != nil {
+		drift = opts.Listed.Drift
+		o.unsettle = time.Since(opts.Listed.CreatedAt) < settling
+	} else {
+		r, err := o.describe(ctx)
+		if err != nil {
+			return false, err
+		}
+		if r == nil {
+			return o.create(ctx, opts)
+		}
+		drift = o.p.config.drift(*r, o.p.scansItself.Load())
+		if o.p.config.encryptedOtherwise(*r) {
+			o.note("the repository's encryption isn't as configured, and can't be changed once it is made")
+		}
+	}
+	tags, err := o.readOurs(ctx, opEnsure)
+	switch {
+	case errors.Is(err, provider.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	if err := o.claim(ctx, tags, opts); err != nil {
+		return false, err
+	}
+	return true, o.mend(ctx, drift, opts)
+}
+
+// claim sees to it that the repository is project's, and its tags as configured.
+func (o *operation) claim(ctx context.Context, tags map[string]string, opts provider.EnsureOptions) error {
+	owner := o.change.Owner
+	switch {
+	case owner.Orphaned && (o.project.ID == "" || owner.ProjectID != o.project.ID):
+		return o.fail(provider.ErrOrphaned, opEnsure,
+			"it keeps a former project's images, which a new owner of the name must not see: restore it if the project is the same, or let it be purged",
+			"repository "+o.change.Name+" was released, by a project that isn't known to be this one")
+	case o.another():
+		return o.fail(provider.ErrNotOurs, opEnsure, "release it for the project that it was made for",
+			"repository "+o.change.Name+" belongs to a project of the same name with another id")
+	case owner.Orphaned:
+		if !opts.DryRun {
+			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
+				return err
+			}
+			o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
+		}
+		o.did(provider.ActionRestore)
+	}
+	missing := map[string]string{}
+	for key, value := range o.p.config.Tags {
+		if have, ok := tags[key]; !ok || have != value {
+			missing[key] = value
+		}
+	}
+	if o.project.ID != "" && owner.ProjectID == "" {
+		missing[tagProjectID] = o.project.ID
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if !opts.DryRun {
+		if err := o.tag(ctx, "tag repository", missing); err != nil {
+			return err
+		}
+		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, missing[tagProjectID])
+	}
+	o.did(provider.ActionTag)
+	return nil
+}
+
+// create is done unless there is a repository of that name by now.
+func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
+	if opts.DryRun {
+		o.did(provider.ActionCreate)
+		return true, nil
+	}
+	c := o.p.config
+	input := &ecr.CreateRepositoryInput{
+		RegistryId: o.registry(), RepositoryName: o.name(), ImageTagMutability: types.ImageTagMutability(c.ImageTagMutability),
+		ImageTagMutabilityExclusionFilters: c.exclusionFilters(), EncryptionConfiguration: c.encryption(),
+		ImageScanningConfiguration: c.scanning(),
+	}
+	tags := c.ownerTags(o.project)
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
+	}
+	if o.p.scansItself.Load() {
+		input.ImageScanningConfiguration = nil
+	}
+	out, err := o.createCall(ctx, input)
+	if input.ImageScanningConfiguration != nil && refused(err) { // for the scanning, if it works without
+		input.ImageScanningConfiguration = nil
+		out, err = o.createCall(ctx, input)
+	}
+	if apiCode(err) == "RepositoryAlreadyExistsException" {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	o.did(provider.ActionCreate)
+	o.unsettle = true
+	o.change.Owner = c.owner(o.project.Name, tags)
+	if c.ScanOnPush && (out.Repository == nil || out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
+		o.p.scansItself.Store(true)
+		o.note(noScanning)
+	}
+	policy, err := c.lifecyclePolicy()
+	if err == nil && policy != "" {
+		err = o.putLifecycle(ctx, policy)
+	}
+	return true, err
+}
+
+func (o *operation) createCall(ctx context.Context, input *ecr.CreateRepositoryInput) (out *ecr.CreateRepositoryOutput, err error) {
+	err = o.call(ctx, opCreate, func(ctx context.Context) (err error) {
+		out, err = o.client.CreateRepository(ctx, input)
+		return err
+	})
+	return out, err
+}
+
+// refused tells whether AWS understood a call and doesn't take its parameters, rights apart.
+func refused(err error) bool {
+	switch apiCode(err) {
+	case "ValidationException", "InvalidParameterException", "UnsupportedOperationException":
+		return true
+	}
+	return false
+}
+
+// mend sets what isn't as configured, one call each.
+func (o *operation) mend(ctx context.Context, drift []provider.RepositoryAction, opts provider.EnsureOptions) error {
+	var errs []error
+	for _, d := range drift {
+		if opts.DryRun {
+			o.did(d)
+			continue
+		}
+		switch d {
+		case provider.ActionScanOnPush:
+			errs = append(errs, o.putScanning(ctx))
+		case provider.ActionTagMutability:
+			errs = append(errs, o.putMutability(ctx))
+		}
+	}
+	if !opts.ListedOnly {
+		errs = append(errs, o.mendLifecycle(ctx, opts.DryRun))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *operation) putScanning(ctx context.Context) error {
+	if o.p.scansItself.Load() {
+		return nil
+	}
+	err := o.write(ctx, "set scan on push", func(ctx context.Context) error {
+		_, err := o.client.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{
+			RegistryId: o.registry(), RepositoryName: o.name(), ImageScanningConfiguration: o.p.config.scanning(),
+		})
+		return err
+	})
+	if err == nil {
+		o.did(provider.ActionScanOnPush)
+		// A registry that scans by itself may take it and show false all the same: never again then.
+		r, err := o.describe(ctx)
+		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != provider.ActionScanOnPush {
+			return err
+		}
+	} else if !refused(err) {
+		return err
+	}
+	o.p.scansItself.Store(true)
+	o.note(noScanning)
+	return nil
+}
+
+func (o *operation) putMutability(ctx context.Context) error {
+	err := o.write(ctx, "set tag mutability", func(ctx context.Context) error {
+		_, err := o.client.PutImageTagMutability(ctx, &ecr.PutImageTagMutabilityInput{
+			RegistryId: o.registry(), RepositoryName: o.name(),
+			ImageTagMutability:                 types.ImageTagMutability(o.p.config.ImageTagMutability),
+			ImageTagMutabilityExclusionFilters: o.p.config.exclusionFilters(),
+		})
+		return err
+	})
+	if err == nil {
+		o.did(provider.ActionTagMutability)
+	}
+	return err
+}
+
+func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
+	want, err := o.p.config.lifecyclePolicy()
+	if err != nil {
+		return err
+	}
+	have := ""
+	err = o.call(ctx, "read the lifecycle policy", func(ctx context.Context) error {
+		out, err := o.client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
+		if err == nil {
+			have = aws.ToString(out.LifecyclePolicyText)
+		}
+		return err
+	})
+	if apiCode(err) == "LifecyclePolicyNotFoundException" {
+		err = nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case sameJSON(have, want):
+		return nil
+	case dryRun:
+		o.did(provider.ActionLifecycle)
+		return nil
+	case want == "":
+		return o.deleteLifecycle(ctx)
+	}
+	return o.putLifecycle(ctx, want)
+}
+
+func (o *operation) putLifecycle(ctx context.Context, policy string) error {
+	err := o.write(ctx, "set lifecycle policy", func(ctx context.Context) error {
+		_, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
+			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(policy),
+		})
+		return err
+	})
+	if err == nil {
+		o.did(provider.ActionLifecycle)
+	}
+	return err
+}
+
+func (o *operation) deleteLifecycle(ctx context.Context) error {
+	err := o.write(ctx, "delete lifecycle policy", func(ctx context.Context) error {
+		_, err := o.client.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
+		return err
+	})
+	if apiCode(err) == "LifecyclePolicyNotFoundException" {
+		err = nil
+	}
+	if err == nil {
+		o.did(provider.ActionLifecycle)
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package ecr
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const (
+	opList = "list repositories"
+	// listPage is the most that DescribeRepositories returns at once.
+	listPage = 1000
+)
+
+// ListRepositories implements [provider.RepositoryManager]. ECR lists all of the registry's, others' too: they are left
+// out, unless they have a project's name.
+func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repository, error] {
+	return func(yield func(provider.Repository, error) bool) {
+		upstream := p.clients()
+		input := &ecr.DescribeRepositoriesInput{RegistryId: aws.String(p.config.AccountID), MaxResults: aws.Int32(listPage)}
+		for {
+			attempt := recordAttempts(ctx)
+			out, err := upstream.registry.DescribeRepositories(attempt, input)
+			if err != nil {
+				yield(provider.Repository{}, p.classify(attempt, opList, "", err, upstream.assumer.controller.secrets()...))
+				return
+			}
+			for _, r := range out.Repositories {
+				project, ok := strings.CutPrefix(aws.ToString(r.RepositoryName), p.config.RepoPrefix)
+				if !ok || provider.ValidateProject(project) != nil {
+					continue
+				}
+				listed := provider.Repository{
+					Project: project, Name: aws.ToString(r.RepositoryName), CreatedAt: aws.ToTime(r.CreatedAt),
+					Drift: p.config.drift(r, p.scansItself.Load()),
+				}
+				if !yield(listed, nil) {
+					return
+				}
+			}
+			next := aws.ToString(out.NextToken)
+			if next == "" {
+				return
+			}
+			if next == aws.ToString(input.NextToken) {
+				yield(provider.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: badAnswer("its next page is the same again")})
+				return
+			}
+			input.NextToken = aws.String(next)
+		}
+	}
+}

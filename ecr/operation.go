@@ -1,0 +1,192 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Rights that depend on a repository's tags follow them with a delay (IAM User Guide, "Changes that I make are not always
+// immediately visible"). What is denied within settling after a change is tried again for a while.
+const settling = 5 * time.Minute
+
+func settleDelays() []time.Duration {
+	return []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
+}
+
+// operation is one of provider.RepositoryManager's methods at work on one repository.
+type operation struct {
+	p        *Provider
+	client   *ecr.Client
+	project  provider.Project
+	change   provider.RepositoryChange
+	unsettle bool // its tags changed a moment ago
+}
+
+func (p *Provider) begin(project provider.Project) (*operation, error) {
+	if err := validateOwner(project); err != nil {
+		return nil, err
+	}
+	name := p.config.RepoPrefix + project.Name
+	return &operation{
+		p: p, client: p.clients().registry, project: project,
+		change: provider.RepositoryChange{Project: project.Name, Name: name},
+	}, nil
+}
+
+func (o *operation) did(a provider.RepositoryAction) { o.change.Actions = append(o.change.Actions, a) }
+
+func (o *operation) note(text string) { o.change.Notes = append(o.change.Notes, text) }
+
+func (o *operation) name() *string     { return aws.String(o.change.Name) }
+func (o *operation) registry() *string { return aws.String(o.p.config.AccountID) }
+func (o *operation) arn() *string {
+	return aws.String(o.p.repositoryARN + o.change.Name)
+}
+
+// fail makes the operation's error of one that it decided on itself.
+func (o *operation) fail(kind provider.Kind, op, hint string, text string) error {
+	return &provider.Error{Kind: kind, Op: op, Project: o.project.Name, Hint: hint, Err: errors.New(text)}
+}
+
+// call counts and classifies one call upstream.
+func (o *operation) call(ctx context.Context, op string, do func(context.Context) error) error {
+	o.change.Calls++
+	ctx = recordAttempts(ctx)
+	err := do(ctx)
+	if err == nil {
+		return nil
+	}
+	return o.p.classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
+}
+
+// write is call for what a right that depends on tags is needed.
+func (o *operation) write(ctx context.Context, op string, do func(context.Context) error) error {
+	err := o.call(ctx, op, do)
+	for _, delay := range settleDelays() {
+		if !o.unsettle || !errors.Is(err, provider.ErrAccessDenied) {
+			break
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+		err = o.call(ctx, op, do)
+	}
+	return err
+}
+
+// describe returns nil when there is none.
+func (o *operation) describe(ctx context.Context) (*types.Repository, error) {
+	const op = "describe repository"
+	var out *ecr.DescribeRepositoriesOutput
+	err := o.call(ctx, op, func(ctx context.Context) (err error) {
+		out, err = o.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{
+			RegistryId: o.registry(), RepositoryNames: []string{o.change.Name},
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, provider.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(out.Repositories) != 1 || aws.ToString(out.Repositories[0].RepositoryName) != o.change.Name ||
+		aws.ToString(out.Repositories[0].RepositoryArn) != *o.arn():
+		return nil, &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: badAnswer("it is about another repository")}
+	}
+	r := out.Repositories[0]
+	if created := aws.ToTime(r.CreatedAt); time.Since(created) < settling {
+		o.unsettle = true
+	}
+	return &r, nil
+}
+
+// readTags reads whose the repository is. It is ErrNotFound when there is none.
+func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
+	o.change.Owner = provider.RepositoryOwner{}
+	var out *ecr.ListTagsForResourceOutput
+	err := o.call(ctx, "read the repository's tags", func(ctx context.Context) (err error) {
+		out, err = o.client.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: o.arn()})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	tags := make(map[string]string, len(out.Tags))
+	for _, t := range out.Tags {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	o.change.Owner = o.p.config.owner(o.project.Name, tags)
+	if at := o.change.Owner.OrphanedAt; !at.IsZero() && time.Since(at) < settling {
+		o.unsettle = true
+	}
+	return tags, nil
+}
+
+// readOurs is readTags that fails with ErrNotOurs unless the repository is this installation's and the project's.
+func (o *operation) readOurs(ctx context.Context, op string) (map[string]string, error) {
+	tags, err := o.readTags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if owner := o.change.Owner; !owner.Ours {
+		return nil, o.fail(provider.ErrNotOurs, op, "if it should be this project's, adopt it, with rights that allow to tag it",
+			"repository "+o.change.Name+" isn't ours: "+owner.Reason)
+	}
+	return tags, nil
+}
+
+// another tells whether the repository is of a project with another id than the one that was given.
+func (o *operation) another() bool {
+	id := o.change.Owner.ProjectID
+	return o.project.ID != "" && id != "" && id != o.project.ID
+}
+
+func (o *operation) tag(ctx context.Context, op string, tags map[string]string) error {
+	var list []types.Tag
+	for key, value := range tags {
+		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+	slices.SortFunc(list, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	err := o.write(ctx, op, func(ctx context.Context) error {
+		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list})
+		return err
+	})
+	if err == nil {
+		o.unsettle = true
+	}
+	return err
+}
+
+func (o *operation) untag(ctx context.Context, op string, keys ...string) error {
+	err := o.write(ctx, op, func(ctx context.Context) error {
+		_, err := o.client.UntagResource(ctx, &ecr.UntagResourceInput{ResourceArn: o.arn(), TagKeys: keys})
+		return err
+	})
+	if err == nil {
+		o.unsettle = true
+	}
+	return err
+}
+
+// apiCode is the code of AWS's error in err, "" if there is none.
+func apiCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}

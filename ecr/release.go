@@ -1,0 +1,289 @@
+package ecr
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const (
+	opRelease = "release repository"
+	opRestore = "restore repository"
+	opSuspend = "suspend repository"
+	opPurge   = "purge repository"
+	opAdopt   = "adopt repository"
+	opRemove  = "remove repository"
+)
+
+// Retention implements [provider.RepositoryManager].
+func (p *Provider) Retention() (provider.Retention, error) {
+	if p.config.Installation == "" {
+		return provider.Retention{}, &provider.Error{
+			Kind: provider.ErrMisconfigured, Op: opRelease, Err: errors.New("installation isn't configured"),
+			Hint: "repositories are released, purged and reconciled only once installation names this installation in their tags, so that no other's are taken for ours",
+		}
+	}
+	return provider.Retention{Remove: p.config.AutoRemove, After: p.config.RemoveAfter}, nil
+}
+
+// ReleaseRepository implements [provider.RepositoryManager].
+func (p *Provider) ReleaseRepository(ctx context.Context, project provider.Project) (provider.RepositoryChange, error) {
+	o, err := p.begin(project)
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	retention, err := p.Retention()
+	if err != nil {
+		return o.change, err
+	}
+	return o.change, gone(o.release(ctx, retention))
+}
+
+// gone makes a success of ErrNotFound: there is nothing left to let go of.
+func gone(err error) error {
+	if errors.Is(err, provider.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (o *operation) release(ctx context.Context, retention provider.Retention) error {
+	if _, err := o.readOurs(ctx, opRelease); err != nil {
+		return err
+	}
+	if o.another() {
+		return o.fail(provider.ErrNotOurs, opRelease, "the name belongs to another project by now: there is nothing of this one to release",
+			"repository "+o.change.Name+" belongs to a project of the same name with another id")
+	}
+	owner := o.change.Owner
+	now := time.Now().UTC().Truncate(time.Second)
+	if !owner.Orphaned || owner.OrphanedAt.IsZero() || owner.OrphanedAt.After(now.Add(settling)) {
+		tags := map[string]string{tagOrphaned: tagTrue, tagOrphanedAt: now.Format(time.RFC3339)}
+		if !owner.Orphaned && owner.ProjectID == "" && o.project.ID != "" {
+			tags[tagProjectID] = o.project.ID
+		}
+		if err := o.tag(ctx, opRelease, tags); err != nil {
+			return err
+		}
+		o.did(provider.ActionRelease)
+		o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = true, now
+		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[tagProjectID])
+	}
+	if retention.Remove && retention.After == 0 {
+		return o.remove(ctx)
+	}
+	return nil
+}
+
+// remove deletes a repository that was just read to be ours and orphaned. Should it be another by now, or restored, the
+// controller's policy refuses, which allows to delete orphans of this installation only.
+func (o *operation) remove(ctx context.Context) error {
+	err := o.write(ctx, opRemove, func(ctx context.Context) error {
+		_, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true})
+		return err
+	})
+	if errors.Is(err, provider.ErrAccessDenied) {
+		if _, again := o.readTags(ctx); errors.Is(again, provider.ErrNotFound) || again == nil && (!o.change.Owner.Ours || !o.change.Owner.Orphaned) {
+			return nil // gone, or restored, meanwhile
+		}
+	}
+	if err == nil {
+		o.did(provider.ActionRemove)
+		o.change.Owner = provider.RepositoryOwner{}
+	}
+	return gone(err)
+}
+
+// PurgeRepository implements [provider.RepositoryManager].
+func (p *Provider) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
+	o, err := p.begin(provider.Project{Name: project})
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	retention, err := p.Retention()
+	switch {
+	case err != nil:
+		return o.change, err
+	case !retention.Remove:
+		return o.change, o.fail(provider.ErrMisconfigured, opPurge, "set auto_remove: true, and give the controller role the right to delete", "auto_remove isn't configured")
+	case olderThan < retention.After:
+		return o.change, o.fail(provider.ErrInvalidRequest, opPurge, "", fmt.Sprintf("the age must be at least remove_after, %s", retention.After))
+	}
+	if _, err := o.readTags(ctx); err != nil {
+		return o.change, gone(err)
+	}
+	owner := o.change.Owner
+	if !owner.Ours || !owner.Orphaned || owner.OrphanedAt.IsZero() || time.Since(owner.OrphanedAt) < olderThan {
+		return o.change, nil
+	}
+	return o.change, o.remove(ctx)
+}
+
+// RestoreRepository implements [provider.RepositoryManager].
+func (p *Provider) RestoreRepository(ctx context.Context, project provider.Project) (provider.RepositoryChange, error) {
+	o, err := p.begin(project)
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	if _, err := o.readOurs(ctx, opRestore); err != nil {
+		return o.change, err
+	}
+	if o.another() {
+		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it without an id if the images may be seen by its owner of now",
+			"repository "+o.change.Name+" was made for a project with another id")
+	}
+	if o.project.ID != "" && o.change.Owner.ProjectID == "" { // first, so that what fails after it can be repeated
+		if err := o.tag(ctx, opRestore, map[string]string{tagProjectID: o.project.ID}); err != nil {
+			return o.change, err
+		}
+		o.did(provider.ActionTag)
+		o.change.Owner.ProjectID = o.project.ID
+	}
+	if !o.change.Owner.Orphaned {
+		return o.change, nil
+	}
+	if err := o.untag(ctx, opRestore, tagOrphaned, tagOrphanedAt); err != nil {
+		return o.change, err
+	}
+	o.did(provider.ActionRestore)
+	o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
+	return o.change, nil
+}
+
+// SuspendRepository implements [provider.RepositoryManager]. AWS may take some seconds until a new tag counts.
+func (p *Provider) SuspendRepository(ctx context.Context, project string, suspended bool) (provider.RepositoryChange, error) {
+	o, err := p.begin(provider.Project{Name: project})
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	tags, err := o.readOurs(ctx, opSuspend)
+	if err != nil {
+		return o.change, err
+	}
+	_, tagged := tags[tagSuspended]
+	switch {
+	case suspended && !o.change.Owner.Suspended:
+		err = o.tag(ctx, opSuspend, map[string]string{tagSuspended: tagTrue})
+	case !suspended && tagged:
+		err = o.untag(ctx, opSuspend, tagSuspended)
+	default:
+		return o.change, nil
+	}
+	if err != nil {
+		return o.change, err
+	}
+	if o.change.Owner.Suspended = suspended; suspended {
+		o.did(provider.ActionSuspend)
+	} else {
+		o.did(provider.ActionUnsuspend)
+	}
+	return o.change, nil
+}
+
+// AdoptRepository implements [provider.RepositoryManager]. With the controller's policy, AWS allows it for repositories
+// that have neither of the tags rise:managed and rise:installation; others an operator tags with rights of their own. What
+// the repository is set to stays until the next EnsureRepository.
+func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project, force bool) (provider.RepositoryChange, error) {
+	o, err := p.begin(project)
+	if err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	tags, err := o.readTags(ctx)
+	if err != nil {
+		return o.change, err
+	}
+	if err := o.adoptable(tags); err != nil {
+		return o.change, err
+	}
+	if o.change.Owner.Ours && (project.ID == "" || o.change.Owner.ProjectID != "") {
+		return o.change, nil
+	}
+	if !o.change.Owner.Ours && !force {
+		if err := o.refuseStrangers(ctx); err != nil {
+			return o.change, err
+		}
+	}
+	add := p.config.ownerTags(project)
+	if o.change.Owner.Ours { // the rest of its tags may not be set again
+		add = map[string]string{tagProjectID: project.ID}
+	}
+	if err := o.tag(ctx, opAdopt, add); err != nil {
+		// What is adopted may not be adopted again: maybe this is the second time, as the first answer was lost.
+		if _, again := o.readTags(ctx); again == nil && o.change.Owner.Ours && o.change.Owner.ProjectID == project.ID {
+			o.did(provider.ActionAdopt)
+			return o.change, nil
+		}
+		return o.change, err
+	}
+	o.did(provider.ActionAdopt)
+	for key, value := range add {
+		tags[key] = value
+	}
+	o.change.Owner = p.config.owner(project.Name, tags)
+	return o.change, nil
+}
+
+// adoptable refuses what is somebody's.
+func (o *operation) adoptable(tags map[string]string) error {
+	refuse := func(what string) error {
+		return o.fail(provider.ErrNotOurs, opAdopt, "only a repository that is nobody's is adopted", "repository "+o.change.Name+" "+what)
+	}
+	installation := tags[tagInstallation]
+	switch {
+	case installation != "" && installation != o.p.config.Installation:
+		return refuse("belongs to another installation")
+	case tags[tagProject] != "" && tags[tagProject] != o.project.Name:
+		return refuse("belongs to another project")
+	case o.another():
+		return refuse("belongs to a project of the same name with another id")
+	case o.change.Owner.Orphaned:
+		return o.fail(provider.ErrOrphaned, opAdopt, "restore it, or remove the tag with rights of your own, if its images are this project's",
+			"repository "+o.change.Name+" was released by a former project")
+	}
+	return nil
+}
+
+// refuseStrangers fails when the repository's own policy lets in whom the push role's policy doesn't know of.
+func (o *operation) refuseStrangers(ctx context.Context) error {
+	policy := ""
+	err := o.call(ctx, "read the repository's policy", func(ctx context.Context) error {
+		out, err := o.client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
+		if err == nil {
+			policy = aws.ToString(out.PolicyText)
+		}
+		return err
+	})
+	if apiCode(err) == "RepositoryPolicyNotFoundException" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
+	found, err := strangers(policy, o.p.partition(), o.p.config.AccountID)
+	if err != nil {
+		return o.fail(provider.ErrConflict, opAdopt, hint, scrub(err.Error(), nil))
+	}
+	if len(found) > 0 {
+		return o.fail(provider.ErrConflict, opAdopt, hint, "the policy of repository "+o.change.Name+" lets in "+scrub(strings.Join(found, ", "), nil))
+	}
+	return nil
+}
+
+// RepositoryOwner implements [provider.RepositoryManager].
+func (p *Provider) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
+	o, err := p.begin(provider.Project{Name: project})
+	if err != nil {
+		return provider.RepositoryOwner{}, err
+	}
+	_, err = o.readTags(ctx)
+	return o.change.Owner, err
+}

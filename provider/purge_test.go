@@ -1,0 +1,81 @@
+package provider_test
+
+import (
+	"context"
+	"iter"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// orphanage lists repositories by age, and purges them unless told to fail.
+type orphanage struct {
+	provider.RepositoryManager
+	retention provider.Retention
+	ages      map[string]time.Duration
+	fail      map[string]error
+	listing   error
+	purged    []string
+}
+
+func (o *orphanage) Retention() (provider.Retention, error) { return o.retention, nil }
+
+func (o *orphanage) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
+	return func(yield func(provider.Repository, error) bool) {
+		for name, age := range o.ages {
+			if !yield(provider.Repository{Project: name, Name: name, CreatedAt: time.Now().Add(-age)}, nil) {
+				return
+			}
+		}
+		if o.listing != nil {
+			yield(provider.Repository{}, o.listing)
+		}
+	}
+}
+
+func (o *orphanage) PurgeRepository(_ context.Context, project string, _ time.Duration) (provider.RepositoryChange, error) {
+	o.purged = append(o.purged, project)
+	if err := o.fail[project]; err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	return provider.RepositoryChange{Project: project, Actions: []provider.RepositoryAction{provider.ActionRemove}}, nil
+}
+
+func TestPurgeRepositories(t *testing.T) {
+	t.Parallel()
+	purge := func(o *orphanage, olderThan time.Duration) (removed []string, errs []error) {
+		for change, err := range provider.PurgeRepositories(t.Context(), o, olderThan) {
+			if err != nil {
+				errs = append(errs, err)
+			} else {
+				removed = append(removed, change.Project)
+			}
+		}
+		return removed, errs
+	}
+	synctest.Test(t, func(t *testing.T) {
+		o := &orphanage{
+			retention: provider.Retention{Remove: true, After: 24 * time.Hour}, listing: provider.ErrThrottled,
+			ages: map[string]time.Duration{"old": 100 * time.Hour, "denied": 90 * time.Hour, "new": 20 * time.Hour},
+			fail: map[string]error{"denied": provider.ErrAccessDenied},
+		}
+		removed, errs := purge(o, 24*time.Hour)
+		require.Equal(t, []string{"old"}, removed)
+		require.ElementsMatch(t, []error{provider.ErrAccessDenied, provider.ErrThrottled}, errs)
+		require.ElementsMatch(t, []string{"old", "denied"}, o.purged, "new can't have been orphaned so long")
+
+		o.purged = nil
+		removed, errs = purge(o, time.Hour)
+		require.Empty(t, removed)
+		require.Len(t, errs, 1)
+		require.ErrorIs(t, errs[0], provider.ErrInvalidRequest)
+		o.retention.Remove = false
+		_, errs = purge(o, 24*time.Hour)
+		require.ErrorIs(t, errs[0], provider.ErrMisconfigured)
+		require.Empty(t, o.purged)
+	})
+}

@@ -1,0 +1,108 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const (
+	// ensuredFor is how long a repository counts as made: somebody may remove it behind our back.
+	ensuredFor = time.Hour
+	// maxEnsured bounds what is remembered.
+	maxEnsured = 100_000
+)
+
+// WithRepositories makes a project's repository before the project's first credential, with
+// [provider.RepositoryManager.EnsureRepository]. That it did is remembered for an hour, so that a request costs nothing
+// more; callers who ask at once wait for one call.
+//
+// identify returns the project with the service's immutable id of it, for the validated name of an authorized request; its
+// errors are answered as those of an [Authorize]. It is called for each request. Nil means: without ids. The service that
+// gives a name to another project needs ids, so that the new project gets 409 and not the former one's images.
+//
+// A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
+// the provider's Credentials.
+func WithRepositories(m provider.RepositoryManager, identify func(ctx context.Context, project string) (provider.Project, error)) Option {
+	r := &repositories{manager: m, identify: identify, ensured: map[provider.Project]time.Time{}}
+	return func(o *options) { o.repositories = r }
+}
+
+type repositories struct {
+	manager  provider.RepositoryManager
+	identify func(context.Context, string) (provider.Project, error)
+
+	group singleflight.Group
+	mu    sync.Mutex
+	// ensured is until when a project's repository counts as made. By project, not by name: another id is another's.
+	ensured map[provider.Project]time.Time
+}
+
+// project returns whose repository is needed; its error is the service's.
+func (r *repositories) project(ctx context.Context, name string) (provider.Project, error) {
+	if r.identify == nil {
+		return provider.Project{Name: name}, nil
+	}
+	p, err := r.identify(ctx, name)
+	if err == nil && p.Name != name {
+		return provider.Project{}, errors.New("identify returned another project")
+	}
+	return p, err
+}
+
+func (r *repositories) ensure(ctx context.Context, p provider.Project, limit time.Duration) error {
+	if r.known(p) {
+		return nil
+	}
+	done := r.group.DoChan(p.Name+"\x00"+p.ID, func() (any, error) {
+		// The call outlives the request that began it: others wait for it too.
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
+		return nil, r.call(detached, p)
+	})
+	select {
+	case result := <-done:
+		return result.Err
+	case <-ctx.Done():
+		return &provider.Error{Kind: provider.ErrTimeout, Op: "ensure repository", Project: p.Name, Err: ctx.Err()}
+	}
+}
+
+func (r *repositories) call(ctx context.Context, p provider.Project) (err error) {
+	defer func() { // singleflight would end the process
+		if v := recover(); v != nil {
+			err = recovered(v)
+		}
+	}()
+	if r.known(p) {
+		return nil
+	}
+	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
+	if err == nil && change.Owner.Suspended {
+		err = &provider.Error{Kind: provider.ErrConflict, Op: "ensure repository", Project: p.Name, Err: errors.New("the repository is suspended")}
+	}
+	if err == nil {
+		r.remember(p)
+	}
+	return err
+}
+
+func (r *repositories) known(p provider.Project) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Now().Before(r.ensured[p])
+}
+
+func (r *repositories) remember(p provider.Project) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ensured) >= maxEnsured {
+		clear(r.ensured)
+	}
+	r.ensured[p] = time.Now().Add(ensuredFor)
+}

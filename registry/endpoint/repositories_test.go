@@ -1,0 +1,144 @@
+package endpoint_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+// manager counts what is ensured, and fails or finds what it is told to.
+type manager struct {
+	provider.RepositoryManager
+
+	mu    sync.Mutex
+	asked []provider.Project
+	owner provider.RepositoryOwner
+	err   error
+	takes time.Duration
+}
+
+func (m *manager) EnsureRepository(ctx context.Context, p provider.Project, _ provider.EnsureOptions) (provider.RepositoryChange, error) {
+	m.mu.Lock()
+	m.asked = append(m.asked, p)
+	owner, err := m.owner, m.err
+	m.mu.Unlock()
+	select {
+	case <-time.After(m.takes):
+	case <-ctx.Done():
+		return provider.RepositoryChange{}, ctx.Err()
+	}
+	return provider.RepositoryChange{Owner: owner}, err
+}
+
+// ask asks h for a project's credential, without a network.
+func ask(ctx context.Context, h http.Handler, project string) int {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?project="+project, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
+}
+
+func ensuring(s *service, m *manager, identify func(context.Context, string) (provider.Project, error), authorized error) http.Handler {
+	return endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+		func(context.Context, user, provider.Request) error { return authorized },
+		endpoint.WithRepositories(m, identify), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+}
+
+func TestRepositoriesAreRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := &service{}, &manager{takes: time.Second}
+		h := ensuring(s, m, nil, nil)
+		var wait sync.WaitGroup
+		for range 100 {
+			wait.Go(func() { require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello")) })
+		}
+		wait.Wait()
+		require.Equal(t, []provider.Project{{Name: "hello"}}, m.asked, "one call for all of them")
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+		require.Len(t, m.asked, 1)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "other"))
+		require.Len(t, m.asked, 2)
+		time.Sleep(time.Hour)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+		require.Len(t, m.asked, 3)
+	})
+}
+
+func TestRepositoriesOfAnotherID(t *testing.T) {
+	t.Parallel()
+	s, m, id := &service{}, &manager{}, "p-1"
+	h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
+		return provider.Project{Name: name, ID: id}, nil
+	}, nil)
+	require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+	id, m.err = "p-2", provider.ErrOrphaned
+	require.Equal(t, http.StatusConflict, ask(t.Context(), h, "hello"), "what p-1 had made isn't p-2's")
+	require.Len(t, s.asked, 1)
+}
+
+func TestRepositoryFailures(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		err        error
+		owner      provider.RepositoryOwner
+		identify   error
+		authorized error
+		status     int
+		ensures    int
+	}{
+		"denied":       {err: provider.ErrAccessDenied, status: http.StatusBadGateway, ensures: 2},
+		"not ours":     {err: provider.ErrNotOurs, status: http.StatusConflict, ensures: 2},
+		"throttled":    {err: provider.ErrThrottled, status: http.StatusServiceUnavailable, ensures: 2},
+		"suspended":    {owner: provider.RepositoryOwner{Ours: true, Suspended: true}, status: http.StatusConflict, ensures: 2},
+		"unidentified": {identify: errors.New("database"), status: http.StatusServiceUnavailable},
+		"unknown":      {identify: provider.ErrNotFound, status: http.StatusNotFound},
+		"unauthorized": {authorized: provider.ErrNotFound, status: http.StatusNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, m := &service{}, &manager{err: tt.err, owner: tt.owner}
+			h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
+				return provider.Project{Name: name}, tt.identify
+			}, tt.authorized)
+			for range 2 { // nothing of it is remembered
+				require.Equal(t, tt.status, ask(t.Context(), h, "hello"))
+			}
+			require.Len(t, m.asked, tt.ensures)
+			require.Empty(t, s.asked)
+		})
+	}
+	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), ensuring(&service{}, nil, nil, nil), "hello"), "a panic")
+	s, m := &service{}, &manager{}
+	h := ensuring(s, m, func(context.Context, string) (provider.Project, error) { return provider.Project{Name: "other"}, nil }, nil)
+	require.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), h, "hello"), "another project's repository is never made")
+	require.Empty(t, m.asked)
+}
+
+// Whoever leaves doesn't take the call along that others wait for.
+func TestRepositoryWaitersLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := &service{}, &manager{takes: 20 * time.Second}
+		h := ensuring(s, m, nil, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, http.StatusGatewayTimeout, ask(ctx, h, "hello"))
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+		require.Len(t, m.asked, 1)
+		m.takes = time.Hour
+		start := time.Now()
+		require.Equal(t, http.StatusGatewayTimeout, ask(t.Context(), h, "slow"))
+		require.Equal(t, endpoint.DefaultTimeout, time.Since(start))
+	})
+}
