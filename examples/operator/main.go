@@ -3,6 +3,7 @@
 //	go run ./examples/operator check-config
 //	go run ./examples/operator credentials hello --access pull
 //	go run ./examples/operator repo ensure hello
+//	go run ./examples/operator diagnose hello
 package main
 
 import (
@@ -28,6 +29,7 @@ type commands struct {
 	CheckConfig checkConfig `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
 	Credentials credentials `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
 	Repo        repo        `cmd:"" help:"Make projects' repositories, and let go of them."`
+	Diagnose    diagnose    `cmd:"" help:"Find out why credentials aren't issued or don't work. It changes nothing upstream."`
 }
 
 // environment is what a command works with.
