@@ -159,7 +159,7 @@ func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) 
 	case strings.Contains(r.message, "expired"):
 		return "the image registry takes the token for expired", "check region and registry_host, and this machine's clock"
 	case r.explicit:
-		return "a Deny in a " + r.layer + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
+		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
 			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix"
 	case r.layer != "" && r.layer != "identity-based policy":
 		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(allow(pushActions, all))

@@ -62,6 +62,14 @@ func newRefusal(code, message string) refusal {
 	return r
 }
 
+// article is the layer with its article.
+func (r refusal) article() string {
+	if strings.HasPrefix(r.layer, "identity") {
+		return "an " + r.layer
+	}
+	return "a " + r.layer
+}
+
 func refusalOf(err error) refusal {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -104,8 +112,11 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	if f, ok := probe.Explain(err); ok {
 		return trouble{is: f.Summary, remedy: f.Remedy}
 	}
-	if kind == provider.ErrAccessDenied {
+	switch kind {
+	case provider.ErrAccessDenied:
 		return explainDenial(c, op, r)
+	case provider.ErrUnavailable:
+		return trouble{is: "AWS fails on its side", remedy: "try again later; see AWS's health dashboard"}
 	}
 	return trouble{}
 }
@@ -162,7 +173,7 @@ func explainDenial(c Config, op string, r refusal) trouble {
 	if r.layer != "" && r.layer != "role trust policy" && r.action != "" {
 		t := trouble{is: "no " + r.layer + " allows " + r.action, remedy: "allow it there"}
 		if r.explicit {
-			t = trouble{is: "a Deny in a " + r.layer + " forbids " + r.action, remedy: "take it out, or except this"}
+			t = trouble{is: "a Deny in " + r.article() + " forbids " + r.action, remedy: "take it out, or except this"}
 		}
 		if op == opToken {
 			t.remedy = "check that the role's own policy allows ecr:GetAuthorizationToken on *, and that nothing denies it"
@@ -203,6 +214,11 @@ func explainTrust(c Config, op string, r refusal) trouble {
 		t.remedy = "allow sts:TagSession beside sts:AssumeRole in " + identity + "'s own policy and in the role's trust policy"
 		return t
 	}
+	if account := accountOf(r.caller); c.RoleARN == "" && account != "" && account != c.AccountID && c.AccountID != "" {
+		t.is = "the credentials are of account " + account + ", and account_id is " + c.AccountID
+		t.remedy, t.more = "set role_arn to a controller role in account "+c.AccountID+", or correct account_id, or use credentials of that account", ""
+		return t
+	}
 	causes := []string{
 		"its trust policy doesn't name " + identity + ", or names one that was deleted (recreating a role breaks the trust in it)",
 		"the role doesn't exist",
@@ -218,6 +234,9 @@ func explainTrust(c Config, op string, r refusal) trouble {
 		causes = append([]string{idKey + " isn't the external ID that the role's trust policy demands"}, causes...)
 	default:
 		causes[0] += ", or demands an external ID, and " + idKey + " isn't set"
+	}
+	if op == opAssumePush && r.layer == "" && c.AccountID != "" && !c.SessionTags {
+		causes = append(causes, "its trust policy demands the session tag "+tagProject+", and session_tags is off")
 	}
 	t.is = "the role in " + key + " can't be assumed; likeliest first: " + strings.Join(causes, "; ")
 	t.remedy = "check that the role exists, its trust policy and its external ID (" + idKey + "), and that " + identity + " may sts:AssumeRole it"
