@@ -619,6 +619,17 @@ func brokenNetworks() map[string]brokenSite {
 			},
 			check: "sts", cause: "AWS fails on its side", remedy: "try again later", kind: provider.ErrUnavailable,
 		},
+		"not STS": {
+			breaks: func(t *testing.T, s *place) { t.Helper(); s.at("http://" + plainListener(t, http.NotFoundHandler())) },
+			check:  "sts", cause: "what answers isn't AWS", remedy: "check AWS_ENDPOINT_URL", kind: provider.ErrBadResponse,
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+		},
+		"not a token": {
+			breaks: func(_ *testing.T, s *place) {
+				s.Inject(ecrtest.Fault{Action: "ecr:GetAuthorizationToken", Malformed: true})
+			},
+			check: "token", cause: "what answers isn't AWS", remedy: "proxies", kind: provider.ErrBadResponse,
+		},
 		"STS cuts connections": {
 			breaks: func(_ *testing.T, s *place) { single(s); s.Inject(ecrtest.Fault{Action: "sts:*", Reset: true}) },
 			check:  "sts", cause: "was cut before an answer", remedy: "proxies and firewalls", kind: provider.ErrUnavailable,

@@ -196,6 +196,9 @@ func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence .
 	if t.is != "" {
 		f.Summary = op + ": " + t.is
 	}
+	if f.Remedy == "" {
+		f.Remedy = "see the error"
+	}
 	if t.more != "" {
 		f.Remedy += "\n" + t.more
 	}

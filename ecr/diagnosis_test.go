@@ -35,6 +35,15 @@ func diagnose(ctx context.Context, t *testing.T, p provider.Provider, o provider
 	var list []provider.Finding
 	for f := range findings {
 		list = append(list, f)
+		keys := map[string]bool{}
+		for _, a := range f.Evidence {
+			require.False(t, keys[a.Key], "%s repeats in %+v", a.Key, f)
+			keys[a.Key] = true
+		}
+		require.NotEmpty(t, f.Summary)
+		if f.Status == provider.Failed || f.Status == provider.Warned {
+			require.NotEmpty(t, f.Remedy, "%+v", f)
+		}
 	}
 	return list
 }
@@ -142,6 +151,7 @@ func TestControllerSessionIsNarrow(t *testing.T) {
 	t.Parallel()
 	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 	aws.outside()
+	aws.config.RegistryHost = aws.RegistryHost
 	aws.UpdateRole("rise-backend", func(r *ecrtest.Role) {
 		r.Policies = []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`}
 	})
@@ -243,7 +253,7 @@ func TestDiagnosisOfEndedContext(t *testing.T) {
 // An image registry that repeats the token, or sends elsewhere.
 func TestHostileImageRegistry(t *testing.T) {
 	t.Parallel()
-	var visits atomic.Int32
+	var visits, talked atomic.Int32
 	elsewhere := plainListener(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request, password string){
 		"repeats": func(w http.ResponseWriter, r *http.Request, password string) {
@@ -265,8 +275,8 @@ func TestHostileImageRegistry(t *testing.T) {
 		},
 		"talks without end": func(w http.ResponseWriter, _ *http.Request, _ string) {
 			w.WriteHeader(http.StatusForbidden)
-			for range 1000 {
-				if _, err := w.Write(bytes.Repeat([]byte("x"), 1<<16)); err != nil {
+			for chunk := bytes.Repeat([]byte("x"), 1<<16); talked.Add(1<<16) < 64<<20; {
+				if _, err := w.Write(chunk); err != nil {
 					return
 				}
 			}
@@ -293,6 +303,7 @@ func TestHostileImageRegistry(t *testing.T) {
 				return true
 			})
 			require.Zero(t, visits.Load())
+			require.Less(t, talked.Load(), int32(64<<20), "it isn't listened to for so long")
 		})
 	}
 }
@@ -345,4 +356,41 @@ func TestHostWarning(t *testing.T) {
 			require.Contains(t, log.String(), "proxy_endpoint="+test.named)
 		})
 	}
+}
+
+// A policy comes from elsewhere: whatever it is, the diagnosis says something about it that can be printed.
+func FuzzRegistryPolicy(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", "null", `{"Statement":{}}`, `{"Statement":[{"Effect":"Allow","Principal":"*"}]}`,
+		`{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"1"},"Resource":"arn:aws:ecr:*:*:repository/rise/*"}}`,
+		`{"Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::999999999999:root","\u001b"]},"Resource":["*","?"]}]}`,
+	} {
+		f.Add(seed)
+	}
+	server := ecrtest.NewServer(ecrtest.Config{})
+	f.Cleanup(server.Close)
+	aws := &awsServer{Server: server, deployment: server.Setup(ecrtest.SetupOptions{})}
+	aws.reads()
+	aws.SetRegistryPolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"ecr:*","Resource":"*"}]}`)
+	c := ecr.DefaultConfig()
+	c.Region, c.AccountID, c.PushRoleARN, c.RegistryHost = "eu-west-1", "123456789012", aws.deployment.PushRoleARN, server.RegistryHost
+	c.AccessKeyID, c.SecretAccessKey = provider.NewSecret(aws.deployment.ControllerUser.ID), provider.NewSecret(aws.deployment.ControllerUser.Secret)
+	p, err := ecr.New(context.Background(), c, hermetic(), ecr.WithLoadOptions(config.WithBaseEndpoint(server.URL)))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text string) {
+		defer server.Inject(ecrtest.Fault{Action: "ecr:GetRegistryPolicy", Mutate: func([]byte) []byte {
+			body, err := json.Marshal(map[string]string{"policyText": text})
+			if err != nil {
+				return nil
+			}
+			return body
+		}})()
+		server.ResetCalls()
+		for _, found := range diagnose(t.Context(), t, p, provider.DiagnoseOptions{}) {
+			require.NotContains(t, found.Summary+found.Remedy, "\x1b")
+			if found.Check == "registry_policy" {
+				require.Contains(t, []provider.Status{provider.Passed, provider.Warned}, found.Status)
+			}
+		}
+	})
 }

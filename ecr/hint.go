@@ -117,6 +117,9 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 		return explainDenial(c, op, r)
 	case provider.ErrUnavailable:
 		return trouble{is: "AWS fails on its side", remedy: "try again later; see AWS's health dashboard"}
+	case provider.ErrBadResponse:
+		return trouble{is: "what answers isn't AWS", remedy: "check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_ECR, and proxies that " +
+			"answer in AWS's place"}
 	}
 	return trouble{}
 }
