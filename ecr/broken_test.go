@@ -22,6 +22,7 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
@@ -538,6 +539,18 @@ func brokenIdentities() map[string]brokenSite {
 				s.chain(awssdk.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(awssts.NewFromConfig(cfg), s.deployment.ControllerRoleARN, identityToken(s.secrets[0]))))
 			},
 			check: "credentials", cause: "AWS refused the credentials' own source", remedy: "the trust policy of the role in AWS_ROLE_ARN", kind: provider.ErrAccessDenied,
+		},
+		"Pod Identity isn't trusted": {
+			breaks: func(_ *testing.T, s *place) { s.pod(); s.trust(controllerName, nobody) },
+			check:  "credentials", cause: "AWS refused the credentials' own source", remedy: "pods.eks.amazonaws.com", kind: provider.ErrAccessDenied,
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { podRole(s.awsServer) },
+		},
+		"Pod Identity's agent is down": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.chain(endpointcreds.New("http://"+realtest.FreeAddress(t), func(o *endpointcreds.Options) { o.Retryer = awssdk.NopRetryer{} }))
+			},
+			check: "credentials", cause: "the credentials' source can't be reached: nothing listens at 127.0.0.1:", remedy: "check host and port", kind: provider.ErrUnavailable,
 		},
 		"another account's credentials": {
 			breaks: func(_ *testing.T, s *place) {

@@ -37,16 +37,19 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	if d.upstream.registry.Options().EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled && !strings.HasPrefix(c.Region, "us-") {
 		doubt("FIPS is asked for, and ECR has FIPS endpoints in US regions only; the SDK makes up names elsewhere", "take out use_fips (AWS_USE_FIPS_ENDPOINT)")
 	}
-	for name, endpoint := range map[string]*string{"STS": stsEndpoint, "ECR": ecrEndpoint} {
-		if endpoint != nil {
-			f.Evidence = append(f.Evidence, slog.String(strings.ToLower(name)+"_endpoint", hostOf(*endpoint)))
+	plain := false
+	for _, e := range []struct {
+		key string
+		url *string
+	}{{"sts_endpoint", stsEndpoint}, {"ecr_endpoint", ecrEndpoint}} {
+		if e.url == nil {
+			continue
 		}
+		f.Evidence = append(f.Evidence, slog.String(e.key, hostOf(*e.url)))
+		plain = plain || strings.HasPrefix(*e.url, "http://")
 	}
-	for _, endpoint := range []*string{stsEndpoint, ecrEndpoint} {
-		if endpoint != nil && strings.HasPrefix(*endpoint, "http://") && c.Insecure {
-			doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
-			break
-		}
+	if plain && c.Insecure {
+		doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
 	}
 	if len(doubts) > 0 {
 		f.Status, f.Summary, f.Remedy = provider.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")

@@ -84,9 +84,13 @@ func trustRemedy(c Config, op string, r refusal) string {
 		statements = append(statements, trust("sts:TagSession", nil))
 	}
 	name := role[strings.LastIndexByte(role, '/')+1:]
+	path := ""
+	if principal != r.caller && principal != c.RoleARN {
+		path = " (put the role's path, if it has one, before its name)"
+	}
 	return "See whom the role trusts (a principal that begins with AROA or AIDA was deleted):\n" +
 		"aws iam get-role --role-name " + name + " --query Role.AssumeRolePolicyDocument\n" +
-		"Trust policy that lets " + principal + " in (saving it again also heals a recreated role):\n" +
+		"Trust policy that lets " + principal + path + " in (saving it again also heals a recreated role):\n" +
 		policyOf(statements...) + "\n" +
 		"Policy for " + principal + ":\n" +
 		policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, role))

@@ -271,6 +271,52 @@ func TestWriteProbe(t *testing.T) {
 	require.EqualValues(t, 1, canceled.Load())
 }
 
+// tokenRegistry is a registry with a token service of its own, which knows one login and grants what it likes.
+func tokenRegistry(t *testing.T, granted string) string {
+	t.Helper()
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		switch {
+		case r.URL.Path == "/token" && user == realtest.User && password == realtest.Password:
+			_, _ = io.WriteString(w, `{"token":"`+granted+`"}`)
+		case r.URL.Path == "/token":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.Header.Get("Authorization") == "Bearer push" || (r.Header.Get("Authorization") == "Bearer pull" && r.Method == http.MethodGet):
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusAccepted)
+			}
+		default:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+server.URL+`/token",service="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return host(server)
+}
+
+func TestTokenService(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		granted, password, check, summary string
+	}{
+		"accepted":       {"push", realtest.Password, "", ""},
+		"refused":        {"push", "hunter2", "registry_login", "the token service refuses the login"},
+		"a part granted": {"pull", realtest.Password, "push_access", "refuses the local docker login to push"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			list := site{
+				config: oci.ClientAuthConfig{RegistryURL: tokenRegistry(t, test.granted)}, opts: login(realtest.User, test.password),
+				o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true},
+			}.diagnose(t)
+			require.Contains(t, list[0].Summary, "asks for a token of its token service")
+			require.Equal(t, test.check, trouble(list).Check, "%+v", list)
+			require.Contains(t, trouble(list).Summary, test.summary)
+		})
+	}
+}
+
 // A hostile registry names a token service, or an upload's location, that isn't its own.
 func TestLoginsStayWhereTheyBelong(t *testing.T) {
 	t.Parallel()
