@@ -59,6 +59,7 @@ func TestImportDirections(t *testing.T) {
 		"internal/realtest":     {},
 		"ecr":                   {"provider", "internal/hostport", "internal/probe"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal"},
+		"ecr/iampolicy":         {"ecr", "provider"},
 		"oci":                   {"provider", "internal/hostport", "internal/probe"},
 		"configload":            {},
 		"registry":              {"provider", "registry"},

@@ -121,7 +121,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	partition, _, err := resolveRegion(c.Region)
+	arn, err := repositoryARN(c)
 	if err != nil {
 		return nil, misconfigured(err)
 	}
@@ -131,11 +131,16 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	return &Provider{
 		config:        c,
 		host:          named,
-		repositoryARN: fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID),
+		repositoryARN: arn,
 		hostWarning:   &hostWarning{logger: o.logger},
 		clients:       func() clients { return upstream },
 		scansItself:   new(atomic.Bool),
 	}, nil
+}
+
+func repositoryARN(c Config) (string, error) {
+	partition, _, err := resolveRegion(c.Region)
+	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
 }
 
 func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, error) {

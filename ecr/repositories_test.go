@@ -16,6 +16,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -39,9 +40,31 @@ func inTenancy(t *testing.T, c ecrtest.Config, change func(*ecr.Config), test fu
 		if change != nil {
 			change(&aws.config)
 		}
+		generated(t, aws)
 		p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
 		require.NoError(t, err)
 		test(t, tenancy{aws, p})
+	})
+}
+
+// generated gives the account's principals exactly the policies that the configuration's operator is told to give them.
+func generated(t *testing.T, aws *awsServer) {
+	t.Helper()
+	options := iampolicy.Options{ControllerARN: aws.deployment.ControllerRoleARN}
+	c := aws.config
+	if c.Installation == "" {
+		c.AutoRemove = false // for which there are none
+	}
+	controller, err := iampolicy.Controller(c)
+	require.NoError(t, err)
+	push, err := iampolicy.Push(c)
+	require.NoError(t, err)
+	trust, err := iampolicy.PushTrust(c, options)
+	require.NoError(t, err)
+	user := strings.Replace(options.ControllerARN, ":role/", ":user/", 1) // which needn't assume the role, so that calls are few
+	aws.UpdateUser(user, func(u *ecrtest.User) { u.Policies = []string{controller.String()} })
+	aws.UpdateRole(aws.deployment.PushRoleARN, func(r *ecrtest.Role) {
+		r.Policies, r.Trust = []string{push.String()}, strings.ReplaceAll(trust.String(), options.ControllerARN, user)
 	})
 }
 

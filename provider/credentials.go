@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -110,7 +111,7 @@ func (c Credentials) checkAccess(r Request) error {
 }
 
 func (c Credentials) checkForm() error {
-	if strings.ContainsFunc(c.Username, unicode.IsControl) || strings.ContainsFunc(c.Password.Reveal(), unicode.IsControl) {
+	if hasControl(c.Username) || hasControl(c.Password.Reveal()) {
 		return errors.New("its user name or password holds control characters")
 	}
 	switch c.Method {
@@ -133,6 +134,18 @@ func (c Credentials) checkForm() error {
 		return fmt.Errorf("its method %v is unknown", c.Method)
 	}
 	return nil
+}
+
+// hasControl is quick for ASCII: passwords are kilobytes, and checked each time that they are handed out.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; b < ' ' || b == 0x7f {
+			return true
+		} else if b >= utf8.RuneSelf {
+			return strings.ContainsFunc(s[i:], unicode.IsControl)
+		}
+	}
+	return false
 }
 
 func (c Credentials) checkExpiry(now time.Time) error {

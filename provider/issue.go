@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // Issue asks p for r and checks the answer, so that a provider's mistake is an error and not another project's
@@ -29,6 +31,9 @@ func Issue(ctx context.Context, p Provider, r Request) (Credentials, error) {
 	want, err := p.Repository(r.Project, r.Consumer)
 	if err != nil {
 		return Credentials{}, err
+	}
+	if same, ok := c.Target.(name.Repository); ok && same == want {
+		return c, nil
 	}
 	if got := c.Target.String(); got != want.String() {
 		return Credentials{}, &Error{

@@ -2,6 +2,7 @@
 //
 //	go run ./examples/operator check-config
 //	go run ./examples/operator credentials hello --access pull
+//	go run ./examples/operator policies --controller-arn arn:aws:iam::123456789012:role/rise-backend
 //	go run ./examples/operator repo ensure hello
 //	go run ./examples/operator diagnose hello
 package main
@@ -28,6 +29,7 @@ import (
 type commands struct {
 	CheckConfig checkConfig `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
 	Credentials credentials `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
+	Policies    policies    `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
 	Repo        repo        `cmd:"" help:"Make projects' repositories, and let go of them."`
 	Diagnose    diagnose    `cmd:"" help:"Find out why credentials aren't issued or don't work. It changes nothing upstream."`
 }
@@ -123,9 +125,6 @@ func (c credentials) print(ctx context.Context, p provider.Provider, w io.Writer
 	if err != nil {
 		return err
 	}
-	body, err := endpoint.Response(c.Project, issued, time.Now())
-	if err == nil {
-		_, err = w.Write(body)
-	}
+	_, err = w.Write(endpoint.Response(c.Project, issued, time.Now()))
 	return err
 }

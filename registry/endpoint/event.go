@@ -54,13 +54,13 @@ type Event struct {
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
 
 func (e Event) attrs() []slog.Attr {
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 13),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("status", e.Status),
 		slog.String("provider", e.Provider),
 		slog.Duration("duration", e.Duration),
 		slog.String("remote_addr", e.RemoteAddr),
-	}
+	)
 	text := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, value))

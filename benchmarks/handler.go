@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+const bearer = "a-token-of-forty-characters-or-so-0123456"
+
+type caller string
+
+func (c caller) Subject() string { return string(c) }
+
+// ourHandler is the credentials endpoint as a service mounts it: static tokens, p, and an audit log that nobody reads.
+func ourHandler(p provider.Provider) http.Handler {
+	want := sha256.Sum256([]byte(bearer))
+	log := endpoint.Log(slog.New(slog.NewJSONHandler(io.Discard, nil))) //nolint:sloglint // formatting is part of the cost
+	return endpoint.New(p, func(r *http.Request) (caller, error) {
+		token, ok := endpoint.BearerToken(r)
+		if got := sha256.Sum256([]byte(token.Reveal())); !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			return "", endpoint.ErrUnauthenticated
+		}
+		return "ci", nil
+	}, func(_ context.Context, _ caller, r provider.Request) error {
+		if r.Project != "hello" {
+			return provider.ErrNotFound
+		}
+		return nil
+	}, endpoint.WithAudit(log))
+}
+
+// bareHandler writes the same answer, and nothing else.
+func bareHandler(answer *http.Response, body []byte) http.Handler {
+	header := answer.Header.Clone()
+	header.Del("Date")
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		for key, values := range header {
+			h[key] = values
+		}
+		_, _ = w.Write(body)
+	})
+}
+
+// handlers compares the two: requests a second over connections that are kept, by that of the bare one; and allocations a
+// request, the http.Server's and the same for both included.
+type handlers struct {
+	ratio                 float64
+	ours, bare            float64 // requests a second
+	ourAllocs, bareAllocs float64
+}
+
+func compareHandlers(p provider.Provider, rounds, requests int) (handlers, error) {
+	full := httptest.NewServer(ourHandler(p))
+	defer full.Close()
+	r, err := http.NewRequest(http.MethodGet, full.URL+path, nil)
+	if err != nil {
+		return handlers{}, err
+	}
+	r.Header.Set("Authorization", "Bearer "+bearer)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return handlers{}, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if err != nil || answer.StatusCode != http.StatusOK {
+		return handlers{}, errors.Join(err, errors.New(answer.Status))
+	}
+	bare := httptest.NewServer(bareHandler(answer, body))
+	defer bare.Close()
+	var h handlers
+	var ours, bares, ratios, ourAllocs, bareAllocs []float64
+	for range rounds {
+		b, ba, err := throughput(bare.Listener.Addr().String(), requests)
+		if err != nil {
+			return handlers{}, err
+		}
+		o, oa, err := throughput(full.Listener.Addr().String(), requests)
+		if err != nil {
+			return handlers{}, err
+		}
+		ours, bares, ratios = append(ours, o), append(bares, b), append(ratios, o/b)
+		ourAllocs, bareAllocs = append(ourAllocs, oa), append(bareAllocs, ba)
+	}
+	h.ours, h.bare, h.ratio = median(ours), median(bares), median(ratios)
+	h.ourAllocs, h.bareAllocs = median(ourAllocs), median(bareAllocs)
+	return h, nil
+}
+
+const (
+	path    = "/api/v1/registry/credentials?project=hello"
+	clients = 4
+)
+
+// throughput sends requests over kept connections with a client that does next to nothing, since it shares the machine.
+func throughput(address string, requests int) (perSecond, allocs float64, err error) {
+	connections := make([]net.Conn, clients)
+	for i := range connections {
+		if connections[i], err = net.Dial("tcp", address); err != nil {
+			return 0, 0, err
+		}
+		defer func() { _ = connections[i].Close() }()
+	}
+	failures := make([]error, clients)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	var wait sync.WaitGroup
+	for i, c := range connections {
+		wait.Go(func() { failures[i] = exchange(c, address, requests/clients) })
+	}
+	wait.Wait()
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	n := float64(requests / clients * clients)
+	return n / took.Seconds(), float64(after.Mallocs-before.Mallocs) / n, errors.Join(failures...)
+}
+
+func exchange(c net.Conn, address string, n int) error {
+	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nAuthorization: Bearer " + bearer + "\r\n\r\n")
+	reader := bufio.NewReaderSize(c, 16<<10)
+	for range n {
+		if _, err := c.Write(request); err != nil {
+			return err
+		}
+		length := -1
+		for first := true; ; first = false {
+			line, err := reader.ReadSlice('\n')
+			if err != nil {
+				return err
+			}
+			if first && !strings.HasPrefix(string(line), "HTTP/1.1 200 ") {
+				return fmt.Errorf("answered %q", line)
+			}
+			if len(line) <= 2 {
+				break
+			}
+			if value, ok := strings.CutPrefix(string(line), "Content-Length: "); ok {
+				if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := reader.Discard(length); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every row works and makes exactly the calls that it is said to; how long they take is the command's business.
+func TestRun(t *testing.T) {
+	var out bytes.Buffer
+	_, err := run(t.Context(), &out, sizes{rounds: 1, slowRounds: 1, operations: 2, slowOperations: 1, hitOperations: 10, requests: 40, warm: 64})
+	require.NoError(t, err)
+	rows := map[string][]string{}
+	for line := range strings.Lines(out.String()) {
+		if cells := strings.Split(line, "|"); len(cells) == 10 {
+			name := strings.TrimSpace(cells[1])
+			rows[name] = append(rows[name], strings.TrimSpace(cells[2])+" "+strings.TrimSpace(cells[3]))
+		}
+	}
+	for _, name := range []string{floor, ours, fluxUncached, loginUncached, riseWay} {
+		require.Equal(t, []string{"1 1", "1 1", "1 1", "1 1"}, rows[name], name)
+	}
+	for _, name := range []string{bareMap, oursHit, fluxHit, loginHit} {
+		require.Equal(t, []string{"0 0"}, rows[name], name)
+	}
+	for _, target := range []string{
+		`TLS: calls for a new credential +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
+		`plain HTTP: new connections in steady state +\| 0 +\| 0 +\| met`,
+		`1,000 callers of one cold key +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
+		`hit: calls upstream +\| 0 +\| 0 +\| met`,
+		`endpoint: requests/s by the bare handler's +\| \d`,
+		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
+	} {
+		require.Regexp(t, regexp.MustCompile(target), out.String())
+	}
+}
+
+// A target that is missed is said and fails the run.
+func TestMissedTarget(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := &report{w: &out}
+	r.atMost("a", 1, 2)
+	require.True(t, r.targets())
+	r.atLeast("b", 1, 2)
+	require.False(t, r.targets())
+	require.Regexp(t, `\| b +\| 1.00 × +\| ≥ 2.00 × +\| MISSED \|`, out.String())
+}

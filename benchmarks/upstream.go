@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// upstream answers as STS and ECR do, without looking at who asks: what is measured is the asking side. It counts.
+type upstream struct {
+	server           *httptest.Server
+	sts, ecr, opened atomic.Int64
+	latency          atomic.Int64
+}
+
+// counts are calls and connections.
+type counts struct{ sts, ecr, opened int64 }
+
+func (c counts) minus(d counts) counts {
+	return counts{c.sts - d.sts, c.ecr - d.ecr, c.opened - d.opened}
+}
+
+func (c counts) plus(d counts) counts {
+	return counts{c.sts + d.sts, c.ecr + d.ecr, c.opened + d.opened}
+}
+
+func newUpstream(secure bool) *upstream {
+	u := &upstream{}
+	u.server = httptest.NewUnstartedServer(http.HandlerFunc(u.serve))
+	u.server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			u.opened.Add(1)
+		}
+	}
+	u.server.Config.IdleTimeout = 20 * time.Second // clients that are dropped leave their connections behind
+	if secure {
+		u.server.StartTLS()
+	} else {
+		u.server.Start()
+	}
+	return u
+}
+
+func (u *upstream) counts() counts { return counts{u.sts.Load(), u.ecr.Load(), u.opened.Load()} }
+
+func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	if d := time.Duration(u.latency.Load()); d > 0 {
+		time.Sleep(d)
+	}
+	expires := time.Now().Add(time.Hour).UTC()
+	if r.Header.Get("X-Amz-Target") != "" {
+		u.ecr.Add(1)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_, _ = fmt.Fprintf(w, `{"authorizationData":[{"authorizationToken":%q,"expiresAt":%d,"proxyEndpoint":"https://%s"}]}`,
+			base64.StdEncoding.EncodeToString([]byte("AWS:"+token)), expires.Unix(), host)
+		return
+	}
+	u.sts.Add(1)
+	w.Header().Set("Content-Type", "text/xml")
+	_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId>`+
+		`<SecretAccessKey>secret</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult>`+
+		`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, token[:400], expires.Format(time.RFC3339))
+}
+
+// environment makes the AWS SDK, in whatever client, call u with an assumed role: by variables and by files in dir.
+func (u *upstream) environment(dir string) error {
+	files := map[string]string{
+		"config": "[default]\nregion = " + region + "\nrole_arn = " + roleARN + "\nrole_session_name = rise-push-hello\nsource_profile = base\n" +
+			"[profile base]\nregion = " + region + "\n",
+		"credentials": "[base]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n",
+	}
+	variables := map[string]string{
+		"AWS_CONFIG_FILE": filepath.Join(dir, "config"), "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(dir, "credentials"),
+		"AWS_ENDPOINT_URL_STS": u.server.URL, "AWS_ENDPOINT_URL_ECR": u.server.URL, "AWS_REGION": region,
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_ECR_CACHE_DIR": filepath.Join(dir, "ecr"),
+	}
+	if certificate := u.server.Certificate(); certificate != nil {
+		files["ca.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
+		variables["SSL_CERT_FILE"] = filepath.Join(dir, "ca.pem") // crypto/x509 reads it once, at the first connection
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	for name, value := range variables {
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutAWS removes the machine's own AWS configuration from the environment.
+func withoutAWS() {
+	for _, variable := range os.Environ() {
+		for i := range variable {
+			if variable[i] == '=' {
+				if len(variable) > 4 && variable[:4] == "AWS_" {
+					_ = os.Unsetenv(variable[:i])
+				}
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package iampolicy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Options say what a configuration doesn't: who the controller is, and who may become it. All ARNs are literal: no
+// wildcards, no variables, and never an account's root, which would let in everybody whom that account trusts.
+type Options struct {
+	// ControllerARN is the role (or the user) that the service runs as, or that it assumes as role_arn. Default: the
+	// configuration's role_arn. Who is to trust or to name the controller needs one of the two.
+	ControllerARN string
+	// IRSA lets a Kubernetes service account assume the controller role, by the cluster's OpenID Connect provider.
+	IRSA IRSA
+	// PodIdentity lets a Kubernetes service account assume the controller role, by EKS Pod Identity.
+	PodIdentity PodIdentity
+	// Principals are roles and users, of any account of the partition, that may assume the controller role: for services
+	// outside AWS or in another account, which set role_arn. They need the configuration's role_external_id, if set.
+	Principals []string
+	// Operators are roles and users that [ServiceControl] lets change the reserved tags beside the controller.
+	Operators []string
+}
+
+// IRSA is a service account of a cluster whose OpenID Connect provider the registry's account trusts (IAM roles for
+// service accounts). The zero IRSA is none.
+type IRSA struct {
+	// ProviderARN is the provider's: arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/….
+	ProviderARN string
+	// Namespace and ServiceAccount name the service account.
+	Namespace, ServiceAccount string
+}
+
+// PodIdentity is a service account of an EKS cluster that runs the EKS Pod Identity Agent. The zero PodIdentity is none.
+type PodIdentity struct {
+	// ClusterARN is the cluster's: arn:aws:eks:eu-west-1:123456789012:cluster/….
+	ClusterARN string
+	// Namespace and ServiceAccount name the service account.
+	Namespace, ServiceAccount string
+}
+
+// None of these lets *, ?, $ or white space through.
+var (
+	principalPattern      = regexp.MustCompile(`^(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
+	oidcPattern           = regexp.MustCompile(`^oidc-provider/([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$`)
+	clusterPattern        = regexp.MustCompile(`^cluster/[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern         = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{2,20}){1,3}-[0-9]{1,3}$`)
+	namespacePattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	serviceAccountPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+)
+
+// controller returns the ARN of the controller.
+func (s scope) controller(o Options) (string, error) {
+	const key = "controller_arn"
+	switch {
+	case o.ControllerARN == "" && s.RoleARN == "":
+		return "", provider.NewConfigError(key, "is required where role_arn isn't set: it must be the ARN of the role that the service runs as")
+	case o.ControllerARN == "":
+		o.ControllerARN = s.RoleARN
+	case s.RoleARN != "" && o.ControllerARN != s.RoleARN:
+		return "", provider.NewConfigError(key, "must be the configuration's role_arn, which is set")
+	}
+	if o.ControllerARN == s.PushRoleARN || o.ControllerARN == s.PullRoleARN {
+		return "", provider.NewConfigError(key, "must be another role than push_role_arn and pull_role_arn, which have fewer rights")
+	}
+	return o.ControllerARN, s.principal(key, o.ControllerARN, true)
+}
+
+// principal checks the ARN of a role or a user.
+func (s scope) principal(key, text string, ownAccount bool) error {
+	a, err := arn.Parse(text)
+	switch {
+	case err == nil && a.Service == "iam" && a.Resource == "root":
+		return provider.NewConfigError(key, "must not be an account's root: it lets in everybody whom that account trusts; name roles or users")
+	case err != nil || a.Service != "iam" || a.Region != "" || !accountPattern.MatchString(a.AccountID) || !principalPattern.MatchString(a.Resource):
+		return provider.NewConfigError(key, "must be the ARN of an IAM role or user such as arn:aws:iam::123456789012:role/rise-backend, without wildcards or variables")
+	case a.Partition != s.partition:
+		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.partition)
+	case ownAccount && a.AccountID != s.AccountID:
+		return provider.NewConfigError(key, "must be of the account in account_id")
+	}
+	return nil
+}
+
+// principals checks a list of them.
+func (s scope) principals(key string, list []string) error {
+	var errs []error
+	for i, text := range list {
+		errs = append(errs, s.principal(fmt.Sprintf("%s[%d]", key, i), text, false))
+	}
+	return errors.Join(errs...)
+}
+
+// oidc checks an IRSA and returns its provider's issuer, without https://.
+func (s scope) oidc(i IRSA) (issuer string, err error) {
+	a, err := arn.Parse(i.ProviderARN)
+	if err != nil || a.Service != "iam" || a.Region != "" || !oidcPattern.MatchString(a.Resource) {
+		err = provider.NewConfigError("irsa.oidc_provider_arn", "must be the ARN of an IAM OIDC provider such as "+
+			"arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE")
+	} else {
+		err = s.here("irsa.oidc_provider_arn", a)
+	}
+	return strings.TrimPrefix(a.Resource, "oidc-provider/"), errors.Join(err, serviceAccount("irsa", i.Namespace, i.ServiceAccount))
+}
+
+// cluster checks a PodIdentity.
+func (s scope) cluster(p PodIdentity) error {
+	a, err := arn.Parse(p.ClusterARN)
+	if err != nil || a.Service != "eks" || !regionPattern.MatchString(a.Region) || !clusterPattern.MatchString(a.Resource) {
+		err = provider.NewConfigError("pod_identity.cluster_arn",
+			"must be the ARN of an EKS cluster such as arn:aws:eks:eu-west-1:123456789012:cluster/main")
+	} else {
+		err = s.here("pod_identity.cluster_arn", a)
+	}
+	return errors.Join(err, serviceAccount("pod_identity", p.Namespace, p.ServiceAccount))
+}
+
+// here checks that a is of the partition and account that the controller role is in, as AWS demands.
+func (s scope) here(key string, a arn.ARN) error {
+	switch {
+	case a.Partition != s.partition:
+		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.partition)
+	case a.AccountID != s.AccountID:
+		return provider.NewConfigError(key, "must be of the account in account_id, which the controller role is in")
+	}
+	return nil
+}
+
+func serviceAccount(key, namespace, name string) error {
+	var errs []error
+	if !namespacePattern.MatchString(namespace) {
+		errs = append(errs, provider.NewConfigError(key+".namespace", "must be the name of a Kubernetes namespace"))
+	}
+	if !serviceAccountPattern.MatchString(name) {
+		errs = append(errs, provider.NewConfigError(key+".service_account", "must be the name of a Kubernetes service account"))
+	}
+	return errors.Join(errs...)
+}
