@@ -25,6 +25,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -63,22 +64,47 @@ func (s *awsServer) reads() {
 	s.UpdateRole("rise-backend", func(r *ecrtest.Role) { r.Policies = append(r.Policies, policy) })
 }
 
+// generated gives all roles the policies that package iampolicy makes for the configuration, and nothing else.
+func (s *awsServer) generated(t *testing.T) {
+	t.Helper()
+	s.outside()
+	options := iampolicy.Options{ControllerARN: s.deployment.ControllerRoleARN, Principals: []string{"arn:aws:iam::123456789012:user/rise-backend-outside"}}
+	policies, err := iampolicy.All(s.config, options)
+	require.NoError(t, err)
+	document := map[string]string{}
+	for _, p := range policies {
+		text, err := json.Marshal(p.Document)
+		require.NoError(t, err)
+		document[p.Name] = string(text)
+	}
+	s.UpdateUser("rise-backend-outside", func(u *ecrtest.User) { u.Policies = []string{document["user"]} })
+	s.UpdateRole("rise-backend", func(r *ecrtest.Role) {
+		r.Policies, r.Trust = []string{document["controller"], document["diagnose"]}, document["controller-trust"]
+	})
+	s.UpdateRole("rise-backend-ecr-push", func(r *ecrtest.Role) { r.Policies, r.Trust = []string{document["push"]}, document["push-trust"] })
+	s.UpdateRole("rise-backend-ecr-pull", func(r *ecrtest.Role) { r.Policies, r.Trust = []string{document["pull"]}, document["pull-trust"] })
+}
+
 func TestHealthy(t *testing.T) {
 	t.Parallel()
 	project := provider.DiagnoseOptions{Project: "hello"}
 	for name, test := range map[string]struct {
 		setup   ecrtest.SetupOptions
-		change  func(*awsServer)
+		change  func(*testing.T, *awsServer)
 		opts    func(*awsServer) []ecr.Option
 		o       provider.DiagnoseOptions
 		reads   bool
 		special string // what isn't passed
 	}{
 		"everything, outside AWS": {
-			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true, ExternalID: "push-id", RoleExternalID: "outside-id"}, change: (*awsServer).outside,
+			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true, ExternalID: "push-id", RoleExternalID: "outside-id"}, change: func(_ *testing.T, s *awsServer) { s.outside() },
 			o: project, reads: true, special: "credentials warned",
 		},
 		"static keys": {o: project, special: "credentials warned, registry_policy skipped, creation_templates skipped, pull_through_rules skipped"},
+		"exactly the generated policies": {
+			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true, ExternalID: "push-id"}, change: func(t *testing.T, s *awsServer) { t.Helper(); s.generated(t) }, o: project,
+			special: "credentials warned",
+		},
 		"no project":  {reads: true, special: "credentials warned"},
 		"write probe": {o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}, reads: true, special: "credentials warned"},
 		"everything, Pod Identity": {
@@ -98,7 +124,7 @@ func TestHealthy(t *testing.T) {
 				aws.CreateRepository(aws.deployment.Repository(project))
 			}
 			if test.change != nil {
-				test.change(aws)
+				test.change(t, aws)
 			}
 			if test.reads {
 				aws.reads()
