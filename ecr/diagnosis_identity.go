@@ -19,7 +19,8 @@ import (
 )
 
 // likelyRegion matches what the SDK's endpoint data takes for a region without guessing.
-var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
+var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
+	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
 
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
 func (d *diagnosis) checkConfig(context.Context) provider.Finding {
@@ -34,8 +35,10 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	if !likelyRegion.MatchString(c.Region) {
 		doubt("the AWS SDK doesn't know region "+c.Region+", and guesses its host names", "check region")
 	}
-	if d.upstream.registry.Options().EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled && !strings.HasPrefix(c.Region, "us-") {
-		doubt("FIPS is asked for, and ECR has FIPS endpoints in US regions only; the SDK makes up names elsewhere", "take out use_fips (AWS_USE_FIPS_ENDPOINT)")
+	fips := d.upstream.registry.Options().EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
+	if fips && !strings.HasPrefix(c.Region, "us-") {
+		doubt("FIPS is asked for, and ECR has FIPS endpoints in US regions only; the SDK makes up names elsewhere",
+			"take out use_fips (AWS_USE_FIPS_ENDPOINT)")
 	}
 	plain := false
 	for _, e := range []struct {
@@ -119,7 +122,8 @@ func (d *diagnosis) checkClock(context.Context) provider.Finding {
 				"and credentials are taken for alive or expired when they aren't",
 		}
 	case off >= time.Minute:
-		return provider.Finding{Status: provider.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset), Remedy: "keep the clock with NTP"}
+		return provider.Finding{Status: provider.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+			Remedy: "keep the clock with NTP"}
 	}
 	return passed("this machine's clock agrees with AWS's", offset)
 }
@@ -147,8 +151,9 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
 			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
 	case strings.HasSuffix(a.Resource, "root") && a.Service == "iam":
-		return provider.Finding{Status: provider.Warned, Evidence: evidence, Summary: "the credentials are the account's root user's",
-			Remedy: "use a role, and delete the root user's keys"}
+		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+			Summary: "the credentials are the account's root user's",
+			Remedy:  "use a role, and delete the root user's keys"}
 	}
 	return passed("AWS knows the credentials as "+caller, evidence...)
 }

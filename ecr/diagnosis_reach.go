@@ -54,13 +54,15 @@ func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
 	if err != nil {
 		return d.unread(ctx, "read the registry's policy", err, registryReads, "*")
 	}
-	return d.grants("the registry's policy", aws.ToString(out.PolicyText), "aws ecr get-registry-policy; aws ecr put-registry-policy --policy-text file://narrowed.json",
+	return d.grants("the registry's policy", aws.ToString(out.PolicyText),
+		"aws ecr get-registry-policy; aws ecr put-registry-policy --policy-text file://narrowed.json",
 		requestID(out.ResultMetadata))
 }
 
 // grants looks for statements that let others than the account in and whose resources, if they name any, reach our repositories.
 func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provider.Finding {
-	unclear := provider.Finding{Status: provider.Warned, Summary: what + " can't be understood", Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
+	unclear := provider.Finding{Status: provider.Warned, Summary: what + " can't be understood",
+		Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
 	var policy struct{ Statement json.RawMessage }
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
 		return unclear
@@ -149,7 +151,8 @@ func (d *diagnosis) overlaps(prefix string) bool {
 }
 
 func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
-	out, err := d.upstream.registry.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(1000)}, d.asController)
+	out, err := d.upstream.registry.DescribeRepositoryCreationTemplates(ctx,
+		&ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
 		return d.unread(ctx, "read the registry's creation templates", err, registryReads, "*")
 	}
@@ -160,11 +163,13 @@ func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
 			reach = append(reach, prefix)
 		}
 	}
-	return d.intruders(reach, "creation template", "creates repositories on push", "aws ecr delete-repository-creation-template --prefix ", requestID(out.ResultMetadata))
+	return d.intruders(reach, "creation template", "creates repositories on push",
+		"aws ecr delete-repository-creation-template --prefix ", requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
-	out, err := d.upstream.registry.DescribePullThroughCacheRules(ctx, &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(1000)}, d.asController)
+	out, err := d.upstream.registry.DescribePullThroughCacheRules(ctx,
+		&ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
 		return d.unread(ctx, "read the registry's pull-through cache rules", err, registryReads, "*")
 	}
@@ -174,7 +179,8 @@ func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
 			reach = append(reach, prefix)
 		}
 	}
-	return d.intruders(reach, "pull-through cache rule", "creates repositories on pull", "aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ", requestID(out.ResultMetadata))
+	return d.intruders(reach, "pull-through cache rule", "creates repositories on pull",
+		"aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ", requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) intruders(prefixes []string, what, does, command string, evidence slog.Attr) provider.Finding {

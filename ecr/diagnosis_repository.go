@@ -54,15 +54,17 @@ func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
 	d.list(ctx)
 	name := d.repositoryName()
 	resource := slog.String("arn", d.repositoryARN+name)
-	out, err := d.upstream.registry.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + name)}, d.asController)
+	out, err := d.upstream.registry.ListTagsForResource(ctx,
+		&ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + name)}, d.asController)
 	var missing *types.RepositoryNotFoundException
 	names, whole := d.listing.get()
+	denied := err != nil && kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied
 	switch {
-	case errors.As(err, &missing), err != nil && whole && !slices.Contains(names, name) && kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied:
+	case errors.As(err, &missing), denied && whole && !slices.Contains(names, name):
 		return d.missing(resource)
 	case err != nil:
 		f := d.failed(ctx, opReadRepository, err, resource)
-		if kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied {
+		if denied {
 			f.Remedy = "allow the controller to read it (its policy may be for another prefix than repo_prefix)\n" +
 				policyOf(allow([]string{"ecr:ListTagsForResource"}, d.repositoryARN+d.config.RepoPrefix+"*"))
 		}

@@ -36,7 +36,8 @@ func (d *diagnosis) assume(ctx context.Context, r provider.Request) (provider.Fi
 	if err != nil {
 		return d.failed(ctx, op, err), session{}
 	}
-	evidence := []slog.Attr{slog.String("arn", aws.ToString(input.RoleArn)), slog.String("session_name", aws.ToString(input.RoleSessionName))}
+	evidence := []slog.Attr{slog.String("arn", aws.ToString(input.RoleArn)),
+		slog.String("session_name", aws.ToString(input.RoleSessionName))}
 	s, err := d.try(ctx, input)
 	if err != nil {
 		f := d.failed(ctx, op, err, evidence...)
@@ -103,7 +104,8 @@ func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
 	}
 	d.token = t
 	d.hidden.hide(t.password.Reveal())
-	return passed("ECR issues a token to the session", slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
+	return passed("ECR issues a token to the session",
+		slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
 }
 
 func (d *diagnosis) checkRegistryHost(context.Context) provider.Finding {

@@ -89,23 +89,30 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 		return trouble{is: "the process itself runs as an assumed role (IRSA, Pod Identity, an instance role or role_arn), and AWS limits a role " +
 			"assumed by a role to one hour (role chaining)", remedy: "set session_duration to 1h or less"}
 	case strings.Contains(r.message, "MaxSessionDuration"):
-		return trouble{is: "session_duration is longer than the role's MaxSessionDuration", remedy: "shorten the one or raise the other"}
+		return trouble{is: "session_duration is longer than the role's MaxSessionDuration",
+			remedy: "shorten the one or raise the other"}
 	case r.code == "PackedPolicyTooLarge":
 		return trouble{is: "the session policy and tags are too large for AWS", remedy: "shorten repo_prefix"}
 	case r.code == "RegionDisabledException":
-		return trouble{is: "STS isn't activated for this account in this region", remedy: "activate it in the account's IAM settings, or use another region"}
+		return trouble{is: "STS isn't activated for this account in this region",
+			remedy: "activate it in the account's IAM settings, or use another region"}
 	case kind == provider.ErrThrottled:
-		return trouble{is: "AWS limits the rate of this call per account and region", remedy: "retry later, or ask AWS for a higher quota"}
+		return trouble{is: "AWS limits the rate of this call per account and region",
+			remedy: "retry later, or ask AWS for a higher quota"}
 	case r.code == "InvalidIdentityToken" || r.code == "IDPRejectedClaim" || (op == opCredentials && strings.HasPrefix(r.code, "Expired")):
-		return trouble{is: "AWS refuses the web identity token", remedy: "check that the token file is renewed, that its issuer is an OIDC provider in " +
-			"IAM, and that the trust policy of the role in AWS_ROLE_ARN names its audience and subject"}
+		return trouble{is: "AWS refuses the web identity token",
+			remedy: "check that the token file is renewed, that its issuer is an OIDC provider in " +
+				"IAM, and that the trust policy of the role in AWS_ROLE_ARN names its audience and subject"}
 	case strings.HasPrefix(r.code, "Expired"):
-		return trouble{is: "the credentials that signed the call have expired", remedy: "check how they are renewed, and this machine's clock"}
+		return trouble{is: "the credentials that signed the call have expired",
+			remedy: "check how they are renewed, and this machine's clock"}
 	case r.code == "SignatureDoesNotMatch" || r.code == "InvalidSignatureException":
-		return trouble{is: "the secret access key doesn't belong to the access key id, or this machine's clock is off", remedy: "set both from one key pair"}
+		return trouble{is: "the secret access key doesn't belong to the access key id, or this machine's clock is off",
+			remedy: "set both from one key pair"}
 	case r.code == "InvalidClientTokenId" || r.code == "UnrecognizedClientException":
-		return trouble{is: "AWS doesn't know the credentials that signed the call", remedy: "check the keys (deleted, deactivated, mistyped, without " +
-			"their session_token), and that they are of this partition"}
+		return trouble{is: "AWS doesn't know the credentials that signed the call",
+			remedy: "check the keys (deleted, deactivated, mistyped, without " +
+				"their session_token), and that they are of this partition"}
 	case op == opCredentials:
 		return explainNoCredentials(kind, err)
 	}
@@ -118,8 +125,9 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case provider.ErrUnavailable:
 		return trouble{is: "AWS fails on its side", remedy: "try again later; see AWS's health dashboard"}
 	case provider.ErrBadResponse:
-		return trouble{is: "what answers isn't AWS", remedy: "check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_ECR, and proxies that " +
-			"answer in AWS's place"}
+		return trouble{is: "what answers isn't AWS",
+			remedy: "check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_ECR, and proxies that " +
+				"answer in AWS's place"}
 	}
 	return trouble{}
 }
@@ -140,7 +148,8 @@ func explainClock(r refusal, err error) (trouble, bool) {
 		}
 		return trouble{}, false
 	}
-	t := trouble{is: "this machine's clock is off", remedy: "keep it with NTP; AWS refuses what is signed more than five minutes off"}
+	t := trouble{is: "this machine's clock is off",
+		remedy: "keep it with NTP; AWS refuses what is signed more than five minutes off"}
 	if known {
 		t.is = offClock(offset)
 	}
@@ -162,8 +171,9 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 		return trouble{is: "no AWS credentials were found", remedy: remedy}
 	}
 	if kind == provider.ErrAccessDenied {
-		return trouble{is: "AWS refused the credentials' own source", remedy: "for IRSA, check the trust policy of the role in AWS_ROLE_ARN and " +
-			"the web identity token; for Pod Identity, the role's trust in pods.eks.amazonaws.com"}
+		return trouble{is: "AWS refused the credentials' own source",
+			remedy: "for IRSA, check the trust policy of the role in AWS_ROLE_ARN and " +
+				"the web identity token; for Pod Identity, the role's trust in pods.eks.amazonaws.com"}
 	}
 	if f, ok := probe.Explain(err); ok {
 		return trouble{is: "the credentials' source can't be reached: " + f.Summary, remedy: f.Remedy}

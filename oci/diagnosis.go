@@ -145,8 +145,9 @@ func (d diagnosis) login(ctx context.Context, registry name.Registry, asks strin
 	auth, has, err := d.entry(ctx, registry)
 	switch {
 	case err != nil: // its text may quote the file
-		return provider.Finding{Status: provider.Warned, Evidence: evidence, Summary: "the local docker configuration or its credential helper can't be read",
-			Remedy: "check ~/.docker/config.json, and that the credsStore or credHelpers that it names are installed"}
+		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+			Summary: "the local docker configuration or its credential helper can't be read",
+			Remedy:  "check ~/.docker/config.json, and that the credsStore or credHelpers that it names are installed"}
 	case !has && asks == "none":
 		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "no login is needed, and there is none"}
 	case !has:
@@ -165,7 +166,8 @@ func (d diagnosis) login(ctx context.Context, registry name.Registry, asks strin
 	}
 	evidence = append(evidence, slog.Int("http_status", status))
 	if status == http.StatusOK {
-		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "the local docker login for " + host + " is accepted"}
+		return provider.Finding{Status: provider.Passed, Evidence: evidence,
+			Summary: "the local docker login for " + host + " is accepted"}
 	}
 	return provider.Finding{Status: provider.Failed, Evidence: evidence, Remedy: remedy,
 		Summary: fmt.Sprintf("the registry refuses the local docker login for %s (HTTP status %d): the user or the password is wrong or has expired", host, status)}

@@ -26,7 +26,8 @@ func (c diagnose) Run(env *environment) error {
 	_, p, err := env.load()
 	if err != nil { // its text holds no configured values
 		return c.print(env.stdout, func(yield func(provider.Finding) bool) {
-			yield(provider.Finding{Check: "config", Status: provider.Failed, Summary: "the configuration can't be used", Remedy: "correct it:\n" + err.Error()})
+			yield(provider.Finding{Check: "config", Status: provider.Failed, Summary: "the configuration can't be used",
+				Remedy: "correct it:\n" + err.Error()})
 		})
 	}
 	findings, err := provider.Diagnose(ctx, p, provider.DiagnoseOptions{Project: c.Project, WriteProbe: c.WriteProbe})

@@ -23,6 +23,10 @@ type Failure struct {
 	PlainHTTP, SpeaksTLS bool
 }
 
+func failure(step, summary, remedy string) Failure {
+	return Failure{Step: step, Summary: summary, Remedy: remedy}
+}
+
 // Explain finds the network's part in err. ok is false if it has none.
 func Explain(err error) (f Failure, ok bool) {
 	host := hostOf(err)
@@ -31,16 +35,20 @@ func Explain(err error) (f Failure, ok bool) {
 		name := quoted(dns.Name)
 		switch {
 		case dns.IsNotFound:
-			return Failure{Step: "dns", Summary: "the host name" + name + " doesn't exist in DNS", Remedy: "check the name, and the resolver that this process uses"}, true
+			return failure("dns", "the host name"+name+" doesn't exist in DNS",
+				"check the name, and the resolver that this process uses"), true
 		case dns.IsTimeout:
-			return Failure{Step: "dns", Summary: "the DNS resolver didn't answer for" + name, Remedy: "check that this process can reach its DNS resolver"}, true
+			return failure("dns", "the DNS resolver didn't answer for"+name,
+				"check that this process can reach its DNS resolver"), true
 		default:
-			return Failure{Step: "dns", Summary: "the DNS resolver failed for" + name, Remedy: "check that this process can reach its DNS resolver"}, true
+			return failure("dns", "the DNS resolver failed for"+name,
+				"check that this process can reach its DNS resolver"), true
 		}
 	}
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "proxyconnect" {
-		return Failure{Step: "proxy", Summary: "the HTTP proxy for" + host + " can't be reached or refuses", Remedy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"}, true
+		return failure("proxy", "the HTTP proxy for"+host+" can't be reached or refuses",
+			"check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"), true
 	}
 	if f, ok := explainTLS(err, host); ok {
 		return f, true
@@ -52,11 +60,14 @@ func Explain(err error) (f Failure, ok bool) {
 		}
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
-			return Failure{Step: "tcp", Summary: "nothing listens at" + to + " (connection refused)", Remedy: "check host and port, and that the server runs"}, true
+			return failure("tcp", "nothing listens at"+to+" (connection refused)",
+				"check host and port, and that the server runs"), true
 		case dial.Timeout():
-			return Failure{Step: "tcp", Summary: "no connection to" + to + " in time", Remedy: "check firewalls, security groups, routes and whether a proxy or VPC endpoint is needed"}, true
+			return failure("tcp", "no connection to"+to+" in time",
+				"check firewalls, security groups, routes and whether a proxy or VPC endpoint is needed"), true
 		default:
-			return Failure{Step: "tcp", Summary: "no connection to" + to, Remedy: "check routes and firewalls, and whether a proxy or VPC endpoint is needed"}, true
+			return failure("tcp", "no connection to"+to,
+				"check routes and firewalls, and whether a proxy or VPC endpoint is needed"), true
 		}
 	}
 	var network net.Error
@@ -65,13 +76,16 @@ func Explain(err error) (f Failure, ok bool) {
 		if strings.Contains(err.Error(), `\x15\x03`) { // a TLS alert
 			return speaksTLS(host), true
 		}
-		return Failure{Step: "http", Summary: "what listens at" + host + " doesn't speak HTTP", Remedy: "check host and port"}, true
+		return failure("http", "what listens at"+host+" doesn't speak HTTP",
+			"check host and port"), true
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return Failure{Step: "http", Summary: "no answer in time" + from(host), Remedy: "check the network between here and there, and what it is doing"}, true
+		return failure("http", "no answer in time"+from(host),
+			"check the network between here and there, and what it is doing"), true
 	case errors.Is(err, context.Canceled):
 		return Failure{}, false
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return Failure{Step: "http", Summary: "the connection" + toward(host) + " was cut before an answer", Remedy: "check proxies and firewalls on the way, and the server's log"}, true
+		return failure("http", "the connection"+toward(host)+" was cut before an answer",
+			"check proxies and firewalls on the way, and the server's log"), true
 	}
 	return Failure{}, false
 }
@@ -90,17 +104,23 @@ func explainTLS(err error, host string) (Failure, bool) {
 		return Failure{Step: "tls", Summary: "plain HTTP is spoken at" + host + ", where HTTPS is expected",
 			Remedy: "let it serve TLS, or use the port that does", PlainHTTP: true}, true
 	case errors.As(err, &unknown):
-		return Failure{Step: "tls", Summary: "the certificate of" + host + " is signed by an unknown authority, which isn't trusted", Remedy: caRemedy}, true
+		return failure("tls", "the certificate of"+host+" is signed by an unknown authority, which isn't trusted",
+			caRemedy), true
 	case errors.As(err, &wrongName):
-		return Failure{Step: "tls", Summary: "the certificate of" + host + " is for other names", Remedy: "use a name that is in the certificate, or a certificate that has the name"}, true
+		return failure("tls", "the certificate of"+host+" is for other names",
+			"use a name that is in the certificate, or a certificate that has the name"), true
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return Failure{Step: "tls", Summary: "the certificate of" + host + " has expired or isn't valid yet", Remedy: "renew it; check this machine's clock"}, true
+		return failure("tls", "the certificate of"+host+" has expired or isn't valid yet",
+			"renew it; check this machine's clock"), true
 	case errors.As(err, &verification), errors.As(err, &invalid):
-		return Failure{Step: "tls", Summary: "the certificate of" + host + " isn't trusted", Remedy: caRemedy}, true
+		return failure("tls", "the certificate of"+host+" isn't trusted",
+			caRemedy), true
 	case errors.As(err, &record):
-		return Failure{Step: "tls", Summary: "what listens at" + host + " doesn't speak TLS", Remedy: "check host and port"}, true
+		return failure("tls", "what listens at"+host+" doesn't speak TLS",
+			"check host and port"), true
 	case errors.As(err, &alert):
-		return Failure{Step: "tls", Summary: "the TLS handshake with" + host + " failed", Remedy: "check which TLS versions and client certificates it asks for"}, true
+		return failure("tls", "the TLS handshake with"+host+" failed",
+			"check which TLS versions and client certificates it asks for"), true
 	}
 	return Failure{}, false
 }

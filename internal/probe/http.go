@@ -153,7 +153,8 @@ func (t *trace) failure(host string, err error) *Failure {
 		f.Summary += ", while " + what[t.step]
 	}
 	if t.proxy != "" && (f.Step == "dns" || f.Step == "tcp" || f.Step == "proxy") {
-		f = Failure{Step: "proxy", Summary: "the HTTP proxy " + t.proxy + " for " + host + " can't be reached or refuses", Remedy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"}
+		f = Failure{Step: "proxy", Summary: "the HTTP proxy " + t.proxy + " for " + host + " can't be reached or refuses",
+			Remedy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"}
 	}
 	return &f
 }

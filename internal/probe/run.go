@@ -49,7 +49,8 @@ func Run(ctx context.Context, list func() []Check) iter.Seq[provider.Finding] {
 func (c Check) finding(ctx context.Context, roots map[string]string) provider.Finding {
 	if i := slices.IndexFunc(c.Needs, func(id string) bool { return roots[id] != "" }); i >= 0 {
 		root := roots[c.Needs[i]]
-		return provider.Finding{Status: provider.Skipped, Because: root, Summary: "not checked, since it needs what " + root + " is about"}
+		return provider.Finding{Status: provider.Skipped, Because: root,
+			Summary: "not checked, since it needs what " + root + " is about"}
 	}
 	if ctx.Err() != nil {
 		return provider.Finding{Status: provider.Skipped, Summary: "not checked, since the time was up"}
