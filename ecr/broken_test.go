@@ -530,15 +530,16 @@ func brokenIdentities() map[string]brokenSite {
 			check:  "credentials", cause: "no AWS credentials were found", remedy: "set access_key_id and secret_access_key, or run with IRSA", kind: provider.ErrMisconfigured,
 		},
 		"web identity that isn't trusted": {
+			breaks: func(t *testing.T, s *place) { t.Helper(); s.irsa(t, "system:serviceaccount:other:other", time.Hour) },
+			check:  "credentials", cause: "AWS refused the credentials' own source", remedy: "the trust policy of the role in AWS_ROLE_ARN",
+			kind: provider.ErrAccessDenied,
+		},
+		"expired web identity": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()
-				oidc := s.AddOIDCProvider("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE")
-				cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("eu-west-1"), config.WithBaseEndpoint(s.URL), config.WithCredentialsProvider(awssdk.AnonymousCredentials{}))
-				require.NoError(t, err)
-				s.secrets = append(s.secrets, oidc.Token("system:serviceaccount:other:other", "", time.Hour))
-				s.chain(awssdk.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(awssts.NewFromConfig(cfg), s.deployment.ControllerRoleARN, identityToken(s.secrets[0]))))
+				s.irsa(t, "system:serviceaccount:rise-system:rise-backend", -time.Hour)
 			},
-			check: "credentials", cause: "AWS refused the credentials' own source", remedy: "the trust policy of the role in AWS_ROLE_ARN", kind: provider.ErrAccessDenied,
+			check: "credentials", cause: "AWS refuses the web identity token", remedy: "that the token file is renewed", kind: provider.ErrAccessDenied,
 		},
 		"Pod Identity isn't trusted": {
 			breaks: func(_ *testing.T, s *place) { s.pod(); s.trust(controllerName, nobody) },
@@ -569,6 +570,20 @@ func brokenIdentities() map[string]brokenSite {
 			check:  "sts", cause: "AWS limits the rate", remedy: "higher quota", kind: provider.ErrThrottled,
 		},
 	}
+}
+
+// irsa makes the process one with a web identity token of the subject.
+func (s *place) irsa(t *testing.T, subject string, lifetime time.Duration) {
+	t.Helper()
+	oidc := s.AddOIDCProvider("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE")
+	s.trust(controllerName, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"`+oidc.ARN+`"},`+
+		`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"`+oidc.Issuer+`:sub":"system:serviceaccount:rise-system:rise-backend"}}}]}`)
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("eu-west-1"), config.WithBaseEndpoint(s.URL),
+		config.WithCredentialsProvider(awssdk.AnonymousCredentials{}))
+	require.NoError(t, err)
+	token := oidc.Token(subject, "", lifetime)
+	s.secrets = append(s.secrets, token)
+	s.chain(awssdk.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(awssts.NewFromConfig(cfg), s.deployment.ControllerRoleARN, identityToken(token))))
 }
 
 type identityToken string
