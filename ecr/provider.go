@@ -237,6 +237,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		ExpiresAt: earlier(session.credentials.Expires, issued.expiresAt),
 		Details: []slog.Attr{
 			slog.String("session_name", aws.ToString(input.RoleSessionName)),
+			slog.String("session_access_key_id", session.credentials.AccessKeyID), // not secret: CloudTrail shows it
 			slog.String("sts_request_id", session.requestID),
 			slog.String("ecr_request_id", issued.requestID),
 		},
@@ -258,7 +259,8 @@ func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
 }
 
 // SessionName returns the name of r's session, which CloudTrail shows and trust policies may match: rise-push-<project>,
-// rise-pull-<project>, or rise-pull-@all, shortened with a dot and a hash where STS's limit of 64 characters demands it.
+// rise-pull-<project>, followed by @<caller> for a caller's own, or rise-pull-@all; shortened with a dot and a hash where
+// STS's rules demand it.
 // Errors are those of Credentials that need no call upstream.
 func (p *Provider) SessionName(r provider.Request) (string, error) {
 	input, err := p.assumeRoleInput(r)

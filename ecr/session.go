@@ -3,6 +3,7 @@ package ecr
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"regexp"
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -14,18 +15,33 @@ const maxSessionName = 64
 // allProjects stands for the project in the name of a registry-wide session. No project contains an @.
 const allProjects = "@all"
 
-// sessionName returns rise-push-<project> or rise-pull-<project>: what CloudTrail shows. A name that is too long keeps
-// its beginning and ends in a dot and a hash; no project contains a dot, so no two projects share a session name.
+// plainCaller is a caller's name that fits as it stands. It has no dot: only names that end in a hash have one.
+var plainCaller = regexp.MustCompile(`^[A-Za-z0-9_+=,@-]+$`)
+
+// sessionName returns rise-push-<project> or rise-pull-<project>, with @<caller> after it for a caller's own session: what
+// CloudTrail shows. A name that is too long, or a caller that STS takes no such name of, keeps its beginning and ends in a
+// dot and a hash; no project and no other name contains a dot, so no two projects and no two callers share a session name.
 func sessionName(r provider.Request) string {
-	project := r.Project
+	who := r.Project
 	if r.AllProjects {
-		project = allProjects
+		who = allProjects
 	}
-	name := "rise-" + r.Access.String() + "-" + project
-	if len(name) <= maxSessionName {
+	fits := true
+	if r.Caller != "" {
+		who += "@" + r.Caller
+		fits = plainCaller.MatchString(r.Caller)
+	}
+	name := "rise-" + r.Access.String() + "-" + who
+	if fits && len(name) <= maxSessionName {
 		return name
 	}
-	sum := sha256.Sum256([]byte(project))
+	sum := sha256.Sum256([]byte(who))
 	hash := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
-	return name[:maxSessionName-1-len(hash)] + "." + hash
+	name = strings.Map(func(r rune) rune {
+		if r == '@' || plainCaller.MatchString(string(r)) {
+			return r
+		}
+		return '_'
+	}, name)
+	return name[:min(len(name), maxSessionName-1-len(hash))] + "." + hash
 }

@@ -44,6 +44,10 @@ func TestSessionNames(t *testing.T) {
 		{Project: prefix, Access: provider.Push}, {Project: prefix + "a", Access: provider.Push}, {Project: prefix + "b", Access: provider.Push},
 		{Project: prefix + strings.Repeat("b", 9), Access: provider.Push}, {Project: prefix + strings.Repeat("b", 8) + "c", Access: provider.Push},
 		{Project: prefix + strings.Repeat("b", 9), Access: provider.Pull},
+		{Project: "hello", Access: provider.Push, Caller: "ci"}, {Project: "hello", Access: provider.Push, Caller: "ci2"}, {Project: "hello", Access: provider.Pull, Caller: "ci"},
+		{Project: "hello", Access: provider.Push, Caller: "a.b"}, {Project: "hello", Access: provider.Push, Caller: "a_b"}, {Project: "hello", Access: provider.Push, Caller: "a b"},
+		{Project: "hello", Access: provider.Push, Caller: "repo:org/app:é"}, {Project: "hello", Access: provider.Push, Caller: strings.Repeat("x", 1024)},
+		{Project: "hello", Access: provider.Push, Caller: strings.Repeat("x", 1023)}, {Project: prefix, Access: provider.Push, Caller: "ci"},
 	} {
 		aws.ResetCalls()
 		_, err := p.Credentials(t.Context(), r)
@@ -55,6 +59,7 @@ func TestSessionNames(t *testing.T) {
 		seen[session] = r
 	}
 	require.Equal(t, provider.Request{Project: prefix, Access: provider.Push}, seen["rise-push-"+prefix], "64 characters fit as they are")
+	require.Contains(t, seen, "rise-push-hello@ci")
 }
 
 type document struct {
@@ -83,21 +88,21 @@ var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 // FuzzSessionPolicy: whatever name is accepted, its policy is about its own repository and nothing else.
 func FuzzSessionPolicy(f *testing.F) {
 	for _, seed := range []string{"hello", "a", "a-b", strings.Repeat("a", 63), "*", "a/b", "${aws:username}", `a","Resource":"*`} {
-		f.Add(seed, true)
-		f.Add(seed, false)
+		f.Add(seed, true, "")
+		f.Add(seed, false, "ci@example.com")
 	}
 	p, err := ecr.New(f.Context(), validConfig(), hermetic())
 	require.NoError(f, err)
 	pullActions := []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 	pushActions := []string{"ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart"}
-	f.Fuzz(func(t *testing.T, project string, pushing bool) {
-		r := provider.Request{Project: project, Access: provider.Pull}
+	f.Fuzz(func(t *testing.T, project string, pushing bool, caller string) {
+		r := provider.Request{Project: project, Access: provider.Pull, Caller: caller}
 		actions := pullActions
 		if pushing {
 			r.Access, actions = provider.Push, slices.Concat(pullActions, pushActions)
 		}
 		policy, err := p.SessionPolicy(r)
-		if provider.ValidateProject(project) != nil {
+		if r.Validate() != nil {
 			require.ErrorIs(t, err, provider.ErrInvalidRequest)
 			require.Empty(t, policy)
 			return

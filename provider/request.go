@@ -1,6 +1,10 @@
 package provider
 
-import "fmt"
+import (
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
 
 // A Request says what a credential is for. Requests are comparable, so they can be keys of a map. The zero Request is
 // invalid: nobody gets a credential by leaving things out.
@@ -15,7 +19,14 @@ type Request struct {
 	Access Access
 	// Consumer is who will use the credential. The zero value is [Client].
 	Consumer Consumer
+	// Caller asks for a credential of this caller's own, so that the upstream's log tells callers apart: a provider that
+	// names sessions puts it, or a hash of it, into the name. It gives no other rights. Empty, as usual: callers share one.
+	// It is at most [MaxCallerLength] bytes of printable text, goes with one project only, and isn't secret.
+	Caller string
 }
+
+// MaxCallerLength is the longest [Request.Caller], in bytes.
+const MaxCallerLength = 1024
 
 // Validate reports whether r makes sense, whatever the provider. Its errors are [ErrInvalidRequest].
 func (r Request) Validate() error {
@@ -28,8 +39,14 @@ func (r Request) Validate() error {
 	if !r.Consumer.valid() {
 		return invalid("consumer is unknown; it must be client or cluster")
 	}
+	if !printable(r.Caller) {
+		return invalid("the caller must be at most %d bytes of printable text", MaxCallerLength)
+	}
 	if !r.AllProjects {
 		return ValidateProject(r.Project)
+	}
+	if r.Caller != "" {
+		return invalid("a credential for all projects is nobody's own")
 	}
 	if r.Project != "" {
 		return invalid("a request is for one project or for all, not both")
@@ -38,6 +55,18 @@ func (r Request) Validate() error {
 		return invalid("a credential for all projects can only pull")
 	}
 	return nil
+}
+
+func printable(caller string) bool {
+	if len(caller) > MaxCallerLength || !utf8.ValidString(caller) {
+		return false
+	}
+	for _, r := range caller {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // Access is what a credential can do. Its zero value is invalid.

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,7 @@ func TestRequestValidate(t *testing.T) {
 		"push":         {Project: "hello", Access: provider.Push},
 		"pull":         {Project: "hello", Access: provider.Pull, Consumer: provider.Cluster},
 		"all projects": {AllProjects: true, Access: provider.Pull, Consumer: provider.Cluster},
+		"caller":       {Project: "hello", Access: provider.Push, Caller: "repo:org/app ref:é"},
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); require.NoError(t, r.Validate()) })
 	}
@@ -28,6 +30,10 @@ func TestRequestValidate(t *testing.T) {
 		"all projects, for push":   {AllProjects: true, Access: provider.Push},
 		"all projects, and one":    {AllProjects: true, Project: "hello", Access: provider.Pull},
 		"all projects, no access":  {AllProjects: true},
+		"all projects, a caller":   {AllProjects: true, Access: provider.Pull, Caller: "ci"},
+		"caller in lines":          {Project: "hello", Access: provider.Push, Caller: "a\nb"},
+		"caller not UTF-8":         {Project: "hello", Access: provider.Push, Caller: "\xff"},
+		"long caller":              {Project: "hello", Access: provider.Push, Caller: strings.Repeat("x", 1025)},
 		"all projects, a wildcard": {AllProjects: true, Project: "*", Access: provider.Pull},
 	} {
 		t.Run(name, func(t *testing.T) {

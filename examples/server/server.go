@@ -138,11 +138,31 @@ func (s *server) routes() (http.Handler, error) {
 		}
 		opts = append(opts, endpoint.WithRepositories(m, nil))
 	}
+	opts = append(opts, guards(s.config.Server)...)
 	mux := http.NewServeMux()
 	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, opts...))
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
 	return mux, nil
+}
+
+// guards are the endpoint's options for who asks, and how often.
+func guards(c config.Server) []endpoint.Option {
+	var opts []endpoint.Option
+	proxies := c.Proxies()
+	if len(proxies) > 0 {
+		opts = append(opts, endpoint.WithTrustedProxies(proxies...))
+	}
+	if l := c.RateLimits.PerAddress; l.RequestsPerSecond > 0 {
+		opts = append(opts, endpoint.WithAddressLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).ByAddress(proxies...)))
+	}
+	if l := c.RateLimits.PerSubject; l.RequestsPerSecond > 0 {
+		opts = append(opts, endpoint.WithSubjectLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).BySubject))
+	}
+	if c.SessionPerCaller {
+		opts = append(opts, endpoint.WithSessionPerCaller())
+	}
+	return opts
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) {

@@ -29,6 +29,8 @@ type Event struct {
 	Subject string
 	// RemoteAddr is the address that the request came from: the last proxy's, behind one.
 	RemoteAddr string
+	// SourceAddr is the address that the request came from before trusted proxies; empty without [WithTrustedProxies].
+	SourceAddr string
 	// Project and Access are what was asked for; zero when the request wasn't valid, as its text could be anything.
 	Project string
 	Access  provider.Access
@@ -54,7 +56,7 @@ type Event struct {
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
 
 func (e Event) attrs() []slog.Attr {
-	attrs := append(make([]slog.Attr, 0, 13),
+	attrs := append(make([]slog.Attr, 0, 14),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("status", e.Status),
 		slog.String("provider", e.Provider),
@@ -66,6 +68,7 @@ func (e Event) attrs() []slog.Attr {
 			attrs = append(attrs, slog.String(key, value))
 		}
 	}
+	text("source_addr", e.SourceAddr)
 	text("subject", e.Subject)
 	text("project", e.Project)
 	if e.Project != "" {

@@ -62,6 +62,11 @@ type handler[C Caller] struct {
 func (h *handler[C]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	e := Event{Provider: h.providerType, RemoteAddr: r.RemoteAddr}
+	if len(h.proxies) > 0 {
+		if address := SourceAddress(r, h.proxies...); address.IsValid() {
+			e.SourceAddr = address.String()
+		}
+	}
 	a := h.answer(r, &e)
 	e.Status, e.Code, e.Duration = a.status, a.code, time.Since(start)
 	e.Outcome = outcomeOf(r.Context(), a.status)
@@ -116,6 +121,9 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		if err := h.repositories.ensure(ctx, project, h.timeout); err != nil {
 			return fail(e, answerTo(err), err)
 		}
+	}
+	if h.ownSessions {
+		request.Caller = e.Subject
 	}
 	c, err := provider.Issue(ctx, h.provider, request)
 	if err != nil {

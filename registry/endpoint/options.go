@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -21,6 +22,8 @@ type options struct {
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
 	repositories   *repositories
+	proxies        []netip.Prefix
+	ownSessions    bool
 }
 
 // WithTimeout sets how long a request may take. Zero and less mean [DefaultTimeout].
@@ -43,15 +46,21 @@ func WithAudit(hook func(context.Context, Event)) Option {
 }
 
 // WithAddressLimit refuses requests (429) before they are authenticated. limit says how long the sender has to wait; zero
-// lets it through. It has to find out by itself who that is: behind a proxy, RemoteAddr is the proxy's.
+// lets it through. It has to find out by itself who that is: behind a proxy, RemoteAddr is the proxy's. See [RateLimit].
 func WithAddressLimit(limit func(*http.Request) time.Duration) Option {
 	return func(o *options) { o.addressLimiter = limit }
 }
 
 // WithSubjectLimit refuses requests (429) of an authenticated subject. limit says how long it has to wait; zero lets it
-// through.
+// through. See [RateLimit].
 func WithSubjectLimit(limit func(ctx context.Context, subject string) time.Duration) Option {
 	return func(o *options) { o.subjectLimiter = limit }
+}
+
+// WithSessionPerCaller issues a credential of each caller's own, named by its subject in the upstream's log (see
+// [provider.Request].Caller), where callers of one project otherwise share one. It costs an issue for each caller.
+func WithSessionPerCaller() Option {
+	return func(o *options) { o.ownSessions = true }
 }
 
 func (o *options) limitAddress(r *http.Request) time.Duration {

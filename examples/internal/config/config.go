@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path"
 	"regexp"
@@ -43,6 +44,39 @@ type Server struct {
 	// EnsureRepositories makes a project's repository before its first credential, where the registry doesn't do so
 	// itself on push.
 	EnsureRepositories bool `yaml:"ensure_repositories"`
+	// SessionPerCaller issues each caller a credential of its own, named by its subject in the upstream's log.
+	SessionPerCaller bool `yaml:"session_per_caller"`
+	// TrustedProxies are the proxies, as CIDRs, whose X-Forwarded-For header is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// RateLimits are off unless configured.
+	RateLimits RateLimits `yaml:"rate_limits"`
+}
+
+// RateLimits limit how often callers may ask.
+type RateLimits struct {
+	// PerAddress counts before authentication, by the address that a request came from.
+	PerAddress RateLimit `yaml:"per_address"`
+	// PerSubject counts after authentication, by the token's subject.
+	PerSubject RateLimit `yaml:"per_subject"`
+}
+
+// RateLimit is a token bucket. It is off when RequestsPerSecond is 0.
+type RateLimit struct {
+	// RequestsPerSecond is how many are allowed in the long run.
+	RequestsPerSecond float64 `yaml:"requests_per_second"`
+	// Burst is how many are allowed at once.
+	Burst int `yaml:"burst"`
+}
+
+// Proxies are TrustedProxies, which Validate has checked.
+func (s Server) Proxies() []netip.Prefix {
+	var proxies []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			proxies = append(proxies, p)
+		}
+	}
+	return proxies
 }
 
 // TLS names a certificate and its key, as PEM files: both or neither.
@@ -146,6 +180,24 @@ func (c Config) Validate() error {
 			fail("embedded_registry.listen", "%s", err)
 		case !embedded:
 			fail("embedded_registry.listen", "must be on loopback: the registry lets everybody in")
+		}
+	}
+	for i, text := range c.Server.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() {
+			fail(fmt.Sprintf("server.trusted_proxies[%d]", i), "must be a network such as 10.0.0.0/8, or one address such as 10.0.0.1/32")
+		} else if p.Bits() == 0 {
+			fail(fmt.Sprintf("server.trusted_proxies[%d]", i), "must not be everybody: whoever is trusted can claim any address")
+		}
+	}
+	for _, l := range []struct {
+		key string
+		RateLimit
+	}{{"per_address", c.Server.RateLimits.PerAddress}, {"per_subject", c.Server.RateLimits.PerSubject}} {
+		switch {
+		case l.RequestsPerSecond < 0 || l.Burst < 0:
+			fail("server.rate_limits."+l.key, "must not be negative")
+		case (l.RequestsPerSecond == 0) != (l.Burst == 0):
+			fail("server.rate_limits."+l.key, "needs both requests_per_second and burst, or neither")
 		}
 	}
 	for i, t := range c.Auth.Tokens {

@@ -1,0 +1,57 @@
+package endpoint_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+func TestSessionPerCaller(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		s := &service{}
+		var authorized []provider.Request
+		var opts []endpoint.Option
+		want := provider.Request{Project: "hello", Access: provider.Push}
+		if own {
+			opts, want.Caller = append(opts, endpoint.WithSessionPerCaller()), "alice"
+		}
+		h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+			func(_ context.Context, _ user, r provider.Request) error {
+				authorized = append(authorized, r)
+				return nil
+			},
+			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))...)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+		require.Equal(t, []provider.Request{want}, s.asked)
+		want.Caller = ""
+		require.Equal(t, []provider.Request{want}, authorized)
+	}
+}
+
+func TestSourceOfEvents(t *testing.T) {
+	t.Parallel()
+	for _, opts := range [][]endpoint.Option{nil, {endpoint.WithTrustedProxies(netip.MustParsePrefix("192.0.2.0/24"))}} {
+		var events []endpoint.Event
+		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+			func(context.Context, user, provider.Request) error { return nil },
+			append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))...)
+		r := httptest.NewRequest(http.MethodGet, "/?project=hello", nil) // from 192.0.2.1:1234
+		r.Header.Set("X-Forwarded-For", "198.51.100.1")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		require.Equal(t, "192.0.2.1:1234", events[0].RemoteAddr)
+		if opts == nil {
+			require.Empty(t, events[0].SourceAddr)
+		} else {
+			require.Equal(t, "198.51.100.1", events[0].SourceAddr)
+			require.Contains(t, events[0].LogValue().String(), "source_addr=198.51.100.1")
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package endpoint
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// WithTrustedProxies names the proxies, by address, whose X-Forwarded-For header is believed: [Event].SourceAddr is then the
+// client's. By default nobody's is, since anybody can send one.
+func WithTrustedProxies(proxies ...netip.Prefix) Option {
+	return func(o *options) { o.proxies = append(o.proxies, proxies...) }
+}
+
+// SourceAddress returns the address that r came from: its peer's, or, where the peer is a trusted proxy, the last one in
+// X-Forwarded-For that isn't a trusted proxy's. What comes before that, the client may have written itself. It is the zero
+// address when the peer's isn't known.
+func SourceAddress(r *http.Request, trusted ...netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address := peer.Addr().Unmap().WithZone("")
+	if !within(address, trusted) {
+		return address
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
+			break
+		}
+		if address = hop; !within(address, trusted) {
+			break
+		}
+	}
+	return address
+}
+
+// parseHop reads an address as proxies write it: with a port or without.
+func parseHop(text string) (netip.Addr, bool) {
+	if address, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return address.Unmap().WithZone(""), true
+	}
+	withPort, err := netip.ParseAddrPort(text)
+	return withPort.Addr().Unmap().WithZone(""), err == nil
+}
+
+func within(address netip.Addr, prefixes []netip.Prefix) bool {
+	for _, p := range prefixes {
+		if p.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

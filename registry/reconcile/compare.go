@@ -1,0 +1,86 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// pair is a wanted project and its repository.
+type pair struct {
+	project    provider.Project
+	repository *provider.Repository
+}
+
+// list returns all repositories, sorted by project.
+func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
+	const op = "list repositories"
+	n.progress(PhaseList, 0, 0)
+	var listed []provider.Repository
+	for r, err := range n.manager.ListRepositories(ctx) {
+		if err != nil {
+			return nil, &provider.Error{Kind: kindOf(err), Op: op, Err: err}
+		}
+		if len(r.Drift) == 0 {
+			r.Drift = nil
+		}
+		if listed = append(listed, r); len(listed)%progressEvery == 0 {
+			n.progress(PhaseList, len(listed), 0)
+		}
+	}
+	if err := ctx.Err(); err != nil { // a provider may take its end for that of the listing
+		return nil, ended(op, err)
+	}
+	n.progress(PhaseList, len(listed), 0)
+	// Pages may overlap while repositories come and go: the youngest of a name counts.
+	slices.SortFunc(listed, func(a, b provider.Repository) int {
+		return cmp.Or(strings.Compare(a.Project, b.Project), b.CreatedAt.Compare(a.CreatedAt))
+	})
+	return slices.CompactFunc(listed, func(a, b provider.Repository) bool { return a.Project == b.Project }), nil
+}
+
+// compare tells apart the projects without a repository, those with one, and the repositories without a project. Both lists
+// are sorted.
+func compare(listed []provider.Repository, wanted []provider.Project) (missing []provider.Project, there []pair, rest []*provider.Repository) {
+	there = make([]pair, 0, min(len(listed), len(wanted)))
+	i := 0
+	for _, p := range wanted {
+		for i < len(listed) && listed[i].Project < p.Name {
+			rest = append(rest, &listed[i])
+			i++
+		}
+		if i < len(listed) && listed[i].Project == p.Name {
+			there = append(there, pair{p, &listed[i]})
+			i++
+		} else {
+			missing = append(missing, p)
+		}
+	}
+	for ; i < len(listed); i++ {
+		rest = append(rest, &listed[i])
+	}
+	return missing, there, rest
+}
+
+func drifted(there []pair) []pair {
+	var d []pair
+	for _, p := range there {
+		if len(p.repository.Drift) > 0 {
+			d = append(d, p)
+		}
+	}
+	return d
+}
+
+func byID(wanted []provider.Project) map[string]string {
+	ids := map[string]string{}
+	for _, p := range wanted {
+		if p.ID != "" {
+			ids[p.ID] = p.Name
+		}
+	}
+	return ids
+}

@@ -1,0 +1,102 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+func has(c provider.RepositoryChange, a provider.RepositoryAction) bool {
+	return slices.Contains(c.Actions, a)
+}
+
+// keep makes or mends a wanted project's repository.
+func (n *run) keep(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+	change, err := n.ensure(ctx, p, o)
+	if err != nil && o.Listed != nil {
+		n.formerOwner(p, *o.Listed, change.Owner, err)
+	}
+	// Without an id nobody could tell this repository from one that was made for the name's next project.
+	if p.ID != "" && !n.options.DryRun && (has(change, provider.ActionCreate) || has(change, provider.ActionRestore)) {
+		n.settle(ctx, p, func(now provider.Project) bool { return now.ID == p.ID })
+	}
+	return change, err
+}
+
+// formerOwner sees to it that a former project's repository is purged in time when another project has its name: nobody
+// else would, as the name is wanted.
+func (n *run) formerOwner(p provider.Project, r provider.Repository, o provider.RepositoryOwner, err error) {
+	if errors.Is(err, provider.ErrOrphaned) && p.ID != "" && o.ProjectID != "" && o.ProjectID != p.ID &&
+		o.Ours && n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if l := (leftOver{r.Project, o.ProjectID}); !slices.Contains(n.purges, l) { // mended, and audited
+			n.purges = append(n.purges, l)
+		}
+	}
+}
+
+// settleAttempts is how often the service may change its mind about a project during one operation.
+const settleAttempts = 3
+
+// settle makes the repository of p, which isn't orphaned, agree with what the service wants now, until asking again
+// confirms it: a project may go, or come back, between the question and what follows from it. counts tells whether the
+// project that has the name now gives a reason to keep the repository. It reports whether it was kept.
+func (n *run) settle(ctx context.Context, p provider.Project, counts func(now provider.Project) bool) (kept bool) {
+	active := true
+	for range settleAttempts {
+		now, wanted, err := n.askAgain(ctx, p.Name)
+		wanted = wanted && counts(now)
+		switch {
+		case err != nil:
+			n.fail(ctx, opAsk, p.Name, err)
+			return false
+		case wanted == active:
+			return active
+		case wanted:
+			_, err = n.ensure(ctx, now, provider.EnsureOptions{})
+		case n.options.DryRun:
+			n.did(provider.RepositoryChange{Project: p.Name, Actions: []provider.RepositoryAction{provider.ActionRelease}})
+			return false
+		case n.removesAtOnce():
+			n.leave(p.Name, reasonAtOnce)
+			return false
+		default:
+			err = n.release(ctx, p)
+		}
+		if err != nil {
+			return false
+		}
+		active = wanted
+	}
+	n.fail(ctx, opRun, p.Name, &provider.Error{Kind: provider.ErrConflict, Op: opRun, Project: p.Name, Err: errors.New("the project comes and goes")})
+	return false
+}
+
+// ensure and the other operations below wait for their turn, and record what was done and what failed.
+func (n *run) ensure(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+	if err := n.turn(ctx); err != nil {
+		return provider.RepositoryChange{}, err
+	}
+	o.DryRun = n.options.DryRun
+	change, err := n.manager.EnsureRepository(ctx, p, o)
+	n.did(change)
+	if err != nil {
+		n.fail(ctx, "ensure repository", p.Name, err)
+	}
+	return change, err
+}
+
+func (n *run) release(ctx context.Context, p provider.Project) error {
+	if err := n.turn(ctx); err != nil {
+		return err
+	}
+	change, err := n.manager.ReleaseRepository(ctx, p)
+	n.did(change)
+	if err != nil {
+		n.fail(ctx, "release repository", p.Name, err)
+	}
+	return err
+}

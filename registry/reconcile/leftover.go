@@ -1,0 +1,141 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+const (
+	// minAge is how old a repository is before it counts as left over: a service may make it before it has the project.
+	minAge = time.Hour
+	// guardWindow is for how long an orphan counts for the guard, and is kept for that.
+	guardWindow = 24 * time.Hour
+)
+
+// Why repositories are left alone.
+const (
+	reasonNotOurs = "it isn't ours: "
+	reasonYoung   = "it is younger than an hour"
+	reasonNoAge   = "nobody can tell how old it is"
+	reasonRenamed = "its project is wanted by another name: "
+	reasonOrphan  = "it is orphaned"
+	reasonWanted  = "its project is wanted again"
+	reasonGuard   = "the guard holds it back"
+	reasonAtOnce  = "releasing it would remove it at once"
+)
+
+// leftOver is a repository of ours without a project.
+type leftOver struct{ project, id string }
+
+func young(r provider.Repository) bool {
+	return r.CreatedAt.IsZero() || time.Since(r.CreatedAt) < minAge
+}
+
+// removesAtOnce tells whether releasing removes, so that no tags are left to count.
+func (n *run) removesAtOnce() bool { return n.retention.Remove && n.retention.After <= 0 }
+
+func (n *run) purgeAge() time.Duration { return max(n.retention.After, guardWindow) }
+
+func (n *run) purgeable(o provider.RepositoryOwner) bool {
+	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && time.Since(o.OrphanedAt) >= n.purgeAge()
+}
+
+// owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
+func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases []leftOver) {
+	n.each(ctx, PhaseOwners, len(rest), func(i int) {
+		r := *rest[i]
+		if n.turn(ctx) != nil {
+			return
+		}
+		owner, err := n.manager.RepositoryOwner(ctx, r.Project)
+		n.did(provider.RepositoryChange{Calls: 1})
+		switch {
+		case errors.Is(err, provider.ErrNotFound):
+			return
+		case err != nil:
+			n.fail(ctx, "read whose the repository is", r.Project, err)
+			n.count(&n.report.Guard.Unread)
+			return
+		case !owner.Ours:
+			n.leave(r.Project, reasonNotOurs+owner.Reason)
+			return
+		}
+		n.count(&n.report.Guard.Ours)
+		if owner.Orphaned && !owner.OrphanedAt.IsZero() && time.Since(owner.OrphanedAt) < guardWindow {
+			n.count(&n.report.Guard.Orphaned)
+		}
+		renamed := ""
+		if owner.ProjectID != "" {
+			renamed = n.ids()[owner.ProjectID]
+		}
+		switch {
+		case r.CreatedAt.IsZero():
+			n.leave(r.Project, reasonNoAge)
+		case young(r):
+			n.leave(r.Project, reasonYoung)
+		case renamed != "":
+			n.leave(r.Project, reasonRenamed+renamed)
+		case n.purgeable(owner):
+			n.add(&n.purges, leftOver{r.Project, owner.ProjectID})
+		case owner.Orphaned:
+			n.leave(r.Project, reasonOrphan)
+		default:
+			n.add(&releases, leftOver{r.Project, owner.ProjectID})
+		}
+	})
+	return releases
+}
+
+func (n *run) count(number *int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	*number++
+}
+
+func (n *run) add(list *[]leftOver, l leftOver) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	*list = append(*list, l)
+}
+
+// letGo releases what is left over, unless the service wants it by now.
+func (n *run) letGo(ctx context.Context, l leftOver) {
+	// Whoever has the name now: credentials are given out by name, so the images may be its.
+	if n.settle(ctx, provider.Project{Name: l.project, ID: l.id}, func(provider.Project) bool { return true }) {
+		n.leave(l.project, reasonWanted)
+	}
+}
+
+// purge removes what was released long enough ago, unless the guard holds it back.
+func (n *run) purge(ctx context.Context) {
+	if len(n.purges) > 0 && n.report.Guard.exceeded() {
+		n.hold(n.purges)
+		n.purges = nil
+	}
+	n.each(ctx, PhasePurge, len(n.purges), func(i int) {
+		l := n.purges[i]
+		now, wanted, err := n.askAgain(ctx, l.project)
+		switch {
+		case err != nil:
+			n.fail(ctx, opAsk, l.project, err)
+			return
+		case wanted && (l.id == "" || now.ID == "" || now.ID == l.id):
+			n.leave(l.project, reasonWanted)
+			return
+		case n.options.DryRun:
+			n.did(provider.RepositoryChange{Project: l.project, Actions: []provider.RepositoryAction{provider.ActionRemove}})
+			return
+		}
+		if n.turn(ctx) != nil {
+			return
+		}
+		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
+		n.did(change)
+		if err != nil {
+			n.fail(ctx, "purge repository", l.project, err)
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package reconcile
+
+import "github.com/rise-deploy/rise-registry-go/provider"
+
+// Report is what a run found and did, or in a dry run, what it would do. It is meaningful beside an error too.
+type Report struct {
+	// DryRun is that of the options.
+	DryRun bool
+	// Listed and Wanted are how many repositories and projects there were.
+	Listed, Wanted int
+	// Changes are the changed repositories, in no order. One may be there twice: as mended and as audited, for example.
+	Changes []provider.RepositoryChange
+	// Created, Restored, Mended, Released and Purged count the changes by what was done; a restored one that was mended
+	// as well counts as restored.
+	Created, Restored, Mended, Released, Purged int
+	// Audited is how many repositories were read for what a listing doesn't show.
+	Audited int
+	// LeftAlone are repositories that aren't a wanted project's and that nothing was done to, in no order.
+	LeftAlone []LeftAlone
+	// Guard is what the guard counted.
+	Guard Guard
+	// Failures is how many operations failed. Run's error has the first hundred.
+	Failures int
+	// Calls is how many calls upstream the operations took, the pages of the listing and retries of single calls apart.
+	Calls int
+}
+
+// LeftAlone is a repository that nothing was done to, and why.
+type LeftAlone struct {
+	Project, Reason string
+}
+
+// Guard is what the guard counted: it holds back all releasing and purging when Orphaned, Unread and ToRelease together are
+// more than Limit.
+type Guard struct {
+	// Ours is how many repositories are ours, orphans included.
+	Ours int
+	// Orphaned is how many of those were orphaned within the last 24 hours, by their tags.
+	Orphaned int
+	// Unread is how many left-over repositories there are whose tags couldn't be read.
+	Unread int
+	// ToRelease is how many repositories the run was to release.
+	ToRelease int
+	// Limit is how many are allowed.
+	Limit int
+	// Held reports whether anything was held back.
+	Held bool
+}
+
+// did records what an operation did.
+func (n *run) did(c provider.RepositoryChange) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.report.Calls += c.Calls
+	if !c.Changed() {
+		return
+	}
+	n.report.Changes = append(n.report.Changes, c)
+	switch {
+	case has(c, provider.ActionCreate):
+		n.report.Created++
+	case has(c, provider.ActionRestore):
+		n.report.Restored++
+	case has(c, provider.ActionRemove):
+		n.report.Purged++
+	case has(c, provider.ActionRelease):
+		n.report.Released++
+	default:
+		n.report.Mended++
+	}
+}
+
+func (n *run) leave(project, reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.report.LeftAlone = append(n.report.LeftAlone, LeftAlone{project, reason})
+}

@@ -1,0 +1,122 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// Wanted is a service's source of projects. Both methods must answer from the same, current source: a cache or a read
+// replica that lags behind would let go of new projects' repositories. They are called concurrently.
+type Wanted interface {
+	// Projects yields all projects that are to have a repository, in any order. An error ends the run before it changes
+	// anything: a list that isn't complete must yield one.
+	Projects(ctx context.Context) iter.Seq2[provider.Project, error]
+	// Project returns the project that has the name now, and whether there is one. It is asked right before and after the
+	// project's repository is released, before it is purged, and after one is made or restored.
+	Project(ctx context.Context, name string) (p provider.Project, wanted bool, err error)
+}
+
+// WantedFunc is a [Wanted] that calls list each time it is asked: for a short list, such as a file's.
+func WantedFunc(list func(context.Context) ([]provider.Project, error)) Wanted {
+	return wantedFunc(list)
+}
+
+// WantedList is a [Wanted] that never changes.
+func WantedList(projects []provider.Project) Wanted {
+	projects = slices.Clone(projects)
+	return wantedFunc(func(context.Context) ([]provider.Project, error) { return projects, nil })
+}
+
+type wantedFunc func(context.Context) ([]provider.Project, error)
+
+func (f wantedFunc) Projects(ctx context.Context) iter.Seq2[provider.Project, error] {
+	return func(yield func(provider.Project, error) bool) {
+		projects, err := f(ctx)
+		if err != nil {
+			yield(provider.Project{}, err)
+			return
+		}
+		for _, p := range projects {
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f wantedFunc) Project(ctx context.Context, name string) (provider.Project, bool, error) {
+	projects, err := f(ctx)
+	if err == nil && len(projects) == 0 {
+		err = errors.New("the list is empty by now")
+	}
+	if err != nil {
+		return provider.Project{}, false, err
+	}
+	i := slices.IndexFunc(projects, func(p provider.Project) bool { return p.Name == name })
+	if i < 0 {
+		return provider.Project{}, false, nil
+	}
+	return projects[i], true, nil
+}
+
+const (
+	opWanted = "list wanted projects"
+	opAsk    = "ask whether the project is wanted"
+)
+
+// ask returns the wanted projects, sorted by name.
+func (n *run) ask(ctx context.Context) ([]provider.Project, error) {
+	n.progress(PhaseWanted, 0, 0)
+	refuse := func(kind provider.Kind, project, hint string, err error) error {
+		return &provider.Error{Kind: kind, Op: opWanted, Project: project, Hint: hint, Err: err}
+	}
+	var wanted []provider.Project
+	for p, err := range n.wanted.Projects(ctx) {
+		if err != nil {
+			return nil, refuse(kindOf(err), "", "", err)
+		}
+		if err := provider.ValidateProject(p.Name); err != nil {
+			return nil, refuse(provider.ErrInvalidRequest, "", "", err)
+		}
+		wanted = append(wanted, p)
+		if len(wanted)%progressEvery == 0 {
+			n.progress(PhaseWanted, len(wanted), 0)
+		}
+	}
+	if err := ctx.Err(); err != nil { // a source may take its end for that of the list
+		return nil, ended(opWanted, err)
+	}
+	n.progress(PhaseWanted, len(wanted), 0)
+	if len(wanted) == 0 {
+		return nil, refuse(provider.ErrConflict, "", "a service without any project needs no reconciling; release its repositories one by one",
+			errors.New("there are none, which is taken for a failure"))
+	}
+	slices.SortFunc(wanted, func(a, b provider.Project) int { return strings.Compare(a.Name, b.Name) })
+	wanted = slices.Compact(wanted)
+	for i := range len(wanted) - 1 {
+		if wanted[i].Name == wanted[i+1].Name {
+			return nil, refuse(provider.ErrInvalidRequest, wanted[i].Name, "", errors.New("two projects of one name, with different ids"))
+		}
+	}
+	return wanted, nil
+}
+
+// askAgain asks for one.
+func (n *run) askAgain(ctx context.Context, name string) (provider.Project, bool, error) {
+	p, wanted, err := n.wanted.Project(ctx, name)
+	if err == nil && wanted && p.Name != name {
+		err = errors.New("the answer is about another project")
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return p, false, &provider.Error{Kind: kindOf(err), Op: opAsk, Project: name, Err: err}
+	}
+	return p, wanted, nil
+}
