@@ -5,6 +5,7 @@
 //	go run ./examples/operator policies --controller-arn arn:aws:iam::123456789012:role/rise-backend
 //	go run ./examples/operator repo ensure hello
 //	go run ./examples/operator reconcile --projects projects.txt --dry-run
+//	go run ./examples/operator diagnose hello
 package main
 
 import (
@@ -32,6 +33,7 @@ type commands struct {
 	Policies    policies     `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
 	Reconcile   reconcileCmd `cmd:"" help:"Bring the repositories in step with a list of projects."`
 	Repo        repo         `cmd:"" help:"Make projects' repositories, and let go of them."`
+	Diagnose    diagnose     `cmd:"" help:"Find out why credentials aren't issued or don't work. It changes nothing upstream."`
 }
 
 // environment is what a command works with.

@@ -59,7 +59,7 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 			err = errors.Join(err, s.close())
 		}
 	}()
-	var opts []ecr.Option
+	opts := []ecr.Option{ecr.WithLogger(logger)}
 	if config.BuiltInMode(loader) == ecrLocal {
 		s.aws = newLocalAWS()
 		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
