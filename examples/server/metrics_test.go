@@ -73,6 +73,7 @@ func TestMetrics(t *testing.T) {
 	}
 	require.Regexp(t, `(?m)^rise_registry_build_info\{goversion="go1\.[^"]+",revision="[^"]+",version="[^"]+"\} 1$`, text)
 	require.Regexp(t, `(?m)^rise_registry_cache_earliest_expiry_seconds 3[0-9.e+]+$`, text)
+	require.NotContains(t, s.output.String(), "names another image registry", "a newcomer has nothing to worry about")
 	require.Regexp(t, `(?m)^go_goroutines \d`, text)
 	for _, secret := range append(passwords, "rise-dev-token", "guess") {
 		require.NotContains(t, text, secret)

@@ -61,11 +61,13 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 			err = errors.Join(err, s.close())
 		}
 	}()
-	opts := []ecr.Option{ecr.WithLogger(logger), s.metrics.Upstream()}
+	opts := []ecr.Option{s.metrics.Upstream()}
 	if config.BuiltInMode(loader) == ecrLocal {
 		s.aws = newLocalAWS()
 		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
 		opts = append(opts, s.aws.option())
+	} else {
+		opts = append(opts, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
 	factory, err := providers.Factory(opts...)
 	if err != nil {
