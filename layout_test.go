@@ -55,11 +55,12 @@ func TestImportDirections(t *testing.T) {
 		"provider":              {},
 		"provider/providertest": {"provider"},
 		"internal/hostport":     {},
+		"internal/probe":        {"provider"},
 		"internal/realtest":     {},
-		"ecr":                   {"provider", "internal/hostport"},
+		"ecr":                   {"provider", "internal/hostport", "internal/probe"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal"},
 		"ecr/iampolicy":         {"ecr", "provider"},
-		"oci":                   {"provider", "internal/hostport"},
+		"oci":                   {"provider", "internal/hostport", "internal/probe"},
 		"configload":            {},
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
@@ -80,6 +81,9 @@ func TestImportDirections(t *testing.T) {
 			}
 			if strings.Contains(i, "yaml") {
 				require.Equal(t, "configload", path, "%s imports %s: YAML is configload's alone", p.ImportPath, i)
+			}
+			if strings.Contains(i, "prometheus") {
+				require.True(t, under(path, "examples"), "%s imports %s: metrics are the embedding service's", p.ImportPath, i)
 			}
 			if i == "testing" || strings.Contains(i, "/testify") {
 				require.True(t, path == "provider/providertest" || path == "internal/realtest", "%s imports %s into programs", p.ImportPath, i)

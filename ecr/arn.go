@@ -24,3 +24,12 @@ func assumedRole(sessionARN string) (account, role string, ok bool) {
 	}
 	return a.AccountID, parts[1], true
 }
+
+// accountOf returns the account of an ARN, "" if it is none.
+func accountOf(text string) string {
+	a, err := arn.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return a.AccountID
+}

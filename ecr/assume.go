@@ -19,11 +19,16 @@ func projectTag(project string) []types.Tag {
 	return []types.Tag{{Key: aws.String(tagProject), Value: aws.String(project)}}
 }
 
+const (
+	opAssumePush = "assume push role"
+	opAssumePull = "assume pull role"
+)
+
 func opAssumeRole(r provider.Request) string {
 	if r.AllProjects {
-		return "assume pull role"
+		return opAssumePull
 	}
-	return "assume push role"
+	return opAssumePush
 }
 
 type assumer struct {

@@ -37,7 +37,7 @@ func TestConformanceWithCache(t *testing.T) {
 		t.Helper()
 		h := harness(t, "eu-west-1", true)
 		h.Provider = cached(t, h.Provider)
-		h.Capabilities = append(h.Capabilities, providertest.Has[cache.Forgetter](), providertest.Has[*ecr.Provider]())
+		h.Capabilities = append(h.Capabilities, providertest.Has[cache.Forgetter](), providertest.Has[*ecr.Provider](), providertest.Has[provider.Diagnoser]())
 		h.Patience = time.Second // throttling is waited out
 		return h
 	})

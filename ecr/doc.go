@@ -30,4 +30,9 @@
 // The service's own identity is that of the SDK's default chain (environment, IRSA, EKS Pod Identity, container and
 // instance roles) or static keys, then Config.RoleARN if set. That session is reused until it nears its end.
 // AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_ECR and AWS_CA_BUNDLE have their usual meaning.
+//
+// # When it fails
+//
+// An error's hint names the likely cause. [Provider.Diagnose] finds out more by asking: which step fails, why, and what
+// to paste where.
 package ecr

@@ -35,7 +35,11 @@ func (e badAnswer) Error() string { return "AWS's answer can't be used: " + stri
 var errNoCredentials = errors.New("the AWS SDK's default chain has none")
 
 // classify makes a [provider.Error] of an error that a call with ctx returned. secrets are kept out of it.
-func classify(ctx context.Context, op, project string, err error, secrets ...string) error {
+func (p *Provider) classify(ctx context.Context, op, project string, err error, secrets ...string) error {
+	return classify(ctx, p.config, op, project, err, secrets...)
+}
+
+func classify(ctx context.Context, c Config, op, project string, err error, secrets ...string) *provider.Error {
 	var step *stepError
 	if errors.As(err, &step) {
 		op, err = step.op, step.err
@@ -45,7 +49,7 @@ func classify(ctx context.Context, op, project string, err error, secrets ...str
 	}
 	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets...)}
 	e.Kind = kindOf(ctx, op, err)
-	e.Hint = hint(op, e.Kind, err)
+	e.Hint = explain(c, op, e.Kind, err).hint()
 	var response interface{ ServiceRequestID() string }
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
 		e.Details = append(e.Details, slog.String("request_id", printable(response.ServiceRequestID())))

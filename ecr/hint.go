@@ -2,50 +2,256 @@ package ecr
 
 import (
 	"errors"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/smithy-go"
 
+	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// hint says what likely causes a failure, in an operator's words.
-func hint(op string, kind provider.Kind, err error) string {
+// trouble is what likely makes a step fail, in an operator's words: what hints and diagnosis have in common.
+type trouble struct {
+	is     string // what is wrong
+	remedy string // what to do, in one line
+	more   string // further lines for diagnosis: statements, commands
+}
+
+// hint is the trouble in one line, for logs.
+func (t trouble) hint() string {
+	if t.remedy == "" {
+		return t.is
+	}
+	if t.is == "" {
+		return t.remedy
+	}
+	return t.is + ": " + t.remedy
+}
+
+// refusal is what AWS said when it refused.
+type refusal struct {
+	code, message string
+	action        string // as ECR's and STS's messages name it, such as sts:TagSession; empty if they don't
+	caller        string // the ARN in the message
+	layer         string // the type of policy that denied, if the message says so; STS's mostly don't
+	explicit      bool   // by a Deny
+}
+
+var (
+	refusedAction = regexp.MustCompile(`not authorized to perform: ([a-z-]+:[A-Za-z]+)`)
+	refusedCaller = regexp.MustCompile(`User: (arn:[a-z-]+:(?:iam|sts)::[0-9]{12}:[A-Za-z0-9+=,.@_/-]+) is not`)
+	refusedLayer  = regexp.MustCompile(`(because no|with an explicit deny in (?:an?|the)) ` +
+		`((?:identity-based|resource-based|session|service control|resource control|role trust|VPC endpoint) policy|permissions boundary)`)
+)
+
+// newRefusal reads an error of AWS's API, or the text of an answer of the image registry. The texts that it recognizes are in the
+// IAM User Guide, "Troubleshoot access denied error messages".
+func newRefusal(code, message string) refusal {
+	r := refusal{code: code, message: message}
+	if m := refusedAction.FindStringSubmatch(message); m != nil {
+		r.action = m[1]
+	}
+	if m := refusedCaller.FindStringSubmatch(message); m != nil {
+		r.caller = m[1]
+	}
+	if m := refusedLayer.FindStringSubmatch(message); m != nil {
+		r.layer, r.explicit = m[2], m[1] != "because no"
+	}
+	return r
+}
+
+// article is the layer with its article.
+func (r refusal) article() string {
+	if strings.HasPrefix(r.layer, "identity") {
+		return "an " + r.layer
+	}
+	return "a " + r.layer
+}
+
+func refusalOf(err error) refusal {
 	var api smithy.APIError
-	code, message := "", ""
-	if errors.As(err, &api) {
-		code, message = api.ErrorCode(), api.ErrorMessage()
+	if !errors.As(err, &api) {
+		return refusal{}
+	}
+	return newRefusal(api.ErrorCode(), api.ErrorMessage())
+}
+
+// explain says what likely causes a failure of a step. c is the zero Config where it isn't known.
+func explain(c Config, op string, kind provider.Kind, err error) trouble {
+	r := refusalOf(err)
+	if t, ok := explainClock(r, err); ok {
+		return t
 	}
 	switch {
-	case strings.Contains(message, "role chaining"):
-		return "the process itself runs as an assumed role (IRSA, Pod Identity, an instance role or role_arn), and AWS limits a role " +
-			"assumed by a role to one hour: set session_duration to 1h or less"
-	case strings.Contains(message, "MaxSessionDuration"):
-		return "session_duration is longer than the role's MaxSessionDuration: shorten the one or raise the other"
-	case code == "PackedPolicyTooLarge":
-		return "the session policy and tags are too large for AWS: shorten repo_prefix"
-	case code == "RegionDisabledException":
-		return "STS isn't activated for this account in this region"
+	case strings.Contains(r.message, "role chaining"):
+		return trouble{is: "the process itself runs as an assumed role (IRSA, Pod Identity, an instance role or role_arn), and AWS limits a role " +
+			"assumed by a role to one hour (role chaining)", remedy: "set session_duration to 1h or less"}
+	case strings.Contains(r.message, "MaxSessionDuration"):
+		return trouble{is: "session_duration is longer than the role's MaxSessionDuration",
+			remedy: "shorten the one or raise the other"}
+	case r.code == "PackedPolicyTooLarge":
+		return trouble{is: "the session policy and tags are too large for AWS", remedy: "shorten repo_prefix"}
+	case r.code == "RegionDisabledException":
+		return trouble{is: "STS isn't activated for this account in this region",
+			remedy: "activate it in the account's IAM settings, or use another region"}
 	case kind == provider.ErrThrottled:
-		return "AWS limits the rate of this call per account and region; retry later, or ask AWS for a higher quota"
-	case strings.HasPrefix(code, "Expired"):
-		return "the credentials that signed the call have expired: check how they are renewed, and this machine's clock"
-	case code == "SignatureDoesNotMatch" || code == "InvalidSignatureException" || code == "RequestExpired":
-		return "the secret access key doesn't belong to the access key id, or this machine's clock is off"
-	case code == "InvalidClientTokenId" || code == "UnrecognizedClientException":
-		return "AWS doesn't know the credentials that signed the call: check the keys, and that they are of this partition"
-	case op == opCredentials && kind == provider.ErrMisconfigured:
-		return "no AWS credentials were found: set access_key_id and secret_access_key, or run with IRSA, Pod Identity or an instance role"
-	case op == opCredentials && kind == provider.ErrAccessDenied:
-		return "AWS refused the credentials' own source: for IRSA, check the trust policy of the role in AWS_ROLE_ARN and the web identity token"
-	case kind == provider.ErrAccessDenied && op == opAssumeController:
-		return "check that role_arn exists, that its trust policy names this process's identity (and role_external_id), and that the " +
-			"identity may sts:AssumeRole it"
-	case kind == provider.ErrAccessDenied && op == opToken:
-		return "check that the role's own policy allows ecr:GetAuthorizationToken on *"
-	case kind == provider.ErrAccessDenied:
-		return "check that the role exists, that its trust policy names the controller role (recreating a role breaks the trust in it) and " +
-			"external_id, that the controller may sts:AssumeRole it, and sts:TagSession in both with session_tags or under Pod Identity"
+		return trouble{is: "AWS limits the rate of this call per account and region",
+			remedy: "retry later, or ask AWS for a higher quota"}
+	case r.code == "InvalidIdentityToken" || r.code == "IDPRejectedClaim" || (op == opCredentials && strings.HasPrefix(r.code, "Expired")):
+		return trouble{is: "AWS refuses the web identity token",
+			remedy: "check that the token file is renewed, that its issuer is an OIDC provider in " +
+				"IAM, and that the trust policy of the role in AWS_ROLE_ARN names its audience and subject"}
+	case strings.HasPrefix(r.code, "Expired"):
+		return trouble{is: "the credentials that signed the call have expired",
+			remedy: "check how they are renewed, and this machine's clock"}
+	case r.code == "SignatureDoesNotMatch" || r.code == "InvalidSignatureException":
+		return trouble{is: "the secret access key doesn't belong to the access key id, or this machine's clock is off",
+			remedy: "set both from one key pair"}
+	case r.code == "InvalidClientTokenId" || r.code == "UnrecognizedClientException":
+		return trouble{is: "AWS doesn't know the credentials that signed the call",
+			remedy: "check the keys (deleted, deactivated, mistyped, without " +
+				"their session_token), and that they are of this partition"}
+	case op == opCredentials:
+		return explainNoCredentials(kind, err)
 	}
-	return ""
+	if f, ok := probe.Explain(err); ok {
+		return trouble{is: f.Summary, remedy: f.Remedy}
+	}
+	switch kind {
+	case provider.ErrAccessDenied:
+		return explainDenial(c, op, r)
+	case provider.ErrUnavailable:
+		return trouble{is: "AWS fails on its side", remedy: "try again later; see AWS's health dashboard"}
+	case provider.ErrBadResponse:
+		return trouble{is: "what answers isn't AWS",
+			remedy: "check AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL_ECR, and proxies that " +
+				"answer in AWS's place"}
+	}
+	return trouble{}
+}
+
+// badClock is from when on a clock is wrong: AWS takes signatures that are five minutes off.
+const badClock = 5 * time.Minute
+
+func explainClock(r refusal, err error) (trouble, bool) {
+	offset, known := clockOffset(err)
+	switch {
+	case strings.Contains(r.message, "Signature expired"), strings.Contains(r.message, "Signature not yet current"),
+		r.code == "RequestTimeTooSkewed", r.code == "RequestExpired":
+	case r.code != "" && deniedCodes[r.code] && known && offset.Abs() >= badClock:
+	default:
+		var bad badAnswer
+		if errors.As(err, &bad) && strings.Contains(string(bad), "expired at") {
+			return trouble{is: "this machine's clock may be ahead of AWS's", remedy: "keep the clock with NTP"}, true
+		}
+		return trouble{}, false
+	}
+	t := trouble{is: "this machine's clock is off",
+		remedy: "keep it with NTP; AWS refuses what is signed more than five minutes off"}
+	if known {
+		t.is = offClock(offset)
+	}
+	return t, true
+}
+
+// offClock words how far AWS's clock is ahead of this machine's.
+func offClock(offset time.Duration) string {
+	direction := "behind"
+	if offset < 0 {
+		direction = "ahead of"
+	}
+	return "this machine's clock is off: " + offset.Abs().Round(time.Second).String() + " " + direction + " AWS's"
+}
+
+func explainNoCredentials(kind provider.Kind, err error) trouble {
+	const remedy = "set access_key_id and secret_access_key, or run with IRSA, Pod Identity or an instance role"
+	if kind == provider.ErrMisconfigured || strings.Contains(err.Error(), "ec2imds") {
+		return trouble{is: "no AWS credentials were found", remedy: remedy}
+	}
+	if kind == provider.ErrAccessDenied {
+		return trouble{is: "AWS refused the credentials' own source",
+			remedy: "for IRSA, check the trust policy of the role in AWS_ROLE_ARN and " +
+				"the web identity token; for Pod Identity, the role's trust in pods.eks.amazonaws.com"}
+	}
+	if f, ok := probe.Explain(err); ok {
+		return trouble{is: "the credentials' source can't be reached: " + f.Summary, remedy: f.Remedy}
+	}
+	return trouble{}
+}
+
+// explainDenial is about what AWS doesn't allow.
+func explainDenial(c Config, op string, r refusal) trouble {
+	if r.layer != "" && r.layer != "role trust policy" && r.action != "" {
+		t := trouble{is: "no " + r.layer + " allows " + r.action, remedy: "allow it there"}
+		if r.explicit {
+			t = trouble{is: "a Deny in " + r.article() + " forbids " + r.action, remedy: "take it out, or except this"}
+		}
+		if op == opToken {
+			t.remedy = "check that the role's own policy allows ecr:GetAuthorizationToken on *, and that nothing denies it"
+		} else if role := roleOf(c, op); role != "" {
+			t.more = policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, role))
+		}
+		return t
+	}
+	switch op {
+	case opToken:
+		return trouble{remedy: "check that the role's own policy allows ecr:GetAuthorizationToken on *"}
+	case opAssumePush, opAssumePull, opAssumeController:
+		return explainTrust(c, op, r)
+	}
+	if r.action != "" {
+		return trouble{is: r.action + " isn't allowed", remedy: "allow it in the controller's policy"}
+	}
+	return trouble{}
+}
+
+// explainTrust is about roles that can't be assumed. AWS doesn't say why; the likeliest comes first.
+func explainTrust(c Config, op string, r refusal) trouble {
+	key, idKey, id := "push_role_arn", "external_id", c.ExternalID
+	identity := "the controller"
+	switch op {
+	case opAssumePull:
+		key = "pull_role_arn"
+	case opAssumeController:
+		key, idKey, id, identity = "role_arn", "role_external_id", c.RoleExternalID, "this process's identity"
+	}
+	t := trouble{more: trustRemedy(c, op, r)}
+	if r.action == "sts:TagSession" {
+		why := "sessions carry tags: EKS Pod Identity's pass theirs on"
+		if c.SessionTags {
+			why = "sessions carry tags with session_tags, and always under EKS Pod Identity"
+		}
+		t.is = "sts:TagSession isn't allowed for the role in " + key + ", and " + why
+		t.remedy = "allow sts:TagSession beside sts:AssumeRole in " + identity + "'s own policy and in the role's trust policy"
+		return t
+	}
+	if account := accountOf(r.caller); c.RoleARN == "" && account != "" && account != c.AccountID && c.AccountID != "" {
+		t.is = "the credentials are of account " + account + ", and account_id is " + c.AccountID
+		t.remedy, t.more = "set role_arn to a controller role in account "+c.AccountID+", or correct account_id, or use credentials of that account", ""
+		return t
+	}
+	causes := []string{
+		"its trust policy doesn't name " + identity + ", or names one that was deleted (recreating a role breaks the trust in it)",
+		"the role doesn't exist",
+		identity + "'s own policy lacks sts:AssumeRole on it (and sts:TagSession with session_tags or under Pod Identity)",
+	}
+	if op == opAssumeController {
+		causes[0] = "its trust policy doesn't name this process's identity, or names one that was deleted and made again"
+	}
+	switch {
+	case r.layer != "": // it is the trust policy
+		causes = causes[:1]
+	case id != "":
+		causes = append([]string{idKey + " isn't the external ID that the role's trust policy demands"}, causes...)
+	default:
+		causes[0] += ", or demands an external ID, and " + idKey + " isn't set"
+	}
+	if op == opAssumePush && r.layer == "" && c.AccountID != "" && !c.SessionTags {
+		causes = append(causes, "its trust policy demands the session tag "+tagProject+", and session_tags is off")
+	}
+	t.is = "the role in " + key + " can't be assumed; likeliest first: " + strings.Join(causes, "; ")
+	t.remedy = "check that the role exists, its trust policy and its external ID (" + idKey + "), and that " + identity + " may sts:AssumeRole it"
+	return t
 }

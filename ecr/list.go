@@ -27,7 +27,7 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 			attempt := recordAttempts(ctx)
 			out, err := upstream.registry.DescribeRepositories(attempt, input)
 			if err != nil {
-				yield(provider.Repository{}, classify(attempt, opList, "", err, upstream.assumer.controller.secrets()...))
+				yield(provider.Repository{}, p.classify(attempt, opList, "", err, upstream.assumer.controller.secrets()...))
 				return
 			}
 			for _, r := range out.Repositories {

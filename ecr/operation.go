@@ -66,7 +66,7 @@ func (o *operation) call(ctx context.Context, op string, do func(context.Context
 	if err == nil {
 		return nil
 	}
-	return classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
+	return o.p.classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
 }
 
 // write is call for what a right that depends on tags is needed.

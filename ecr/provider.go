@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type Provider struct {
 	config        Config
 	host          name.Registry
 	repositoryARN string // up to and including "repository/"
+	hostWarning   *hostWarning
 	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
 	clients func() clients
 	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
@@ -36,21 +38,24 @@ type Provider struct {
 }
 
 type clients struct {
-	assumer  *assumer
-	registry *ecr.Client
+	assumer   *assumer
+	registry  *ecr.Client
+	transport http.RoundTripper // the SDK's, for the image registry
 }
 
 var _ interface {
 	provider.Provider
 	provider.Typed
 	provider.RepositoryManager
+	provider.Diagnoser
 } = (*Provider)(nil)
 
 // Option changes how [New] and [Builder] make a provider.
 type Option func(*options)
 
 type options struct {
-	load []func(*config.LoadOptions) error
+	load   []func(*config.LoadOptions) error
+	logger *slog.Logger
 }
 
 // WithLoadOptions passes options to the AWS SDK's config.LoadDefaultConfig, for example config.WithHTTPClient or
@@ -58,6 +63,10 @@ type options struct {
 func WithLoadOptions(load ...func(*config.LoadOptions) error) Option {
 	return func(o *options) { o.load = append(o.load, load...) }
 }
+
+// WithLogger makes a provider log, as a warning and once, that ECR names another host than the one that is handed out. Default: it
+// isn't logged. Diagnosis finds it too.
+func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
 // Builder returns the builder of type "ecr" for registry.NewFactory. Its section is a [Config].
 func Builder(opts ...Option) provider.Builder {
@@ -77,7 +86,11 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		return nil, misconfigured(err)
 	}
 	c = c.withDefaults()
-	cfg, err := loadAWSConfig(ctx, c, opts)
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	cfg, err := loadAWSConfig(ctx, c, o.load)
 	if err != nil {
 		return nil, misconfigured(newCause(err))
 	}
@@ -112,11 +125,14 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	upstream := clients{assumer: &assumer{client: client, controller: controller}, registry: registry}
+	upstream := clients{
+		assumer: &assumer{client: client, controller: controller}, registry: registry, transport: transportOf(cfg.HTTPClient),
+	}
 	return &Provider{
 		config:        c,
 		host:          named,
 		repositoryARN: arn,
+		hostWarning:   &hostWarning{logger: o.logger},
 		clients:       func() clients { return upstream },
 		scansItself:   new(atomic.Bool),
 	}, nil
@@ -127,13 +143,9 @@ func repositoryARN(c Config) (string, error) {
 	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
 }
 
-func loadAWSConfig(ctx context.Context, c Config, opts []Option) (aws.Config, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
-	}
+func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, error) {
 	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // else the SDK writes to stderr
-	load = append(load, o.load...)
+	load = append(load, options...)
 	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
@@ -209,24 +221,25 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 	upstream := p.clients()
 	session, err := upstream.assumer.assume(ctx, input)
 	if err != nil {
-		return provider.Credentials{}, classify(ctx, opAssumeRole(r), r.Project, err, upstream.assumer.controller.secrets()...)
+		return provider.Credentials{}, p.classify(ctx, opAssumeRole(r), r.Project, err, upstream.assumer.controller.secrets()...)
 	}
-	token, err := getToken(ctx, upstream.registry, session.credentials)
+	issued, err := getToken(ctx, upstream.registry, session.credentials)
 	if err != nil {
-		return provider.Credentials{}, classify(ctx, opToken, r.Project, err, session.secrets()...)
+		return provider.Credentials{}, p.classify(ctx, opToken, r.Project, err, session.secrets()...)
 	}
+	p.checkProxyEndpoint(ctx, issued.proxyEndpoint)
 	c := provider.Credentials{
 		Target:    p.host,
 		Access:    r.Access,
 		Method:    provider.LoginCredentials,
-		Username:  token.username,
-		Password:  token.password,
-		ExpiresAt: earlier(session.credentials.Expires, token.expiresAt),
+		Username:  issued.username,
+		Password:  issued.password,
+		ExpiresAt: earlier(session.credentials.Expires, issued.expiresAt),
 		Details: []slog.Attr{
 			slog.String("session_name", aws.ToString(input.RoleSessionName)),
 			slog.String("session_access_key_id", session.credentials.AccessKeyID), // not secret: CloudTrail shows it
 			slog.String("sts_request_id", session.requestID),
-			slog.String("ecr_request_id", token.requestID),
+			slog.String("ecr_request_id", issued.requestID),
 		},
 	}
 	if !r.AllProjects {

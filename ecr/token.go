@@ -26,13 +26,15 @@ type token struct {
 	password  provider.Secret
 	expiresAt time.Time
 	requestID string
+	// proxyEndpoint is ECR's own name for the image registry, a URL.
+	proxyEndpoint string
 }
 
 // getToken asks ECR for a token with the session's credentials, and with no others: a token's scope is its asker's.
-func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials) (token, error) {
-	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}, func(o *ecr.Options) {
+func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials, more ...func(*ecr.Options)) (token, error) {
+	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}, append(more, func(o *ecr.Options) {
 		o.Credentials = credentials.StaticCredentialsProvider{Value: session}
-	})
+	})...)
 	if err != nil {
 		return token{}, err
 	}
@@ -63,5 +65,8 @@ func parseToken(data []types.AuthorizationData) (token, error) {
 	if !expiresAt.After(time.Now()) {
 		return token{}, badAnswer("its token expired at " + expiresAt.UTC().Format(time.RFC3339))
 	}
-	return token{username: username, password: provider.NewSecret(password), expiresAt: *expiresAt}, nil
+	return token{
+		username: username, password: provider.NewSecret(password), expiresAt: *expiresAt,
+		proxyEndpoint: aws.ToString(data[0].ProxyEndpoint),
+	}, nil
 }

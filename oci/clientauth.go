@@ -64,29 +64,34 @@ func (c ClientAuthConfig) resolve() (resolved, error) {
 }
 
 // ClientAuth implements [provider.Provider] for type "oci-client-auth". Make it with [NewClientAuth] or
-// [ClientAuthBuilder]. It is safe for concurrent use and does no I/O.
-type ClientAuth struct{ names resolved }
+// [ClientAuthBuilder]. It is safe for concurrent use and does no I/O, diagnosis apart.
+type ClientAuth struct {
+	config  ClientAuthConfig
+	names   resolved
+	options options
+}
 
 var _ interface {
 	provider.Provider
 	provider.Typed
+	provider.Diagnoser
 } = (*ClientAuth)(nil)
 
 // ClientAuthBuilder returns the builder of type "oci-client-auth" for registry.NewFactory. Its section is a
 // [ClientAuthConfig].
-func ClientAuthBuilder() provider.Builder {
+func ClientAuthBuilder(opts ...Option) provider.Builder {
 	return provider.NewBuilder(TypeClientAuth, nil, func(_ context.Context, c ClientAuthConfig) (*ClientAuth, error) {
-		return NewClientAuth(c)
+		return NewClientAuth(c, opts...)
 	})
 }
 
 // NewClientAuth makes a provider. Errors are [provider.ErrMisconfigured].
-func NewClientAuth(c ClientAuthConfig) (*ClientAuth, error) {
+func NewClientAuth(c ClientAuthConfig, opts ...Option) (*ClientAuth, error) {
 	names, err := c.resolve()
 	if err != nil {
 		return nil, &provider.Error{Kind: provider.ErrMisconfigured, Op: "build " + TypeClientAuth + " provider", Err: err}
 	}
-	return &ClientAuth{names: names}, nil
+	return &ClientAuth{config: c, names: names, options: newOptions(opts)}, nil
 }
 
 // Type returns "oci-client-auth".

@@ -4,6 +4,8 @@
 //	go run ./examples/operator credentials hello --access pull
 //	go run ./examples/operator policies --controller-arn arn:aws:iam::123456789012:role/rise-backend
 //	go run ./examples/operator repo ensure hello
+//	go run ./examples/operator reconcile --projects projects.txt --dry-run
+//	go run ./examples/operator diagnose hello
 package main
 
 import (
@@ -26,17 +28,19 @@ import (
 )
 
 type commands struct {
-	CheckConfig checkConfig `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
-	Credentials credentials `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
-	Policies    policies    `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
-	Repo        repo        `cmd:"" help:"Make projects' repositories, and let go of them."`
+	CheckConfig checkConfig  `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
+	Credentials credentials  `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
+	Policies    policies     `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
+	Reconcile   reconcileCmd `cmd:"" help:"Bring the repositories in step with a list of projects."`
+	Repo        repo         `cmd:"" help:"Make projects' repositories, and let go of them."`
+	Diagnose    diagnose     `cmd:"" help:"Find out why credentials aren't issued or don't work. It changes nothing upstream."`
 }
 
 // environment is what a command works with.
 type environment struct {
 	context.Context //nolint:containedctx // a command's Run has one parameter of ours
 	loader          configload.Loader
-	stdout          io.Writer
+	stdout, stderr  io.Writer
 }
 
 func main() {
@@ -64,7 +68,7 @@ func run(ctx context.Context, loader configload.Loader, args []string, stdout, s
 		_, _ = fmt.Fprintln(stderr, err)
 		return 2
 	}
-	if err := parsed.Run(&environment{ctx, loader, stdout}); err != nil {
+	if err := parsed.Run(&environment{ctx, loader, stdout, stderr}); err != nil {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}

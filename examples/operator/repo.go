@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func (env *environment) change(do func(provider.RepositoryManager) (provider.Rep
 }
 
 func report(w io.Writer, c provider.RepositoryChange) error {
-	_, err := fmt.Fprintf(w, "%s: %s\n", c.Name, joined(c.Actions, "nothing to do"))
+	_, err := fmt.Fprintf(w, "%s: %s\n", cmp.Or(c.Name, c.Project), joined(c.Actions, "nothing to do"))
 	for _, note := range c.Notes {
 		_, noted := fmt.Fprintf(w, "  note: %s\n", note)
 		err = errors.Join(err, noted)

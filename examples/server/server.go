@@ -18,6 +18,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -42,6 +43,7 @@ type server struct {
 	logger   *slog.Logger
 	provider provider.Provider
 	aws      *localAWS // in mode ecr-local
+	metrics  *metrics.Metrics
 	parts    []part
 }
 
@@ -53,17 +55,19 @@ type part struct {
 
 // newServer does all that can fail before it serves: it is listening when it returns.
 func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logger) (_ *server, err error) {
-	s := &server{logger: logger}
+	s := &server{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	var opts []ecr.Option
+	opts := []ecr.Option{s.metrics.Upstream()}
 	if config.BuiltInMode(loader) == ecrLocal {
 		s.aws = newLocalAWS()
 		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
 		opts = append(opts, s.aws.option())
+	} else {
+		opts = append(opts, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
 	factory, err := providers.Factory(opts...)
 	if err != nil {
@@ -75,6 +79,7 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 	if s.provider, err = factory.Build(ctx, s.config.Registry); err != nil {
 		return nil, err
 	}
+	s.metrics.Cache(s.provider)
 	if s.aws != nil {
 		if section, ok := s.config.Registry.Section().(*ecr.Config); ok {
 			if err := s.listen(ctx, "local AWS", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
@@ -129,7 +134,7 @@ func (s *server) listen(ctx context.Context, name, address string, files config.
 
 func (s *server) routes() (http.Handler, error) {
 	tokens := static.New(s.config.Auth.Tokens)
-	opts := []endpoint.Option{endpoint.WithAudit(endpoint.Log(s.logger))}
+	opts := []endpoint.Option{endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger)))}
 	onPush, _ := provider.As[provider.PushCreator](s.provider)
 	if s.config.Server.EnsureRepositories && (onPush == nil || !onPush.CreatesOnPush()) {
 		m, err := provider.Repositories(s.provider)
@@ -141,6 +146,7 @@ func (s *server) routes() (http.Handler, error) {
 	opts = append(opts, guards(s.config.Server)...)
 	mux := http.NewServeMux()
 	mux.Handle(credentialsPath, endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, opts...))
+	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
 	return mux, nil

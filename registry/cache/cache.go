@@ -136,7 +136,7 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 			c.stats.Refusals++
 			return nil, provider.Credentials{}, f.errorFor(r, wait, now)
 		}
-		r.Project = strings.Clone(r.Project) // it may be a part of a whole request
+		r.Project, r.Caller = strings.Clone(r.Project), strings.Clone(r.Caller) // they may be parts of a whole request
 		k = newCall(ctx, r)
 		c.calls[r] = k
 		c.stats.Misses++

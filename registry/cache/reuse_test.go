@@ -26,6 +26,9 @@ func requests(project string) []provider.Request {
 			all = append(all, provider.Request{Project: project, Access: access, Consumer: consumer})
 		}
 	}
+	for _, caller := range []string{"ci", "ci2"} {
+		all = append(all, provider.Request{Project: project, Access: provider.Push, Caller: caller})
+	}
 	return all
 }
 
@@ -40,11 +43,11 @@ func TestKeyIsTheWholeRequest(t *testing.T) {
 			require.NoError(t, got.Check(r, time.Now()))
 			require.Equal(t, 1, u.count(r))
 		}
-		require.EqualValues(t, 10*round, c.Stats().Hits)
+		require.EqualValues(t, 14*round, c.Stats().Hits)
 	}
-	require.EqualValues(t, 10, c.Stats().Misses)
-	require.Equal(t, 10, c.Stats().Entries)
-	require.Equal(t, 4, reflect.TypeFor[provider.Request]().NumField(), "does Forget know the new field?")
+	require.EqualValues(t, 14, c.Stats().Misses)
+	require.Equal(t, 14, c.Stats().Entries)
+	require.Equal(t, 5, reflect.TypeFor[provider.Request]().NumField(), "does Forget know the new field?")
 }
 
 func TestRefreshAhead(t *testing.T) {

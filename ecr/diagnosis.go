@@ -1,0 +1,241 @@
+package ecr
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/rise-deploy/rise-registry-go/internal/probe"
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// The checks, in order.
+const (
+	checkConfig         = "config"
+	checkCredentials    = "credentials"
+	checkSTS            = "sts"
+	checkClock          = "clock"
+	checkIdentity       = "identity"
+	checkControllerRole = "controller_role"
+	checkPushRole       = "push_role"
+	checkPullRole       = "pull_role"
+	checkToken          = "token"
+	checkRegistryHost   = "registry_host"
+	checkRegistry       = "registry"
+	checkRepository     = "repository"
+	checkAccess         = "repository_access"
+	checkIsolation      = "isolation"
+	checkRepoPolicy     = "repository_policy"
+	checkRegistryPolicy = "registry_policy"
+	checkTemplates      = "creation_templates"
+	checkCacheRules     = "pull_through_rules"
+)
+
+// Diagnose implements [provider.Diagnoser]. The checks, in order:
+//
+//	config              the configuration makes sense: region, FIPS, endpoints
+//	credentials         AWS credentials are found, and where; static keys are a warning
+//	sts                 STS can be reached: DNS, TCP, TLS, proxy
+//	clock               this machine's clock agrees with AWS's
+//	identity            AWS knows the credentials, and they are of the right account
+//	controller_role     role_arn can be assumed (only if it is set)
+//	push_role           push_role_arn can be assumed with a session policy
+//	pull_role           the same for pull_role_arn (only if it is set)
+//	token               ECR issues a token to that session
+//	registry_host       ECR names the same image registry as is handed out
+//	registry            the image registry can be reached and takes the token
+//	repository          o.Project's repository exists, is ours, and is neither orphaned nor suspended
+//	repository_access   the credential can use it; with o.WriteProbe, it can push
+//	isolation           the credential can't read another project's repository
+//	repository_policy   what the repository's policy grants to others
+//	registry_policy     what the registry's policy grants
+//	creation_templates  no template makes repositories under our prefix
+//	pull_through_rules  no pull-through cache rule does
+//
+// The last group needs rights that issuing credentials doesn't; without them a check is skipped, with the statement that allows
+// it. Without a project, the push role is assumed for a project "diagnose", and the checks about a project's repository are left out.
+//
+// It makes at most 15 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
+// of them show in CloudTrail, refused ones as errors: AssumeRole under the usual session names, and for isolation a
+// BatchGetImage of a tag that doesn't exist, denied as it has to be. No session that it opens can do more than the session that
+// it stands for, and all are dropped at once. A write probe's upload expires by itself, since ECR can't cancel one.
+func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) iter.Seq[provider.Finding] {
+	return probe.Run(ctx, func() []probe.Check {
+		d := &diagnosis{Provider: p, o: o, upstream: p.clients()}
+		d.host = probe.NewHost(d.upstream.transport)
+		d.hidden.hide(p.config.AccessKeyID.Reveal(), p.config.SecretAccessKey.Reveal(), p.config.SessionToken.Reveal())
+		checks := []probe.Check{
+			{ID: checkConfig, Run: d.checkConfig},
+			{ID: checkCredentials, Run: d.checkCredentials},
+			{ID: checkSTS, Needs: []string{checkCredentials}, Run: d.checkSTS},
+			{ID: checkClock, Needs: []string{checkSTS}, Run: d.checkClock},
+			{ID: checkIdentity, Needs: []string{checkSTS}, Run: d.checkIdentity},
+		}
+		if p.config.RoleARN != "" {
+			checks = append(checks, probe.Check{ID: checkControllerRole, Needs: []string{checkIdentity}, Run: d.checkControllerRole})
+		}
+		controller := []string{checkIdentity, checkControllerRole}
+		checks = append(checks, probe.Check{ID: checkPushRole, Needs: controller, Run: d.checkPushRole})
+		if p.config.PullRoleARN != "" {
+			checks = append(checks, probe.Check{ID: checkPullRole, Needs: controller, Run: d.checkPullRole})
+		}
+		checks = append(checks,
+			probe.Check{ID: checkToken, Needs: []string{checkPushRole}, Run: d.checkToken},
+			probe.Check{ID: checkRegistryHost, Needs: []string{checkToken}, Run: d.checkRegistryHost},
+			probe.Check{ID: checkRegistry, Needs: []string{checkToken}, Run: d.checkRegistry},
+		)
+		if o.Project != "" {
+			checks = append(checks,
+				probe.Check{ID: checkRepository, Needs: controller, Run: d.checkRepository},
+				probe.Check{ID: checkAccess, Needs: []string{checkRegistry, checkRepository}, Run: d.checkAccess},
+				probe.Check{ID: checkIsolation, Needs: []string{checkRegistry}, Run: d.checkIsolation},
+				probe.Check{ID: checkRepoPolicy, Needs: []string{checkIdentity, checkControllerRole, checkRepository}, Run: d.checkRepositoryPolicy},
+			)
+		}
+		return append(checks,
+			probe.Check{ID: checkRegistryPolicy, Needs: controller, Run: d.checkRegistryPolicy},
+			probe.Check{ID: checkTemplates, Needs: controller, Run: d.checkTemplates},
+			probe.Check{ID: checkCacheRules, Needs: controller, Run: d.checkCacheRules},
+		)
+	})
+}
+
+// diagnosis is one run. Each field is written by one check and read by those that need it.
+type diagnosis struct {
+	*Provider
+	o        provider.DiagnoseOptions
+	upstream clients
+	host     probe.Host
+	hidden   hidden
+	listing  listing
+
+	base       aws.Credentials // checkCredentials
+	identity   *sts.GetCallerIdentityOutput
+	identified error // checkSTS
+	offset     time.Duration
+	dated      bool
+	controller aws.Credentials // checkIdentity, checkControllerRole
+	session    session         // checkPushRole
+	token      token           // checkToken
+	login      loginAt         // checkRegistry
+}
+
+// project is the one that the push role is assumed for.
+func (d *diagnosis) project() string {
+	if d.o.Project != "" {
+		return d.o.Project
+	}
+	return "diagnose"
+}
+
+// hidden is what no finding may hold. It has a lock, as a check that hangs may be left behind.
+type hidden struct {
+	mu      sync.Mutex
+	secrets []string
+}
+
+func (h *hidden) hide(secrets ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range secrets {
+		if s != "" {
+			h.secrets = append(h.secrets, s)
+		}
+	}
+}
+
+func (h *hidden) all() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.secrets)
+}
+
+// once asks once, and again only to correct a clock: a diagnosis shows what happens, and counts its calls.
+type once struct{ aws.NopRetryer }
+
+func (once) IsErrorRetryable(err error) bool {
+	offset, known := clockOffset(err)
+	return known && offset.Abs() >= badClock && deniedCodes[refusalOf(err).code]
+}
+
+func (once) MaxAttempts() int { return 2 }
+
+func (once) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
+
+// sts are the options of a call to STS.
+func (d *diagnosis) sts(c aws.Credentials) func(*sts.Options) {
+	return func(o *sts.Options) {
+		o.Retryer = once{}
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
+	}
+}
+
+// asController are the options of a call to ECR as the controller.
+func (d *diagnosis) asController(o *ecr.Options) {
+	o.Retryer = once{}
+	o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return d.controller, nil })
+}
+
+// failed is the finding for a step that failed.
+func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) provider.Finding {
+	failure := classify(ctx, d.config, op, d.o.Project, err, d.hidden.all()...)
+	t := explain(d.config, failure.Op, failure.Kind, unwrapped(err))
+	f := provider.Finding{Status: provider.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
+	if t.is != "" {
+		f.Summary = op + ": " + t.is
+	}
+	if f.Remedy == "" {
+		f.Remedy = "see the error"
+	}
+	if t.more != "" {
+		f.Remedy += "\n" + t.more
+	}
+	f.Evidence = append(f.Evidence, evidence...)
+	f.Evidence = append(f.Evidence, slog.String("error", failure.Err.Error()), slog.String("kind", string(failure.Kind)))
+	f.Evidence = append(f.Evidence, failure.Details...)
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
+		f.Evidence = append(f.Evidence, slog.Int("http_status", response.HTTPStatusCode()))
+	}
+	f.Summary, f.Remedy = d.clean(f.Summary), d.clean(f.Remedy)
+	return f
+}
+
+// clean takes secrets out of a text of several lines that is our own, apart from what errors quote.
+func (d *diagnosis) clean(text string) string {
+	for _, secret := range d.hidden.all() {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, provider.Redacted)
+		}
+	}
+	return text
+}
+
+func unwrapped(err error) error {
+	var step *stepError
+	if errors.As(err, &step) {
+		return step.err
+	}
+	return err
+}
+
+func requestID(metadata middleware.Metadata) slog.Attr {
+	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
+	return slog.String("request_id", printable(id))
+}
+
+func passed(summary string, evidence ...slog.Attr) provider.Finding {
+	return provider.Finding{Status: provider.Passed, Summary: summary, Evidence: evidence}
+}

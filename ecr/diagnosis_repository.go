@@ -1,0 +1,221 @@
+package ecr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// noSuchTag is asked for, as whether it may be is what counts.
+const noSuchTag = "rise-diagnose-no-such-tag"
+
+// listing is one page of the registry's repositories: enough for a look around.
+type listing struct {
+	mu    sync.Mutex
+	names []string
+	whole bool // the page was the only one
+}
+
+func (l *listing) get() ([]string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.names, l.whole
+}
+
+func (d *diagnosis) list(ctx context.Context) {
+	out, err := d.upstream.registry.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1000)}, d.asController)
+	if err != nil {
+		return // the repository itself is looked at all the same
+	}
+	d.listing.mu.Lock()
+	defer d.listing.mu.Unlock()
+	d.listing.whole = aws.ToString(out.NextToken) == ""
+	for _, r := range out.Repositories {
+		d.listing.names = append(d.listing.names, printable(aws.ToString(r.RepositoryName)))
+	}
+}
+
+func (d *diagnosis) repositoryName() string { return d.config.RepoPrefix + d.o.Project }
+
+const opReadRepository = "read repository"
+
+func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
+	d.list(ctx)
+	name := d.repositoryName()
+	resource := slog.String("arn", d.repositoryARN+name)
+	out, err := d.upstream.registry.ListTagsForResource(ctx,
+		&ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + name)}, d.asController)
+	var missing *types.RepositoryNotFoundException
+	names, whole := d.listing.get()
+	denied := err != nil && kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied
+	switch {
+	case errors.As(err, &missing), denied && whole && !slices.Contains(names, name):
+		return d.missing(resource)
+	case err != nil:
+		f := d.failed(ctx, opReadRepository, err, resource)
+		if denied {
+			f.Remedy = "allow the controller to read it (its policy may be for another prefix than repo_prefix)\n" +
+				policyOf(allow([]string{"ecr:ListTagsForResource"}, d.repositoryARN+d.config.RepoPrefix+"*"))
+		}
+		return f
+	}
+	tags := map[string]string{}
+	for _, t := range out.Tags {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return d.owner(tags, resource, requestID(out.ResultMetadata))
+}
+
+func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
+	name, project := d.repositoryName(), d.o.Project
+	f := provider.Finding{Status: provider.Failed, Evidence: []slog.Attr{resource}}
+	names, _ := d.listing.get()
+	for _, n := range names {
+		if prefix, ok := strings.CutSuffix(n, project); ok && n != name && (prefix == "" || strings.ContainsAny(prefix[len(prefix)-1:], "/._-")) {
+			f.Summary = "there is no repository " + name + ", but there is " + n + ": repo_prefix disagrees with how it was made"
+			f.Remedy = "set repo_prefix: " + prefix + " (and the prefix in the roles' policies), or make " + name + ": operator repo ensure " + project
+			f.Evidence = append(f.Evidence, slog.String("found", n))
+			return f
+		}
+	}
+	f.Summary = "there is no repository " + name + ": ECR makes none on push"
+	f.Remedy = "operator repo ensure " + project
+	return f
+}
+
+// owner is about the tags that say whose a repository is.
+func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provider.Finding {
+	name, project := d.repositoryName(), d.o.Project
+	f := provider.Finding{Status: provider.Failed, Evidence: evidence}
+	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagOrphaned, tagSuspended} {
+		if value, ok := tags[key]; ok {
+			f.Evidence = append(f.Evidence, slog.String(key, printable(value)))
+		}
+	}
+	switch owner := d.config.owner(project, tags); {
+	case !owner.Ours && d.config.Installation == "" && tags[tagManaged] == tagTrue && tags[tagProject] == project:
+		f.Status = provider.Warned // credentials work; the rest of repository management doesn't
+		f.Summary = "the repository " + name + " belongs to an installation by its tag " + tagInstallation + ", and installation isn't set"
+		f.Remedy = "set installation to the tag's value, if it is this one"
+	case !owner.Ours:
+		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
+		f.Remedy = "if it should be, take it over: operator repo adopt " + project + "; or correct installation, use a repo_prefix of your own, or " +
+			"name the project otherwise"
+	case owner.Orphaned:
+		f.Summary = "the repository " + name + " is orphaned: it was released, and no credential works with it"
+		f.Remedy = "operator repo restore " + project
+	case owner.Suspended:
+		f.Summary = "the repository " + name + " is suspended: no credential works with it"
+		f.Remedy = "operator repo suspend --lift " + project
+	default:
+		f.Status, f.Summary = provider.Passed, "the repository "+name+" exists and is ours"
+	}
+	return f
+}
+
+func (d *diagnosis) checkAccess(ctx context.Context) provider.Finding {
+	name := d.repositoryName()
+	method, path, action := http.MethodGet, "/manifests/"+noSuchTag, "ecr:BatchGetImage"
+	if d.o.WriteProbe {
+		method, path, action = http.MethodPost, "/blobs/uploads/", "ecr:InitiateLayerUpload"
+	}
+	a := d.host.Do(ctx, method, d.login.base+"/v2/"+name+path, d.login.user)
+	f := provider.Finding{Status: provider.Failed, Evidence: append(a.Evidence, slog.String("action", action))}
+	code, text := ociCode(a.Body), d.said(a)
+	switch {
+	case a.Failure != nil:
+		f.Summary, f.Remedy = "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
+	case d.o.WriteProbe && a.Status == http.StatusAccepted:
+		f.Status, f.Summary = provider.Passed, "the credential can push: an upload could be started, and is left to expire"
+	case !d.o.WriteProbe && (a.Status == http.StatusOK || (a.Status == http.StatusNotFound && code != "NAME_UNKNOWN")):
+		f.Status, f.Summary = provider.Passed, "the credential can read the repository (whether it can push shows with a write probe)"
+	case a.Status == http.StatusNotFound:
+		f.Summary, f.Remedy = "the image registry doesn't know the repository "+name, "operator repo ensure "+d.o.Project
+	case a.Status == http.StatusForbidden:
+		f.Evidence = append(f.Evidence, slog.String("error", text))
+		f.Summary, f.Remedy = d.deniedAt(newRefusal(code, text), action)
+	default:
+		f.Summary, f.Remedy = "the image registry doesn't let the credential in: "+text, "try again later; see the evidence"
+	}
+	return f
+}
+
+// deniedAt explains the image registry's denial of the session.
+func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) {
+	if r.action != "" {
+		action = r.action
+	}
+	all := d.repositoryARN + d.config.RepoPrefix + "*"
+	switch {
+	case strings.Contains(r.message, "expired"):
+		return "the image registry takes the token for expired", "check region and registry_host, and this machine's clock"
+	case r.explicit:
+		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
+			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix"
+	case r.layer != "" && r.layer != "identity-based policy":
+		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(allow(pushActions, all))
+	}
+	return "the push role's own policy doesn't allow " + action + " on the repository: it lacks the action, is for another prefix than repo_prefix, " +
+			"or asks for tags that the repository hasn't",
+		"let the push role's policy allow it\n" + policyOf(allow(pushActions, all))
+}
+
+func (d *diagnosis) checkIsolation(ctx context.Context) provider.Finding {
+	other, exists := d.config.RepoPrefix+"diagnose-other", false
+	names, _ := d.listing.get()
+	for _, n := range names {
+		project, ok := strings.CutPrefix(n, d.config.RepoPrefix)
+		if ok && project != d.o.Project && provider.ValidateProject(project) == nil {
+			other, exists = n, true
+			break
+		}
+	}
+	a := d.host.Do(ctx, http.MethodHead, d.login.base+"/v2/"+other+"/manifests/"+noSuchTag, d.login.user)
+	f := provider.Finding{Evidence: append(a.Evidence, slog.String("repository", other))}
+	switch {
+	case a.Failure != nil:
+		f.Status, f.Summary, f.Remedy = provider.Failed, "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
+	case a.Status == http.StatusForbidden:
+		f.Status, f.Summary = provider.Passed, "the credential is refused another project's repository"
+	case exists && (a.Status == http.StatusOK || a.Status == http.StatusNotFound):
+		f.Status, f.Summary = provider.Failed, "the credential isn't refused another project's repository: its session policy has no effect"
+		f.Remedy = "stop handing out credentials; check what answers as STS (AWS_ENDPOINT_URL_STS) and as the image registry (registry_host)"
+	case a.Status == http.StatusNotFound:
+		f.Status, f.Summary = provider.Skipped, "there is no other project's repository to try with"
+	default:
+		f.Status, f.Summary = provider.Warned, "the image registry gave no clear answer about another project's repository"
+		f.Remedy = "try again later"
+	}
+	return f
+}
+
+type ociErrors struct {
+	Errors []struct{ Code, Message string }
+}
+
+func ociCode(body []byte) string {
+	var e ociErrors
+	if json.Unmarshal(body, &e) != nil || len(e.Errors) == 0 {
+		return ""
+	}
+	return e.Errors[0].Code
+}
+
+func ociMessage(body []byte) string {
+	var e ociErrors
+	if json.Unmarshal(body, &e) != nil || len(e.Errors) == 0 {
+		return ""
+	}
+	return e.Errors[0].Message
+}

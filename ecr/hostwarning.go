@@ -1,0 +1,56 @@
+package ecr
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+)
+
+// hostWarning logs a host that isn't the one handed out, once until it changes.
+type hostWarning struct {
+	logger *slog.Logger
+	last   atomic.Pointer[string]
+}
+
+// checkProxyEndpoint warns when ECR names another image registry than the one that is handed out: a wrong registry_host, or
+// an account or region that isn't the configured one. It may be meant (PrivateLink), so it is no error.
+func (p *Provider) checkProxyEndpoint(ctx context.Context, endpoint string) {
+	if p.hostWarning.logger == nil || p.agrees(endpoint) {
+		return
+	}
+	host := hostOf(endpoint)
+	if last := p.hostWarning.last.Swap(&host); last == nil || *last != host {
+		p.hostWarning.logger.LogAttrs(ctx, slog.LevelWarn, "ECR names another image registry than the one that is handed out",
+			slog.String("handed_out", p.host.RegistryStr()), slog.String("proxy_endpoint", host))
+	}
+}
+
+// agrees reports whether endpoint, as ECR names the image registry, is what is handed out. ECR names one host for a registry that has
+// several: FIPS and dual-stack ones are as good.
+func (p *Provider) agrees(endpoint string) bool {
+	host := hostOf(endpoint)
+	if host == p.host.RegistryStr() {
+		return true
+	}
+	return p.isOwnHost(host) && p.isOwnHost(p.host.RegistryStr())
+}
+
+func (p *Provider) isOwnHost(host string) bool {
+	for _, fips := range []bool{false, true} {
+		for _, dualStack := range []bool{false, true} {
+			if own, err := imageHost(p.config.AccountID, p.config.Region, fips, dualStack); err == nil && own == host {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	return printable(u.Host)
+}

@@ -1,0 +1,133 @@
+// Package metrics is what the example server exports for Prometheus. No label holds a project, a caller or an address.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+const namespace = "rise_registry"
+
+// Metrics are one server's.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests         *prometheus.CounterVec
+	requestDuration  *prometheus.HistogramVec
+	attempts         *prometheus.CounterVec
+	attemptDurations *prometheus.HistogramVec
+}
+
+// New returns metrics with a registry of their own.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "requests_total",
+			Help: "Requests to the credentials endpoint, by what became of them. code is that of the error, empty when a credential was issued.",
+		}, []string{"provider", "access", "outcome", "code"}),
+		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "request_duration_seconds", Help: "How long requests to the credentials endpoint took.",
+			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"outcome"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "upstream_attempts_total",
+			Help: "Calls to AWS, each attempt of a call that is tried again counted. code is AWS's error code, ok, canceled, transport for one that got no answer, or other.",
+		}, []string{"service", "operation", "code"}),
+		attemptDurations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "upstream_attempt_duration_seconds", Help: "How long attempts of calls to AWS took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"service", "operation"}),
+	}
+	m.registry.MustRegister(m.requests, m.requestDuration, m.attempts, m.attemptDurations, buildInfo(),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func buildInfo() prometheus.Collector {
+	labels := prometheus.Labels{"version": "unknown", "revision": "unknown", "goversion": "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		labels["version"], labels["goversion"] = info.Main.Version, info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				labels["revision"] = s.Value
+			}
+		}
+	}
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels say what runs.", ConstLabels: labels,
+	})
+	g.Set(1)
+	return g
+}
+
+// Handler serves them.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Audit returns an audit hook that counts events and passes them on.
+func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context.Context, endpoint.Event) {
+	return func(ctx context.Context, e endpoint.Event) {
+		access := ""
+		if e.Project != "" {
+			access = e.Access.String()
+		}
+		m.requests.WithLabelValues(e.Provider, access, string(e.Outcome), e.Code).Inc()
+		m.requestDuration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
+		next(ctx, e)
+	}
+}
+
+// Cache exports the numbers of p's cache, if it has one.
+func (m *Metrics) Cache(p provider.Provider) {
+	if c, ok := provider.As[*cache.Cache](p); ok {
+		m.registry.MustRegister(cacheCollector{c})
+	}
+}
+
+// cacheCollector reads a cache's numbers on each scrape.
+type cacheCollector struct{ cache *cache.Cache }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "cache", name), help, labels, nil)
+}
+
+// Describe implements prometheus.Collector: what a collection yields is fixed.
+func (c cacheCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements prometheus.Collector.
+func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.cache.Stats()
+	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(name, help string, v float64) {
+		ch <- prometheus.MustNewConstMetric(describe(name, help), prometheus.GaugeValue, v)
+	}
+	requests := describe("requests_total", "Requests for a credential: answered with a kept one (hit), by a new issue (miss), by another's (join), or with the last error (refusal).", "result")
+	counter(requests, s.Hits, "hit")
+	counter(requests, s.Misses, "miss")
+	counter(requests, s.Joins, "join")
+	counter(requests, s.Refusals, "refusal")
+	counter(describe("refreshes_total", "Issues that were begun to replace a credential still in use."), s.Refreshes)
+	counter(describe("failures_total", "Issues that failed."), s.Failures)
+	counter(describe("throttled_total", "Attempts that the upstream throttled; each pauses issuing."), s.Throttled)
+	counter(describe("evictions_total", "Credentials that went because there were too many."), s.Evictions)
+	gauge("entries", "Credentials that are kept.", float64(s.Entries))
+	gauge("issues_in_flight", "Issues that are running.", float64(s.InFlight))
+	gauge("issues_queued", "Issues that wait for others to end, or for throttling to.", float64(s.Queued))
+	if !s.EarliestExpiry.IsZero() {
+		gauge("earliest_expiry_seconds", "Seconds until the first of the kept credentials expires; absent when none does.", time.Until(s.EarliestExpiry).Seconds())
+	}
+}

@@ -1,0 +1,278 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/rise-deploy/rise-registry-go/internal/hostport"
+	"github.com/rise-deploy/rise-registry-go/internal/probe"
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// The checks. Those of the client's registry are there only if it isn't the cluster's.
+const (
+	checkRegistry       = "registry"
+	checkLogin          = "registry_login"
+	checkClientRegistry = "client_registry"
+	checkClientLogin    = "client_registry_login"
+	checkPush           = "push_access"
+)
+
+// Diagnose implements [provider.Diagnoser]. The checks, in order: registry (registry_url can be reached, speaks the OCI distribution
+// API, and which login it asks for), registry_login (this machine's docker login has an entry for it, which is accepted), the
+// same for client_registry_url where it is another, and for a project push_access, which is skipped without o.WriteProbe: it starts
+// an upload and cancels it.
+//
+// Logins are sent to the registry that they are for, and to its token service as go-containerregistry does: not to private
+// addresses that the registry names.
+func (p *ClientAuth) Diagnose(ctx context.Context, o provider.DiagnoseOptions) iter.Seq[provider.Finding] {
+	return probe.Run(ctx, func() []probe.Check {
+		d := diagnosis{ClientAuth: p, host: probe.NewHost(p.options.transport)}
+		checks := d.registryChecks(checkRegistry, checkLogin, p.names.cluster, "registry_url", p.config.RegistryURL)
+		reachable := checkRegistry
+		if p.names.client != p.names.cluster {
+			reachable = checkClientRegistry
+			checks = append(checks,
+				d.registryChecks(checkClientRegistry, checkClientLogin, p.names.client, "client_registry_url", p.config.ClientRegistryURL)...)
+		}
+		if o.Project != "" {
+			checks = append(checks, probe.Check{ID: checkPush, Needs: []string{reachable}, Run: func(ctx context.Context) provider.Finding {
+				if !o.WriteProbe {
+					return provider.Finding{Status: provider.Skipped, Summary: "whether a push is allowed shows only by starting one",
+						Remedy: "ask for it: --write-probe"}
+				}
+				return d.push(ctx, o.Project)
+			}})
+		}
+		return checks
+	})
+}
+
+type diagnosis struct {
+	*ClientAuth
+	host probe.Host
+}
+
+func (d diagnosis) registryChecks(id, login string, registry name.Registry, key, text string) []probe.Check {
+	var asks string // the scheme of authentication
+	return []probe.Check{
+		{ID: id, Run: func(ctx context.Context) provider.Finding {
+			f, scheme := d.reach(ctx, registry, key, text)
+			asks = scheme
+			return f
+		}},
+		{ID: login, Needs: []string{id}, Run: func(ctx context.Context) provider.Finding { return d.login(ctx, registry, asks) }},
+	}
+}
+
+// plain reports whether plain HTTP is expected, and whether it is allowed.
+func plain(registry name.Registry, text string, insecure bool) (expected, allowed bool) {
+	scheme, _, ok := strings.Cut(strings.ToLower(text), "://")
+	if ok {
+		return scheme == "http", scheme == "http"
+	}
+	host, _, err := hostport.Split(registry.RegistryStr())
+	return false, insecure || (err == nil && hostport.IsLoopback(host))
+}
+
+// reach asks for /v2/ without a login. It returns the scheme of authentication too: basic, bearer, or none.
+func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text string) (provider.Finding, string) {
+	expected, allowed := plain(registry, text, d.config.Insecure)
+	scheme := "https"
+	if expected {
+		scheme = "http"
+	}
+	a := d.host.Do(ctx, http.MethodGet, scheme+"://"+registry.RegistryStr()+"/v2/", nil)
+	if a.Failure != nil && a.Failure.PlainHTTP && allowed {
+		scheme = "http"
+		a = d.host.Do(ctx, http.MethodGet, "http://"+registry.RegistryStr()+"/v2/", nil)
+	}
+	f := provider.Finding{Evidence: append(a.Evidence, slog.String("scheme", scheme))}
+	if a.Failure != nil {
+		f.Status, f.Summary, f.Remedy = provider.Failed, key+" can't be used: "+a.Failure.Summary, a.Failure.Remedy
+		switch {
+		case a.Failure.PlainHTTP:
+			f.Remedy = fmt.Sprintf("let it serve TLS; or declare plain HTTP with %s: http://%s and insecure: true, and list the host in "+
+				"insecure-registries of docker's daemon.json", key, registry.RegistryStr())
+		case a.Failure.SpeaksTLS:
+			f.Remedy = fmt.Sprintf("set %s: https://%s", key, registry.RegistryStr())
+		}
+		return f, ""
+	}
+	challenge := strings.ToLower(strings.SplitN(a.Header.Get("WWW-Authenticate"), " ", 2)[0])
+	switch {
+	case a.Status == http.StatusOK:
+		challenge = "none"
+	case a.Status == http.StatusUnauthorized && (challenge == "basic" || challenge == "bearer"):
+	default:
+		f.Status, f.Summary = provider.Failed, fmt.Sprintf("%s doesn't speak the OCI distribution API: GET /v2/ answered %d", key, a.Status)
+		f.Remedy = "check that the host and port are the registry's, not those of its website, of a load balancer, or of a proxy"
+		if a.Status == http.StatusTooManyRequests || a.Status >= 500 {
+			f.Summary, f.Remedy = fmt.Sprintf("%s fails or is busy: GET /v2/ answered %d", key, a.Status), "look at the registry's log; try again later"
+		}
+		return f, ""
+	}
+	f.Status, f.Summary = provider.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
+	f.Evidence = append(f.Evidence, slog.String("authentication", challenge))
+	return f, challenge
+}
+
+func asksFor(challenge string) string {
+	switch challenge {
+	case "basic":
+		return "a user name and password"
+	case "bearer":
+		return "a token of its token service"
+	}
+	return "no login"
+}
+
+// login tries the local entry for registry.
+func (d diagnosis) login(ctx context.Context, registry name.Registry, asks string) provider.Finding {
+	host := registry.RegistryStr()
+	remedy := "docker login " + host
+	evidence := []slog.Attr{slog.String("host", host)}
+	auth, has, err := d.entry(ctx, registry)
+	switch {
+	case err != nil: // its text may quote the file
+		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+			Summary: "the local docker configuration or its credential helper can't be read",
+			Remedy:  "check ~/.docker/config.json, and that the credsStore or credHelpers that it names are installed"}
+	case !has && asks == "none":
+		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "no login is needed, and there is none"}
+	case !has:
+		return provider.Finding{Status: provider.Warned, Evidence: evidence, Remedy: remedy,
+			Summary: "the local docker login has no entry for " + host + "; whoever pushes needs one where they push from"}
+	case asks == "none":
+		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "no login is needed, though there is one"}
+	}
+	rt, err := transport.NewWithContext(ctx, registry, auth, d.options.transport, nil)
+	status := 0
+	if err == nil {
+		status, _, err = d.ask(ctx, rt, http.MethodGet, d.base(registry)+"/v2/")
+	}
+	if err != nil {
+		return d.refused(provider.Finding{Evidence: evidence}, "the login of "+host, err, remedy)
+	}
+	evidence = append(evidence, slog.Int("http_status", status))
+	if status == http.StatusOK {
+		return provider.Finding{Status: provider.Passed, Evidence: evidence,
+			Summary: "the local docker login for " + host + " is accepted"}
+	}
+	return provider.Finding{Status: provider.Failed, Evidence: evidence, Remedy: remedy,
+		Summary: fmt.Sprintf("the registry refuses the local docker login for %s (HTTP status %d): the user or the password is wrong or has expired", host, status)}
+}
+
+// entry returns the local login for a registry, if there is one.
+func (d diagnosis) entry(ctx context.Context, target authn.Resource) (authn.Authenticator, bool, error) {
+	auth, err := authn.Resolve(ctx, d.options.keychain, target)
+	if err != nil || auth == nil {
+		return authn.Anonymous, false, err
+	}
+	c, err := authn.Authorization(ctx, auth)
+	if err != nil {
+		return authn.Anonymous, false, err
+	}
+	return auth, c != nil && *c != (authn.AuthConfig{}), nil
+}
+
+// refused makes a finding of an error that go-containerregistry returned. Its texts may quote what the registry said.
+func (d diagnosis) refused(f provider.Finding, what string, err error, remedy string) provider.Finding {
+	f.Status, f.Remedy = provider.Failed, remedy
+	var answered *transport.Error
+	if errors.As(err, &answered) {
+		f.Evidence = append(f.Evidence, slog.Int("http_status", answered.StatusCode))
+		f.Summary = fmt.Sprintf("the token service refuses %s (HTTP status %d): the user or the password is wrong or has expired", what, answered.StatusCode)
+		return f
+	}
+	if failure, ok := probe.Explain(err); ok {
+		f.Summary, f.Remedy = "trying "+what+" failed: "+failure.Summary, failure.Remedy
+		return f
+	}
+	f.Summary = "trying " + what + " failed: the registry's token service can't be used"
+	f.Remedy = "check the realm that the registry names in WWW-Authenticate: it must be https, and no private address other than the registry's own"
+	return f
+}
+
+// push starts an upload and cancels it.
+func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
+	repository := d.names.client.Repo(d.names.prefix + project)
+	f := provider.Finding{Evidence: []slog.Attr{slog.String("repository", repository.String())}}
+	auth, _, err := d.entry(ctx, repository)
+	if err != nil {
+		auth = authn.Anonymous
+	}
+	rt, err := transport.NewWithContext(ctx, repository.Registry, auth, d.options.transport, []string{repository.Scope(transport.PushScope)})
+	if err != nil {
+		return d.refused(f, "to push to "+repository.String(), err, "docker login "+repository.RegistryStr())
+	}
+	base := d.base(repository.Registry)
+	status, location, err := d.ask(ctx, rt, http.MethodPost, base+"/v2/"+repository.RepositoryStr()+"/blobs/uploads/")
+	if err != nil {
+		return d.refused(f, "to push to "+repository.String(), err, "docker login "+repository.RegistryStr())
+	}
+	f.Evidence = append(f.Evidence, slog.Int("http_status", status))
+	f.Status = provider.Failed
+	switch status {
+	case http.StatusAccepted:
+		f.Status, f.Summary = provider.Passed, "an upload could be started"
+		if d.cancel(ctx, rt, base, location) {
+			f.Summary += ", and was canceled"
+		} else {
+			f.Summary += "; it is left to expire"
+		}
+	case http.StatusUnauthorized, http.StatusForbidden:
+		f.Summary = "the registry refuses the local docker login to push to " + repository.String()
+		f.Remedy = "log in with docker login " + repository.RegistryStr() + " as a user who may push there, or let this one"
+	case http.StatusNotFound:
+		f.Summary = "the registry doesn't know " + repository.String() + " and doesn't create it on push"
+		f.Remedy = "make the namespace or repository there first (a project in Harbor, a group in GitLab), or change namespace"
+	default:
+		f.Summary = fmt.Sprintf("starting an upload to %s answered %d", repository, status)
+		f.Remedy = "look at the registry's log: it may be read-only, full or behind a proxy that refuses uploads"
+	}
+	return f
+}
+
+// base is where go-containerregistry's transport, which chose the scheme itself, sends requests for registry.
+func (d diagnosis) base(registry name.Registry) string {
+	return registry.Scheme() + "://" + registry.RegistryStr()
+}
+
+// cancel deletes an upload, if it is where it was started.
+func (d diagnosis) cancel(ctx context.Context, rt http.RoundTripper, base, location string) bool {
+	start, err := url.Parse(base)
+	if err != nil || location == "" {
+		return false
+	}
+	target, err := start.Parse(location)
+	if err != nil || target.Host != start.Host {
+		return false
+	}
+	status, _, err := d.ask(ctx, rt, http.MethodDelete, target.String())
+	return err == nil && status == http.StatusNoContent
+}
+
+// ask sends a request without a body and follows no redirection.
+func (d diagnosis) ask(ctx context.Context, rt http.RoundTripper, method, address string) (status int, location string, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	client := http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	return resp.StatusCode, resp.Header.Get("Location"), resp.Body.Close()
+}
