@@ -100,8 +100,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./oci", "./registry", "./registry/endpoint", "./configload")
-	require.Len(t, packages, 5)
+	packages := goList(t, "./provider", "./oci", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 6)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
