@@ -14,11 +14,14 @@
 // Instead of writing files, a Go program may pass [NewKeychain] to go-containerregistry: it asks the provider again on
 // each use, so that a long push outlives a short credential.
 //
+// Two more capabilities are looked up with a function each: [Repositories] makes projects' repositories and lets go of them
+// without losing images by mistake, and [Diagnose] finds out why credentials aren't issued or don't work.
+//
 // # Writing a provider
 //
 // Implement [Provider]'s two methods and wrap a constructor with [NewBuilder]; registry.NewFactory takes the builder
-// beside ours. What else a provider can do, it says by implementing optional interfaces ([Typed], [io.Closer], ...), which
-// are looked up with [As], through decorators. The contract that a provider keeps:
+// beside ours. What else a provider can do, it says by implementing optional interfaces ([Typed], [io.Closer],
+// [RepositoryManager], [Diagnoser], ...), which are looked up with [As], through decorators. The contract that a provider keeps:
 //
 //   - A project's name is checked with [ValidateProject] (by [Request.Validate]) before it reaches anything else. A
 //     provider may refuse more names, never accept more.
