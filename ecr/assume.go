@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,14 @@ type session struct {
 
 func (s session) secrets() []string {
 	return []string{s.credentials.SecretAccessKey, s.credentials.SessionToken}
+}
+
+// details join the session to AWS CloudTrail. None is secret, unless a hostile endpoint put one there.
+func (s session) details() []slog.Attr {
+	return []slog.Attr{
+		slog.String("session_access_key_id", scrub(s.credentials.AccessKeyID, s.secrets())),
+		slog.String("sts_request_id", scrub(s.requestID, s.secrets())),
+	}
 }
 
 func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {

@@ -148,10 +148,36 @@ func TestErrorDetails(t *testing.T) {
 		"(hint: check that the role's own policy allows ecr:GetAuthorizationToken on *)")
 	var failure *provider.Error
 	require.ErrorAs(t, err, &failure)
-	require.Equal(t, []slog.Attr{slog.String("request_id", aws.Calls()[1].RequestID)}, failure.Details)
+	calls := aws.Calls()
+	require.Equal(t, []slog.Attr{
+		slog.String("session_name", "rise-push-hello"), slog.String("session_access_key_id", calls[1].AccessKeyID),
+		slog.String("sts_request_id", calls[0].RequestID), slog.String("request_id", calls[1].RequestID),
+	}, failure.Details, "what CloudTrail has of it")
 	var api smithy.APIError
 	require.ErrorAs(t, err, &api, "callers may look at the SDK's error")
 	require.Equal(t, "AccessDeniedException", api.ErrorCode())
+}
+
+// An endpoint that answers a secret where the access key id should be.
+func TestDetailsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, element := range []string{"SecretAccessKey", "SessionToken"} {
+		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+		var secret string
+		aws.Inject(ecrtest.Fault{Action: sts, Mutate: func(body []byte) []byte {
+			_, rest, _ := strings.Cut(string(body), "<"+element+">")
+			secret, _, _ = strings.Cut(rest, "<")
+			before, rest, _ := strings.Cut(string(body), "<AccessKeyId>")
+			_, after, _ := strings.Cut(rest, "<")
+			return []byte(before + "<AccessKeyId>" + secret + "<" + after)
+		}})
+		_, err := aws.provider(t).Credentials(t.Context(), push)
+		var failure *provider.Error
+		require.ErrorAs(t, err, &failure, "nobody has that key")
+		require.NotEmpty(t, secret)
+		require.Contains(t, failure.Details, slog.String("session_access_key_id", provider.Redacted))
+		require.NotContains(t, fmt.Sprint(failure.Details, err), secret)
+	}
 }
 
 // AWS's first line says what is wrong; what follows may be the canonical request, with its headers.

@@ -208,6 +208,10 @@ func (p *Provider) Repository(project string, consumer provider.Consumer) (name.
 // a token with that session: a user name and a password for docker login. It expires when the token or the session does,
 // whichever is sooner.
 //
+// Its details, and those of an error as far as it came, lead to AWS CloudTrail: session_name and session_access_key_id, which
+// CloudTrail shows with whatever the credential is used for, and sts_request_id and ecr_request_id, the request ids of
+// AssumeRole and GetAuthorizationToken. A refused call's own is request_id.
+//
 // Beside the errors that every provider has: [provider.ErrUnsupported] for all projects without a pull role,
 // [provider.ErrAccessDenied] when AWS refuses our identity, its rights or the role's trust, [provider.ErrMisconfigured]
 // when AWS refuses a configured value or there are no AWS credentials, [provider.ErrThrottled],
@@ -219,13 +223,20 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 	}
 	ctx = recordAttempts(ctx)
 	upstream := p.clients()
+	details := []slog.Attr{slog.String("session_name", aws.ToString(input.RoleSessionName))}
+	failed := func(op string, err error, secrets []string) (provider.Credentials, error) {
+		failure := classify(ctx, p.config, op, r.Project, err, secrets...)
+		failure.Details = append(details, failure.Details...)
+		return provider.Credentials{}, failure
+	}
 	session, err := upstream.assumer.assume(ctx, input)
 	if err != nil {
-		return provider.Credentials{}, p.classify(ctx, opAssumeRole(r), r.Project, err, upstream.assumer.controller.secrets()...)
+		return failed(opAssumeRole(r), err, upstream.assumer.controller.secrets())
 	}
+	details = append(details, session.details()...)
 	issued, err := getToken(ctx, upstream.registry, session.credentials)
 	if err != nil {
-		return provider.Credentials{}, p.classify(ctx, opToken, r.Project, err, session.secrets()...)
+		return failed(opToken, err, session.secrets())
 	}
 	p.checkProxyEndpoint(ctx, issued.proxyEndpoint)
 	c := provider.Credentials{
@@ -235,12 +246,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		Username:  issued.username,
 		Password:  issued.password,
 		ExpiresAt: earlier(session.credentials.Expires, issued.expiresAt),
-		Details: []slog.Attr{
-			slog.String("session_name", aws.ToString(input.RoleSessionName)),
-			slog.String("session_access_key_id", session.credentials.AccessKeyID), // not secret: CloudTrail shows it
-			slog.String("sts_request_id", session.requestID),
-			slog.String("ecr_request_id", issued.requestID),
-		},
+		Details:   append(details, slog.String("ecr_request_id", scrub(issued.requestID, session.secrets()))),
 	}
 	if !r.AllProjects {
 		c.Target = p.host.Repo(p.config.RepoPrefix + r.Project)

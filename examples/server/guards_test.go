@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -68,3 +72,62 @@ func TestGuardsMisconfigured(t *testing.T) {
 		})
 	}
 }
+
+// Plain HTTP off loopback is refused everywhere, unless it is declared: where the server listens, the registry, AWS.
+func TestPlainHTTPIsRefused(t *testing.T) { //nolint:paralleltest // environment
+	for name, test := range map[string]struct {
+		file     string // with %s for "true" or "false"
+		variable string // that names the endpoint
+		want     string
+	}{
+		"the server": {
+			"server: {listen: '192.0.2.1:3000', insecure: %s}\nregistry: {type: oci-client-auth, registry_url: localhost:5000}", "",
+			"server.listen: is off loopback, which needs tls, or insecure: true",
+		},
+		"a registry": {
+			"server: {listen: '127.0.0.1:0'}\nregistry: {type: oci-client-auth, registry_url: 'http://registry.example.com', insecure: %s}", "",
+			"registry.registry_url: is plain HTTP and not on loopback",
+		},
+		"a registry, for clients": {
+			"server: {listen: '127.0.0.1:0'}\nregistry: {type: oci-client-auth, registry_url: localhost:5000, client_registry_url: 'http://registry.example.com', insecure: %s}", "",
+			"registry.client_registry_url: is plain HTTP and not on loopback",
+		},
+		"AWS":            {ecrFile, "AWS_ENDPOINT_URL", "is plain HTTP and not on loopback: use https, or declare it with insecure: true"},
+		"STS":            {ecrFile, "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is plain HTTP and not on loopback"},
+		"ECR":            {ecrFile, "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_ECR or AWS_ENDPOINT_URL is plain HTTP and not on loopback"},
+		"AWS's own file": {ecrFile, "AWS_CONFIG_FILE", "AWS_ENDPOINT_URL_ECR or AWS_ENDPOINT_URL is plain HTTP and not on loopback"},
+	} {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // environment
+			switch test.variable {
+			case "":
+			case "AWS_CONFIG_FILE":
+				file := filepath.Join(t.TempDir(), "config")
+				text := "[default]\nservices = plain\n[services plain]\necr =\n  endpoint_url = http://vpce.example.com\n"
+				require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+				t.Setenv(test.variable, file)
+			default:
+				t.Setenv(test.variable, "http://vpce.example.com")
+			}
+			build := func(insecure string) error {
+				var out buffer
+				s, err := newServer(t.Context(), files(t, map[string]string{"development.yaml": fmt.Sprintf(test.file, insecure)}), slog.New(slog.NewTextHandler(&out, nil)))
+				if err == nil {
+					require.NoError(t, s.close())
+				}
+				return err
+			}
+			require.ErrorContains(t, build("false"), test.want)
+			err := build("true")
+			if name == "the server" { // nobody has that address: it got as far as listening
+				require.ErrorContains(t, err, "credentials endpoint: listen tcp 192.0.2.1:3000")
+				return
+			}
+			require.NoError(t, err)
+		})
+	}
+}
+
+const ecrFile = `
+server: {listen: "127.0.0.1:0"}
+registry: {type: ecr, region: eu-west-1, account_id: "123456789012", push_role_arn: "arn:aws:iam::123456789012:role/p", insecure: %s}
+`
