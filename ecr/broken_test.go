@@ -915,6 +915,18 @@ func doubtfulSites() map[string]brokenSite {
 			check: "config", status: provider.Warned, cause: "an AWS endpoint is plain HTTP", remedy: "use https",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL); s.config.Insecure = false },
 		},
+		"a name's next owner would meet tokens of the last": {
+			breaks: func(_ *testing.T, s *place) { s.config.AutoRemove, s.config.RemoveAfter = true, new(time.Hour) },
+			check:  "config", status: provider.Warned, cause: "with remove_after below 12h", remedy: "set remove_after: 24h",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RemoveAfter = new(24 * time.Hour) },
+		},
+		"auto_remove without installation": {
+			breaks: func(_ *testing.T, s *place) {
+				s.config.AutoRemove, s.config.RemoveAfter, s.config.Installation = true, new(24*time.Hour), ""
+			},
+			check: "config", status: provider.Warned, cause: "auto_remove does nothing", remedy: "set installation",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.Installation = "prod" },
+		},
 		"installation isn't set": {
 			breaks: func(_ *testing.T, s *place) { s.config.Installation = "" },
 			check:  "repository", status: provider.Warned, cause: "and installation isn't set", remedy: "set installation",

@@ -60,8 +60,9 @@ type Repositories struct {
 	Installation string `yaml:"installation"`
 	// AutoRemove deletes released repositories, after RemoveAfter; otherwise they are only tagged as orphaned.
 	AutoRemove bool `yaml:"auto_remove"`
-	// RemoveAfter is how long a released repository is kept with AutoRemove. Default 24 hours; 0 deletes at once.
-	RemoveAfter time.Duration `yaml:"remove_after"`
+	// RemoveAfter is how long a released repository is kept with AutoRemove. nil means 24 hours; 0 deletes at once. Tokens live
+	// up to 12 hours: less than that only for services that never use a project's name again.
+	RemoveAfter *time.Duration `yaml:"remove_after"`
 	// ImageTagMutability is MUTABLE (default), IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION.
 	ImageTagMutability string `yaml:"image_tag_mutability"`
 	// ImageTagMutabilityExclusions are up to five tag patterns for the _WITH_EXCLUSION modes.
@@ -81,6 +82,7 @@ type Repositories struct {
 const (
 	defaultRepoPrefix      = "rise/"
 	defaultSessionDuration = time.Hour
+	defaultRemoveAfter     = 24 * time.Hour
 	defaultMutability      = "MUTABLE"
 )
 
@@ -90,7 +92,7 @@ func DefaultConfig() Config {
 		RepoPrefix:      defaultRepoPrefix,
 		SessionDuration: defaultSessionDuration,
 		Repositories: Repositories{
-			RemoveAfter:        24 * time.Hour,
+			RemoveAfter:        new(defaultRemoveAfter),
 			ImageTagMutability: defaultMutability,
 			ScanOnPush:         true,
 		},
@@ -104,6 +106,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SessionDuration == 0 {
 		c.SessionDuration = defaultSessionDuration
+	}
+	if c.RemoveAfter == nil {
+		c.RemoveAfter = new(defaultRemoveAfter)
 	}
 	if c.ImageTagMutability == "" {
 		c.ImageTagMutability = defaultMutability

@@ -64,7 +64,7 @@ func TestConfigValid(t *testing.T) {
 		"repositories": func(c *ecr.Config) {
 			c.Installation, c.KMSKeyARN = "prod", "arn:aws:kms:eu-west-1:999999999999:key/0b1c2d3e-aaaa-bbbb-cccc-ddddeeeeffff"
 			c.ImageTagMutability, c.ImageTagMutabilityExclusions = "IMMUTABLE_WITH_EXCLUSION", []string{"latest", "dev-*"}
-			c.MaxImageCount, c.UntaggedExpireDays, c.RemoveAfter = 10, 7, 0
+			c.MaxImageCount, c.UntaggedExpireDays, c.RemoveAfter = 10, 7, new(time.Duration(0))
 			c.Tags = map[string]string{"team": "Plattform & Co"[:9], "cost-center": ""}
 		},
 	} {
@@ -139,7 +139,7 @@ func TestConfigInvalid(t *testing.T) {
 			c.Region, c.PushRoleARN, c.UseDualStack = "us-iso-east-1", "arn:aws-iso:iam::123456789012:role/x", true
 		}, map[string]string{"use_dual_stack": "isn't known to exist in partition aws-iso"}},
 		"installation":     {func(c *ecr.Config) { c.Installation = "prod*" }, map[string]string{"installation": "must be at most 63 characters"}},
-		"remove after":     {func(c *ecr.Config) { c.RemoveAfter = -1 }, map[string]string{"remove_after": "must not be negative"}},
+		"remove after":     {func(c *ecr.Config) { c.RemoveAfter = new(-time.Second) }, map[string]string{"remove_after": "must not be negative"}},
 		"mutability":       {func(c *ecr.Config) { c.ImageTagMutability = "SOMETIMES" }, map[string]string{"image_tag_mutability": "must be one of MUTABLE, IMMUTABLE, "}},
 		"no exclusions":    {func(c *ecr.Config) { c.ImageTagMutability = "MUTABLE_WITH_EXCLUSION" }, map[string]string{"image_tag_mutability_exclusions": "is required with MUTABLE_WITH_EXCLUSION"}},
 		"exclusions alone": {func(c *ecr.Config) { c.ImageTagMutabilityExclusions = []string{"x"} }, map[string]string{"image_tag_mutability_exclusions": "goes with MUTABLE_WITH_EXCLUSION and"}},

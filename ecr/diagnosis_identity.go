@@ -22,6 +22,9 @@ import (
 var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
 	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
 
+// longestToken is how long a token may live, whatever its session (ECR API Reference, GetAuthorizationToken).
+const longestToken = 12 * time.Hour
+
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
 func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	c := d.config
@@ -53,6 +56,13 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	}
 	if plain && c.Insecure {
 		doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
+	}
+	if c.AutoRemove && *c.RemoveAfter > 0 && *c.RemoveAfter < longestToken {
+		doubt("with remove_after below 12h, whoever still holds a former project's token can write into the repository of the name's next owner",
+			"set remove_after: 24h")
+	}
+	if c.AutoRemove && c.Installation == "" {
+		doubt("auto_remove does nothing: without installation no repository is released or purged", "set installation, and tag the repositories that there are")
 	}
 	if len(doubts) > 0 {
 		f.Status, f.Summary, f.Remedy = provider.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")

@@ -37,7 +37,7 @@ func TestKilled(t *testing.T) {
 			require.NoError(t, err)
 		}, "ensure", nil},
 		"release":         {func(*testing.T, tenancy) {}, "release", nil},
-		"release at once": {func(*testing.T, tenancy) {}, "release", func(c *ecr.Config) { c.RemoveAfter = 0 }},
+		"release at once": {func(*testing.T, tenancy) {}, "release", func(c *ecr.Config) { c.RemoveAfter = new(time.Duration(0)) }},
 		"restore": {func(t *testing.T, l tenancy) {
 			_, err := l.ReleaseRepository(t.Context(), provider.Project{Name: "hello"})
 			require.NoError(t, err)

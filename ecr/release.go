@@ -31,7 +31,7 @@ func (p *Provider) Retention() (provider.Retention, error) {
 			Hint: "repositories are released, purged and reconciled only once installation names this installation in their tags, so that no other's are taken for ours",
 		}
 	}
-	return provider.Retention{Remove: p.config.AutoRemove, After: p.config.RemoveAfter}, nil
+	return provider.Retention{Remove: p.config.AutoRemove, After: *p.config.RemoveAfter}, nil
 }
 
 // ReleaseRepository implements [provider.RepositoryManager].

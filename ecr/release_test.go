@@ -73,7 +73,7 @@ func TestInstallationRequired(t *testing.T) {
 
 func TestNeverDeletes(t *testing.T) {
 	t.Parallel()
-	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.AutoRemove, c.RemoveAfter = false, 0 }, func(t *testing.T, l tenancy) {
+	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.AutoRemove, c.RemoveAfter = false, new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
 		l.ensure(t, hello)
 		_, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestNeverDeletes(t *testing.T) {
 		require.ErrorIs(t, err, provider.ErrMisconfigured)
 		require.NotContains(t, l.names(), "ecr:DeleteRepository")
 	})
-	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.RemoveAfter = 0 }, func(t *testing.T, l tenancy) {
+	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.RemoveAfter = new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
 		l.ensure(t, hello)
 		require.NoError(t, l.push("hello"))
 		change, err := l.ReleaseRepository(t.Context(), hello)
@@ -92,9 +92,11 @@ func TestNeverDeletes(t *testing.T) {
 		require.Equal(t, []provider.RepositoryAction{provider.ActionRelease, provider.ActionRemove}, change.Actions)
 		require.Equal(t, "none", l.state("rise/hello"))
 	})
-	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
-		_, err := l.PurgeRepository(t.Context(), "hello", time.Hour)
-		require.ErrorIs(t, err, provider.ErrInvalidRequest)
-		require.ErrorContains(t, err, "the age must be at least remove_after, 24h0m0s")
-	})
+	for _, unset := range []func(*ecr.Config){nil, func(c *ecr.Config) { c.RemoveAfter = nil }} { // a Config that somebody wrote in Go
+		inTenancy(t, ecrtest.Config{}, unset, func(t *testing.T, l tenancy) {
+			_, err := l.PurgeRepository(t.Context(), "hello", time.Hour)
+			require.ErrorIs(t, err, provider.ErrInvalidRequest)
+			require.ErrorContains(t, err, "the age must be at least remove_after, 24h0m0s")
+		})
+	}
 }

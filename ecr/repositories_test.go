@@ -328,7 +328,7 @@ func TestScanningByRegistry(t *testing.T) {
 
 func TestTagDelay(t *testing.T) {
 	t.Parallel()
-	inTenancy(t, ecrtest.Config{TagDelay: 5 * time.Second}, func(c *ecr.Config) { managing(c); c.RemoveAfter = 0 }, func(t *testing.T, l tenancy) {
+	inTenancy(t, ecrtest.Config{TagDelay: 5 * time.Second}, func(c *ecr.Config) { managing(c); c.RemoveAfter = new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
 		require.Equal(t, []provider.RepositoryAction{provider.ActionCreate, provider.ActionLifecycle}, l.ensure(t, hello).Actions)
 		change, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)

@@ -190,7 +190,7 @@ func (v *validator) dualStack(c Config, partition string) {
 
 func (v *validator) repositories(c Config, partition string) {
 	v.optional("installation", c.Installation, installationPattern, "must be at most 63 characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit")
-	if c.RemoveAfter < 0 {
+	if c.RemoveAfter != nil && *c.RemoveAfter < 0 {
 		v.fail("remove_after", "must not be negative")
 	}
 	v.mutability(c)

@@ -196,7 +196,7 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	require.Equal(t, "rise/", section.RepoPrefix, "an empty text leaves the default")
 	require.Equal(t, 12, section.MaxImageCount)
 	require.False(t, section.ScanOnPush)
-	require.Zero(t, section.RemoveAfter)
+	require.Zero(t, *section.RemoveAfter)
 	require.Equal(t, 2, c.Registry.Cache.MaxInFlight)
 	_, err = f.Build(t.Context(), c.Registry)
 	require.NoError(t, err)
