@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -256,6 +257,48 @@ func brokenProviders() []broken {
 			},
 			fails: isolation("scoping/pull-cannot-push"),
 			says:  "without isolation it may only be client_login",
+		},
+		{
+			name: "all projects without isolation",
+			provider: issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+				if r.AllProjects {
+					return v.issue(ctx, r, "*", "push", time.Hour)
+				}
+				c, err := v.Credentials(ctx, r)
+				if err == nil {
+					c.Method, c.Username, c.Password, c.ExpiresAt = provider.ClientLogin, "", provider.Secret{}, time.Time{}
+				}
+				return c, err
+			}),
+			harness: func(h *providertest.Harness, u *upstream) {
+				l := newLogin(u.key, "*", "push", time.Now().Add(time.Hour))
+				h.Own = authn.NewKeychainFromHelper(helper{&authn.Basic{Username: l.Username, Password: l.Password}})
+				h.Expiry, h.Cannot = nil, map[providertest.Ability]string{
+					providertest.Isolation: "it is hard", providertest.Expiry: "the client's own login ends when it ends",
+				}
+			},
+			fails: isolation("scoping/pull-cannot-push"),
+			says:  "all projects, project \"\", pull, client) hands out login_credentials",
+		}, {
+			name: "caller's name as a pattern",
+			provider: asking(func(r provider.Request) (string, string) {
+				if r.Caller != "" {
+					return r.Caller, r.Access.String()
+				}
+				return r.Project, r.Access.String()
+			}),
+			fails: isolation(""),
+			says:  `caller "*") can push an image at`,
+		}, {
+			name: "callers not validated",
+			provider: func(v *vending) provider.Provider {
+				return &faulty{vending: v, credentials: func(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+					r.Caller = ""
+					return v.Credentials(ctx, r)
+				}}
+			},
+			fails: "validation/requests",
+			says:  `caller "c\ni"`,
 		},
 		// another's credential
 		{
@@ -568,6 +611,12 @@ func brokenProviders() []broken {
 			fails: "cancellation/ended",
 			says:  "the next caller gets",
 		},
+		{
+			name:     "the first caller's context for all",
+			provider: joining,
+			fails:    "cancellation/canceled",
+			says:     "another caller who asks for the same gets",
+		},
 		// errors
 		{
 			name: "wrong kind",
@@ -609,6 +658,17 @@ func brokenProviders() []broken {
 			}),
 			fails: "errors/denied",
 			says:  "no error",
+		},
+		{
+			name:     "falls back to another project's",
+			provider: fallingBack(func(provider.Request) any { return nil }),
+			fails:    errorKinds,
+			says:     "upstream throttled after others: no error",
+		}, {
+			name:     "falls back to another access",
+			provider: fallingBack(func(r provider.Request) any { return r.Project }),
+			fails:    errorKinds,
+			says:     "upstream throttled after others: no error",
 		},
 		// capabilities
 		{
@@ -717,6 +777,56 @@ func brokenProviders() []broken {
 			says:    "Secrets returns none",
 		},
 	}
+}
+
+// fallingBack is a provider that answers with what it has by key when the upstream fails.
+func fallingBack(key func(r provider.Request) any) func(*vending) provider.Provider {
+	return func(v *vending) provider.Provider {
+		var kept sync.Map
+		return issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+			c, err := v.Credentials(ctx, r)
+			if err == nil {
+				kept.Store(key(r), login{c.Username, c.Password.Reveal(), c.ExpiresAt})
+			} else if l, ok := kept.Load(key(r)); ok && ctx.Err() == nil {
+				return v.credentials(r, l.(login)), nil
+			}
+			return c, err
+		})(v)
+	}
+}
+
+// joining is a provider that lets callers join a call in progress, which ends with the context of whoever came first.
+func joining(v *vending) provider.Provider {
+	type flight struct {
+		landed chan struct{}
+		answer provider.Credentials
+		err    error
+	}
+	var mu sync.Mutex
+	flights := make(map[provider.Request]*flight)
+	return issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+		mu.Lock()
+		f, joined := flights[r]
+		if !joined {
+			f = &flight{landed: make(chan struct{})}
+			flights[r] = f
+		}
+		mu.Unlock()
+		if joined {
+			select {
+			case <-f.landed:
+				return f.answer, f.err
+			case <-ctx.Done():
+				return provider.Credentials{}, &provider.Error{Kind: provider.ErrTimeout, Op: "vend login", Err: ctx.Err()}
+			}
+		}
+		f.answer, f.err = v.Credentials(ctx, r)
+		mu.Lock()
+		delete(flights, r)
+		mu.Unlock()
+		close(f.landed)
+		return f.answer, f.err
+	})(v)
 }
 
 // currentProject is a provider that keeps what it is doing in a field: without a data race, and wrong all the same. It waits

@@ -60,9 +60,25 @@ func testCanceledWhileHanging(s *subject) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	answers := s.hang(ctx)
+	other, leave := context.WithCancel(s.Context())
+	defer leave()
+	waiting := s.start(other, provider.Request{Project: "hello", Access: provider.Push})
+	time.Sleep(joining)
 	cancel()
 	s.wantEnded(ctx, answers)
+	select {
+	case a := <-waiting:
+		s.Errorf("one caller's context ended, and another caller who asks for the same gets: %v", a.err)
+		return
+	case <-time.After(joining):
+	}
+	leave()
+	s.wantEnded(other, waiting)
 }
+
+// joining is time for a caller to join another one's call, and to be told of its end. If that takes longer, the test shows
+// less, and doesn't fail.
+const joining = 50 * time.Millisecond
 
 func testDeadlineWhileHanging(s *subject) {
 	// Time for a call to arrive upstream. If it doesn't, the test shows less, and doesn't fail.

@@ -14,6 +14,21 @@ func testFault(fault Ability) func(*subject) {
 		r := provider.Request{Project: "hello", Access: provider.Push}
 		c, err := s.askPatiently(r)
 		s.wantKind("Credentials("+show(r)+"), upstream "+string(fault), c, err, faults()[fault])
+
+		// The same with other credentials at hand, none of which may take its place. A provider that needs nothing more
+		// from upstream isn't hit.
+		s = s.another()
+		for _, earlier := range append(s.requests("before"), s.requests(r.Project)...) {
+			if earlier != r {
+				s.issue(earlier)
+			}
+		}
+		before := s.calls()
+		s.Faults[fault]()
+		c, err = s.askPatiently(r)
+		if err != nil || s.calls() > before {
+			s.wantKind("Credentials("+show(r)+"), upstream "+string(fault)+" after others", c, err, faults()[fault])
+		}
 	}
 }
 

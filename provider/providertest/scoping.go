@@ -15,7 +15,11 @@ func (s *subject) isolated() {
 	if s.reason(Isolation) == "" {
 		return
 	}
-	for _, r := range s.requests(projects()[0]) {
+	requests := s.requests(projects()[0])
+	if s.reason(AllProjects) == "" {
+		requests = append(requests, provider.Request{AllProjects: true, Access: provider.Pull})
+	}
+	for _, r := range requests {
 		if c := s.issue(r); c.Method != provider.ClientLogin {
 			s.Fatalf("Cannot[%q] is declared, but Credentials(%s) hands out %v: without isolation it may only be %v",
 				Isolation, show(r), c.Method, provider.ClientLogin)

@@ -60,9 +60,13 @@ func (s *subject) need(a Ability) {
 	}
 }
 
-// requests returns the requests for project that the provider has to serve.
+// requests returns the requests for project that the provider has to serve. One names its caller, by what would be a
+// pattern if it were taken for one: that gives no other rights.
 func (s *subject) requests(project string) []provider.Request {
-	rs := []provider.Request{{Project: project, Access: provider.Push}}
+	rs := []provider.Request{
+		{Project: project, Access: provider.Push},
+		{Project: project, Access: provider.Push, Caller: "*"},
+	}
 	if s.reason(PullOnly) == "" {
 		rs = append(rs, provider.Request{Project: project, Access: provider.Pull})
 		if s.reason(Cluster) == "" {
@@ -147,6 +151,9 @@ func (s *subject) wantNoCalls(what string, before int) {
 func show(r provider.Request) string {
 	if r.AllProjects {
 		return fmt.Sprintf("all projects, project %+q, %v, %v", r.Project, r.Access, r.Consumer)
+	}
+	if r.Caller != "" {
+		return fmt.Sprintf("%+q, %v, %v, caller %+q", r.Project, r.Access, r.Consumer, r.Caller)
 	}
 	return fmt.Sprintf("%+q, %v, %v", r.Project, r.Access, r.Consumer)
 }

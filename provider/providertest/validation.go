@@ -1,6 +1,8 @@
 package providertest
 
 import (
+	"strings"
+
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -27,6 +29,10 @@ func testInvalidRequests(s *subject) {
 		{AllProjects: true, Access: provider.Pull, Project: "a"},
 		{AllProjects: true, Access: provider.Pull, Project: "*"},
 		{AllProjects: true, Access: provider.Pull, Consumer: provider.Cluster + 1},
+		{AllProjects: true, Access: provider.Pull, Caller: "ci"},
+		{Project: "a", Access: provider.Push, Caller: "c\ni"},
+		{Project: "a", Access: provider.Push, Caller: "\xff"},
+		{Project: "a", Access: provider.Push, Caller: strings.Repeat("c", provider.MaxCallerLength+1)},
 	} {
 		s.wantRefused(r)
 	}
