@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -47,11 +51,21 @@ const (
 // world is an account with a provider, and what it takes to try the provider's credentials out.
 type world struct {
 	*awsServer
-	provider provider.Provider
-	ecr      *ecr.Provider
-	api      awssdk.Config
-	http     *http.Client
-	broken   map[string]string // check: what happened
+	provider  provider.Provider
+	ecr       *ecr.Provider
+	api       awssdk.Config
+	http      *http.Client
+	sessions  *sync.Map // by name, as STS answered the provider
+	tokensDie bool
+	broken    map[string]string // check: what happened
+}
+
+// session is a role session's key.
+type session struct {
+	AccessKeyID     string `xml:"AssumeRoleResult>Credentials>AccessKeyId"`
+	SecretAccessKey string `xml:"AssumeRoleResult>Credentials>SecretAccessKey"`
+	SessionToken    string `xml:"AssumeRoleResult>Credentials>SessionToken"`
+	ARN             string `xml:"AssumeRoleResult>AssumedRoleUser>Arn"`
 }
 
 func newWorld(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions, opts ...ecr.Option) *world {
@@ -61,11 +75,18 @@ func newWorld(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions, opts ...ec
 	p, err := ecr.New(t.Context(), aws.config, append([]ecr.Option{hermetic(), inMemory(aws.Server)}, opts...)...)
 	require.NoError(t, err)
 	aws.SetRegistryPolicy(grants("", `"*"`))
+	sessions := new(sync.Map)
+	aws.Inject(ecrtest.Fault{Action: sts, Mutate: func(body []byte) []byte {
+		var made session
+		if err := xml.Unmarshal(body, &made); err == nil && made.ARN != "" {
+			sessions.Store(made.ARN[strings.LastIndexByte(made.ARN, '/')+1:], made)
+		}
+		return body
+	}})
 	return &world{
-		awsServer: aws, provider: p, ecr: p, broken: map[string]string{}, http: aws.Client(),
+		awsServer: aws, provider: p, ecr: p, sessions: sessions, tokensDie: c.TokenDiesWithSession, broken: map[string]string{}, http: aws.Client(),
 		api: awssdk.Config{
 			Region: aws.config.Region, HTTPClient: aws.Client(), RetryMaxAttempts: 1,
-			Credentials: credentials.NewStaticCredentialsProvider(aws.deployment.ControllerUser.ID, aws.deployment.ControllerUser.Secret, ""),
 		},
 	}
 }
@@ -101,8 +122,9 @@ func (w *world) create(project string) {
 	}
 }
 
-// try has a's credentials do everything to b's repository that they must not, with grants on it or without.
-func (w *world) try(ctx context.Context, a, b string, granted bool) {
+// try has a's credentials do everything to b's repository that they must not, with grants on it or without, and later, when
+// their sessions have ended, or only now.
+func (w *world) try(ctx context.Context, a, b string, granted, later bool) {
 	w.create(a)
 	w.create(b)
 	policy := ""
@@ -141,19 +163,41 @@ func (w *world) try(ctx context.Context, a, b string, granted bool) {
 		case access == provider.Pull && status != http.StatusForbidden:
 			w.breach(pullOnlyPulls, "pull of %s: an upload answers %d", a, status)
 		}
-		for _, attempt := range []struct{ method, path string }{
-			{http.MethodGet, "/manifests/v1"}, {http.MethodHead, "/manifests/v1"}, {http.MethodGet, "/blobs/" + layer}, {http.MethodHead, "/blobs/" + layer},
-			{http.MethodPost, "/blobs/uploads/"}, {http.MethodPut, "/manifests/v1"}, {http.MethodDelete, "/manifests/v1"}, {http.MethodGet, "/tags/list"},
-		} {
-			if status := w.registry(ctx, c, attempt.method, b+attempt.path); status != http.StatusForbidden {
-				w.breach(closed, "%s of %s: %s %s%s answers %d", access, a, attempt.method, b, attempt.path, status)
-			}
+		w.tryRegistry(ctx, c, a, b, layer, closed)
+		w.tryAPI(ctx, provider.Request{Project: a, Access: access}, b)
+		if !later {
+			continue
 		}
-		if status := w.registry(ctx, c, http.MethodPost, a+"/blobs/uploads/?mount="+layer+"&from=rise/"+b); status == http.StatusCreated {
-			w.breach(mountClosed, "%s of %s mounted a layer of %s", access, a, b)
+		time.Sleep(time.Hour + time.Second) // the session has ended; its token may not have
+		want := http.StatusNotFound
+		if w.tokensDie {
+			want = http.StatusForbidden
+		}
+		if status := w.registry(ctx, c, http.MethodGet, a+"/manifests/none"); status != want {
+			w.breach(ownWorks, "%s of %s, after its session: reading answers %d", access, a, status)
+		}
+		w.tryRegistry(ctx, c, a, b, layer, closed)
+	}
+}
+
+// tryRegistry has a credential of a's do everything to b's repository at the registry.
+func (w *world) tryRegistry(ctx context.Context, c provider.Credentials, a, b, layer, closed string) {
+	for _, attempt := range []struct{ method, path string }{
+		{http.MethodGet, "/manifests/v1"}, {http.MethodHead, "/manifests/v1"}, {http.MethodGet, "/blobs/" + layer}, {http.MethodHead, "/blobs/" + layer},
+		{http.MethodPost, "/blobs/uploads/"}, {http.MethodPut, "/manifests/v1"}, {http.MethodDelete, "/manifests/v1"}, {http.MethodGet, "/tags/list"},
+	} {
+		if status := w.registry(ctx, c, attempt.method, b+attempt.path); status != http.StatusForbidden {
+			w.breach(closed, "%s of %s: %s %s%s answers %d", c.Access, a, attempt.method, b, attempt.path, status)
 		}
 	}
-	w.tryAPI(ctx, a, b)
+	if status := w.registry(ctx, c, http.MethodPost, b+"-absent/blobs/uploads/"); status != http.StatusForbidden {
+		w.breach(closed, "%s of %s: an upload to a repository that isn't there answers %d", c.Access, a, status)
+	}
+	for _, from := range []string{"&from=rise/" + b, ""} {
+		if status := w.registry(ctx, c, http.MethodPost, a+"/blobs/uploads/?mount="+layer+from); status == http.StatusCreated {
+			w.breach(mountClosed, "%s of %s mounted a layer of %s (%q)", c.Access, a, b, from)
+		}
+	}
 }
 
 // registry asks the image registry and returns the status.
@@ -223,28 +267,20 @@ func (w *world) layer(ctx context.Context, b string) string {
 	return digest
 }
 
-// tryAPI makes a session of a's as the provider does and has it call ECR's API about b.
-func (w *world) tryAPI(ctx context.Context, a, b string) {
-	r := provider.Request{Project: a, Access: provider.Push}
-	policy, err := w.ecr.SessionPolicy(r)
-	if err != nil {
-		panic(err)
-	}
+// tryAPI has the session that the provider made for r call ECR's API about b.
+func (w *world) tryAPI(ctx context.Context, r provider.Request, b string) {
+	a := r.Project
 	name, err := w.ecr.SessionName(r)
 	if err != nil {
 		panic(err)
 	}
-	input := &awssts.AssumeRoleInput{RoleArn: &w.deployment.PushRoleARN, RoleSessionName: &name, Policy: &policy}
-	if w.config.SessionTags {
-		input.Tags = sessionTag(a)
+	made, ok := w.sessions.Load(name)
+	if !ok {
+		w.breach(ownAnswer, "%s of %s: no session %s was made", r.Access, a, name)
+		return
 	}
-	session, err := awssts.NewFromConfig(w.api).AssumeRole(ctx, input)
-	if err != nil {
-		panic(err)
-	}
-	c := session.Credentials
-	api := w.api
-	api.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	c, api := made.(session), w.api
+	api.Credentials = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	client := awsecr.NewFromConfig(api)
 	repository, tag := awssdk.String("rise/"+b), awssdk.String("v1")
 	for operation, call := range map[string]func() error{
@@ -322,23 +358,26 @@ func TestIsolation(t *testing.T) {
 		cache  bool
 	}{
 		"tokens outlive sessions, rights at use":             {config: ecrtest.Config{}},
-		"tokens outlive sessions, rights fixed, reused":      {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue}, tags: true, cache: true},
-		"tokens die with sessions, rights at use":            {config: ecrtest.Config{TokenDiesWithSession: true, MountWithoutFrom: true}, tags: true},
+		"tokens outlive sessions, rights fixed, reused":      {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue, CreateOnPushUnchecked: true}, tags: true, cache: true},
+		"tokens die with sessions, rights at use":            {config: ecrtest.Config{TokenDiesWithSession: true, MountWithoutFrom: true, CreateOnPushUnchecked: true}, tags: true},
 		"tokens die with sessions, rights fixed, grants cut": {config: ecrtest.Config{TokenDiesWithSession: true, TokenRights: ecrtest.FixedAtIssue, SessionPoliciesLimitGrants: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags})
-			if mode.cache {
-				w.provider = cached(t, w.provider)
-			}
-			seed := rand.Uint64()
-			random := rand.New(rand.NewPCG(seed, 1))
-			for i := range pairs {
-				a, b := pair(random)
-				w.try(t.Context(), a, b, i%2 == 0)
-				require.Empty(t, w.broken, "seed %d, pair %d: %s and %s", seed, i, a, b)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags})
+				w.AddCreationTemplate(ecrtest.CreationTemplate{Prefix: "rise", AppliedFor: []string{"CREATE_ON_PUSH"}})
+				if mode.cache {
+					w.provider = cached(t, w.provider)
+				}
+				seed := rand.Uint64()
+				random := rand.New(rand.NewPCG(seed, 1))
+				for i := range pairs {
+					a, b := pair(random)
+					w.try(t.Context(), a, b, i%2 == 0, i%5 == 0)
+					require.Empty(t, w.broken, "seed %d, pair %d: %s and %s", seed, i, a, b)
+				}
+			})
 		})
 	}
 }
@@ -423,13 +462,13 @@ func TestMutationsAreCaught(t *testing.T) {
 	}{
 		"nothing changed":                                     {},
 		"nothing changed, with grants":                        {granted: true},
-		"the session policy without its Denies":               {opts: []ecr.Option{changePolicy(withoutDenies)}, granted: true, broken: []string{grantsClosed, mountClosed, pullOnlyPulls}},
-		"its resource widened to the prefix":                  {opts: []ecr.Option{changePolicy(widen)}, broken: []string{othersClosed, mountClosed}},
-		"no session policy":                                   {opts: []ecr.Option{changePolicy(nil)}, broken: []string{othersClosed, mountClosed, pullOnlyPulls}},
+		"the session policy without its Denies":               {opts: []ecr.Option{changePolicy(withoutDenies)}, granted: true, broken: []string{grantsClosed, apiClosed, mountClosed, pullOnlyPulls}},
+		"its resource widened to the prefix":                  {opts: []ecr.Option{changePolicy(widen)}, broken: []string{othersClosed, apiClosed, mountClosed}},
+		"no session policy":                                   {opts: []ecr.Option{changePolicy(nil)}, broken: []string{othersClosed, apiClosed, mountClosed, pullOnlyPulls}},
 		"pull actions swapped for push actions":               {opts: []ecr.Option{changePolicy(swap)}, broken: []string{pullOnlyPulls}},
 		"one project's credential reused for another":         {change: func(w *world) { w.provider = &careless{w.provider, map[provider.Access]provider.Credentials{}} }, broken: []string{ownAnswer}},
 		"no session policy, but session tags":                 {tags: true, opts: []ecr.Option{changePolicy(nil)}, broken: []string{pullOnlyPulls}},
-		"no session policy, the role's tag condition dropped": {tags: true, opts: []ecr.Option{changePolicy(nil)}, change: dropTagCondition, broken: []string{othersClosed, mountClosed, pullOnlyPulls}},
+		"no session policy, the role's tag condition dropped": {tags: true, opts: []ecr.Option{changePolicy(nil)}, change: dropTagCondition, broken: []string{othersClosed, apiClosed, mountClosed, pullOnlyPulls}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -440,7 +479,7 @@ func TestMutationsAreCaught(t *testing.T) {
 			if mutant.change != nil {
 				mutant.change(w)
 			}
-			w.try(t.Context(), "hello", "hello-2", mutant.granted)
+			w.try(t.Context(), "hello", "hello-2", mutant.granted, false)
 			var broken []string
 			for check := range w.broken {
 				broken = append(broken, check)
