@@ -187,3 +187,13 @@ func TestECRLocalMakesRepositories(t *testing.T) {
 	require.Error(t, out.Err)
 	require.Contains(t, out.Text, "403 Forbidden")
 }
+
+// What a newcomer's environment chooses for AWS itself doesn't keep the double from being reached.
+func TestECRLocalIgnoresEndpointSettings(t *testing.T) { //nolint:paralleltest // sets the environment
+	t.Setenv("AWS_USE_FIPS_ENDPOINT", "true")
+	t.Setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+	t.Setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+	s := startECRLocal(t)
+	status, body, _ := s.ask(t, "rise-dev-token", "project=hello")
+	require.Equal(t, http.StatusOK, status, body)
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
@@ -45,7 +46,11 @@ func (l *localAWS) lookup(environment func(string) (string, bool)) func(string) 
 	}
 }
 
-// option sends the provider to the double.
+// option sends the provider to the double, whatever endpoints the environment asks for.
 func (l *localAWS) option() ecr.Option {
-	return ecr.WithLoadOptions(awsconfig.WithBaseEndpoint(l.server.URL))
+	return ecr.WithLoadOptions(
+		awsconfig.WithBaseEndpoint(l.server.URL),
+		awsconfig.WithUseFIPSEndpoint(aws.FIPSEndpointStateDisabled),
+		awsconfig.WithUseDualStackEndpoint(aws.DualStackEndpointStateDisabled),
+	)
 }
