@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,6 +169,24 @@ var (
 	registryHostPattern = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.`)
 	apiHostPattern      = regexp.MustCompile(`^(?:api\.ecr|ecr|ecr-fips|sts|sts-fips)\.([a-z0-9-]+)\.`)
 )
+
+// dualStackDomains are those of dual-stack endpoints by partition, of APIs and of image registries.
+var dualStackDomains = map[string][]string{
+	"aws":        {"api.aws", "on.aws"},
+	"aws-us-gov": {"api.aws", "on.aws"},
+	"aws-cn":     {"api.amazonwebservices.com.cn", "on.amazonwebservices.com.cn"},
+}
+
+// resolves reports whether there may be such a host. Of names that aren't AWS's the server knows nothing.
+func (s *Server) resolves(host string) bool {
+	for _, pattern := range []*regexp.Regexp{registryHostPattern, apiHostPattern} {
+		if m := pattern.FindStringSubmatch(host); m != nil && m[len(m)-1] != "amazonaws" { // sts.amazonaws.com
+			domain := strings.TrimPrefix(host, m[0])
+			return domain == s.dnsSuffix || slices.Contains(dualStackDomains[s.partition], domain) || host == s.cfg.RegistryHost
+		}
+	}
+	return true
+}
 
 // knownRegion reports whether the server stands for a region.
 func (s *Server) knownRegion(region string) bool {

@@ -263,7 +263,12 @@ func (s *Server) Transport() http.RoundTripper { return s.transport }
 
 // DialContext opens an in-memory connection to the server, for a caller's own http.Transport (as DialContext and as
 // DialTLSContext, since the server speaks no TLS).
+//
+// One of AWS's host names in the domain of another partition is unknown, as it is to DNS.
 func (s *Server) DialContext(ctx context.Context, _, address string) (net.Conn, error) {
+	if host, _, err := net.SplitHostPort(address); err == nil && !s.resolves(host) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+	}
 	conn, err := s.memory.dial(ctx)
 	if err == nil {
 		s.conns.add(address)

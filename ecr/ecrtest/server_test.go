@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -319,5 +320,35 @@ func TestMistakesPanic(t *testing.T) {
 		"issuer":             func() { srv.AddOIDCProvider("http://x") },
 	} {
 		require.Panics(t, mistake, name)
+	}
+}
+
+// AWS's host names end in the partition's own domain; elsewhere there is nobody.
+func TestHostsOfOtherPartitions(t *testing.T) {
+	t.Parallel()
+	for region, hosts := range map[string]map[string]bool{
+		"eu-west-1": {
+			"123456789012.dkr.ecr.eu-west-1.amazonaws.com": true, "123456789012.dkr-ecr.eu-west-1.on.aws": true,
+			"123456789012.dkr.ecr.eu-west-1.amazonaws.com.cn": false, "sts.eu-west-1.amazonaws.com.cn": false, "registry.example.com": true,
+		},
+		"cn-north-1": {
+			"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn": true, "api.ecr.cn-north-1.amazonaws.com.cn": true,
+			"123456789012.dkr.ecr.cn-north-1.amazonaws.com": false, "123456789012.dkr-ecr.cn-north-1.on.aws": false,
+		},
+	} {
+		srv := newServer(t, ecrtest.Config{Region: region, InMemory: true})
+		for host, there := range hosts {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+"/v2/", nil)
+			require.NoError(t, err)
+			resp, err := srv.Client().Do(r)
+			if there {
+				require.NoError(t, err, host)
+				require.NoError(t, resp.Body.Close())
+				continue
+			}
+			var dns *net.DNSError
+			require.ErrorAs(t, err, &dns, host)
+			require.True(t, dns.IsNotFound)
+		}
 	}
 }
