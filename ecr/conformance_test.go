@@ -3,6 +3,9 @@ package ecr_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,7 +64,16 @@ func harness(t *testing.T, region string, tags bool) providertest.Harness {
 	aws := newAWS(t, ecrtest.Config{Region: region, InMemory: true, TokenDiesWithSession: true}, ecrtest.SetupOptions{SessionTags: tags, PullRole: true})
 	p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server), ecr.WithLoadOptions(config.WithRetryMaxAttempts(1)))
 	require.NoError(t, err)
-	fault := func(f ecrtest.Fault) func() { return func() { aws.Inject(f) } }
+	made := &sessions{expire: map[string]time.Time{}}
+	notice := aws.Inject(ecrtest.Fault{Action: sts, Mutate: made.note})
+	fault := func(f ecrtest.Fault) func() {
+		return func() {
+			if f.Action == sts {
+				notice() // or this one, which came first, would apply
+			}
+			aws.Inject(f)
+		}
+	}
 	return providertest.Harness{
 		Provider:  p,
 		Type:      ecr.Type,
@@ -70,9 +82,9 @@ func harness(t *testing.T, region string, tags bool) providertest.Harness {
 			aws.CreateRepository(aws.deployment.Repository(project))
 			return nil
 		},
-		Secrets: func() []string { return []string{aws.config.SecretAccessKey.Reveal()} },
+		Secrets: func() []string { return append(made.all(), aws.config.SecretAccessKey.Reveal()) },
 		Calls:   aws.apiCalls,
-		Expiry:  func(provider.Credentials) time.Time { return time.Now().Add(time.Hour) }, // of a session from just now
+		Expiry:  made.expiry, // with which the token dies
 		Faults: map[providertest.Ability]func(){
 			providertest.Denied:      fault(ecrtest.Fault{Action: sts, Error: "AccessDenied"}),
 			providertest.Throttled:   fault(ecrtest.Fault{Action: token, Error: "ThrottlingException"}),
@@ -82,6 +94,47 @@ func harness(t *testing.T, region string, tags bool) providertest.Harness {
 			providertest.Hanging:     fault(ecrtest.Fault{Action: token, Latency: time.Hour}),
 		},
 	}
+}
+
+// sessions are what STS has answered.
+type sessions struct {
+	mu      sync.Mutex
+	secrets []string
+	expire  map[string]time.Time // by access key id
+}
+
+var sessionFields = regexp.MustCompile(`<(AccessKeyId|SecretAccessKey|SessionToken|Expiration)>([^<]+)<`)
+
+func (s *sessions) note(body []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fields := map[string]string{}
+	for _, m := range sessionFields.FindAllSubmatch(body, -1) {
+		fields[string(m[1])] = string(m[2])
+	}
+	if end, err := time.Parse(time.RFC3339, fields["Expiration"]); err == nil {
+		s.secrets = append(s.secrets, fields["SecretAccessKey"], fields["SessionToken"])
+		s.expire[fields["AccessKeyId"]] = end
+	}
+	return body
+}
+
+func (s *sessions) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.secrets)
+}
+
+// expiry is when the session of c ends, as STS said it; of a session that it never made, long ago.
+func (s *sessions) expiry(c provider.Credentials) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, detail := range c.Details {
+		if end, ok := s.expire[detail.Value.String()]; ok && detail.Key == "session_access_key_id" {
+			return end
+		}
+	}
+	return time.Unix(1, 0)
 }
 
 // apiCalls counts the calls of STS and ECR's API, not those that use a credential.
