@@ -99,6 +99,9 @@ func (p podProtocol) handle(r *http.Request, _ []byte, c *Call) response {
 			"Unauthorized Exception! EKS does not have permissions to assume the "+
 				"associated role."), c)
 	}
+	if aerr := p.throttle(p.cfg.Account, c); aerr != nil {
+		return p.fail(aerr, c)
+	}
 	target := p.roles[one.role]
 	c.Resource = one.role
 	decision := iam.Decision{Layer: iam.TrustLayer}

@@ -61,11 +61,13 @@ func (p stsProtocol) handle(r *http.Request, body []byte, c *Call) response {
 	var result any
 	var aerr *awsError
 	if form.Get("Action") == "AssumeRoleWithWebIdentity" { // the one that isn't signed
-		result, aerr = p.assumeRoleWithWebIdentity(r, form, c)
+		if aerr = p.throttled(p.cfg.Account, c); aerr == nil {
+			result, aerr = p.assumeRoleWithWebIdentity(r, form, c)
+		}
 	} else {
 		var who identity
 		if who, aerr = p.authenticate(r, body, "sts", c); aerr == nil {
-			aerr = p.throttled(who, c)
+			aerr = p.throttled(who.account(), c)
 		}
 		if aerr == nil {
 			switch form.Get("Action") {
@@ -96,10 +98,10 @@ func (p stsProtocol) handle(r *http.Request, body []byte, c *Call) response {
 	return response{status: http.StatusOK, body: out, header: xmlHeader()}
 }
 
-func (p stsProtocol) throttled(who identity, c *Call) *awsError {
+func (p stsProtocol) throttled(account string, c *Call) *awsError {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.throttle(who.account(), c)
+	return p.throttle(account, c)
 }
 
 type callerIdentity struct {

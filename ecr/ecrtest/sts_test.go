@@ -3,6 +3,7 @@ package ecrtest_test
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -329,4 +330,37 @@ func TestSTSProtocol(t *testing.T) {
 	require.Equal(t, "text/xml", resp.Header.Get("Content-Type"))
 	resp = do(t, srv, "", http.MethodPost, "/", strings.Repeat("a", 2<<20))
 	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+}
+
+// What isn't signed has quotas as well.
+func TestQuotasOfFederation(t *testing.T) {
+	t.Parallel()
+	once := ecrtest.Quota{PerSecond: 0.001, Burst: 1}
+	srv := newServer(t, ecrtest.Config{Quotas: map[string]ecrtest.Quota{
+		"sts:AssumeRoleWithWebIdentity": once, "pod-identity:AssumeRoleForPodIdentity": once,
+	}})
+	issuer := srv.AddOIDCProvider("https://oidc.example.com")
+	role := srv.AddRole(ecrtest.Role{Name: "controller", Trust: `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":{"Federated":"` + issuer.ARN + `"},"Action":"sts:AssumeRoleWithWebIdentity"},
+		{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`})
+	pod := srv.AddPodIdentity(ecrtest.PodIdentity{Role: role})
+	form := url.Values{"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {role}, "RoleSessionName": {"pod"},
+		"WebIdentityToken": {issuer.Token("pod", "", time.Hour)}}
+	ask := func(method, address, body, authorization string) int {
+		r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", authorization)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp.StatusCode
+	}
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest} {
+		require.Equal(t, status, ask(http.MethodPost, srv.STSURL, form.Encode(), ""))
+		require.Equal(t, status, ask(http.MethodGet, pod.URL, "", pod.Token))
+	}
+	for _, c := range srv.Calls()[2:] {
+		require.Equal(t, "Throttling", c.ErrorCode, c.Name())
+	}
 }
