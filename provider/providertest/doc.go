@@ -60,11 +60,11 @@
 //	redaction/provider        nor of the provider
 //	redaction/errors          nor of an error, whatever it wraps
 //	cancellation/ended        a context that has ended is an error, and only for its own caller
-//	cancellation/canceled     a call ends when its context is canceled, though the upstream hangs
+//	cancellation/canceled     a call ends when its context is canceled, though the upstream hangs, and nobody else's does
 //	cancellation/deadline     and when its deadline passes
 //	concurrency/requests      of many callers at once, each gets its own
 //	concurrency/instances     two providers share nothing; closing one leaves the other alone
-//	errors/denied             each fault of the upstream is an error of its kind, and never a credential
+//	errors/denied             each fault of the upstream is an error of its kind, and never a credential from before
 //	errors/throttled
 //	errors/unavailable
 //	errors/malformed
