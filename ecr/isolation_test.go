@@ -139,7 +139,9 @@ func (w *world) try(ctx context.Context, a, b string, granted, later bool) {
 			}
 			sessions[i] = fmt.Sprintf("%q", role+"/"+name)
 		}
-		policy = grants(`{"AWS":[`+strings.Join(sessions, ",")+`]}`, "")
+		both := `{"AWS":[` + strings.Join(sessions, ",") + `]}`
+		policy = grants(both, "")
+		w.SetRegistryPolicy(grants(both, `"*"`))
 	}
 	w.UpdateRepository("rise/"+b, func(r *ecrtest.Repository) { r.Policy = policy })
 	closed := othersClosed
