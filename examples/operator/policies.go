@@ -45,16 +45,38 @@ func (c policies) Run(env *environment) error {
 	if !ok {
 		return fmt.Errorf("type %s has no IAM policies: they are for type %s", configuration.Registry.Type, ecr.Type)
 	}
-	all, err := iampolicy.All(*section, c.options())
-	if err != nil {
-		return explain(err)
-	}
 	session, err := iampolicy.Session(*section, provider.Request{Project: "hello", Access: provider.Push})
 	if err != nil {
 		return err
 	}
-	all = append(all, iampolicy.Policy{Name: "session", Document: session}) // as an example: the service makes one for each credential
-	return c.print(env, all)
+	example := iampolicy.Policy{Name: "session", Document: session} // the service makes one for each credential
+	switch c.Name {
+	case "session":
+		return c.print(env, []iampolicy.Policy{example})
+	case "controller":
+		return c.printOne(env)(iampolicy.Controller(*section))
+	case "push":
+		return c.printOne(env)(iampolicy.Push(*section))
+	case "pull":
+		return c.printOne(env)(iampolicy.Pull(*section))
+	case "diagnose":
+		return c.printOne(env)(iampolicy.Diagnose(*section, c.options()))
+	}
+	all, err := iampolicy.All(*section, c.options())
+	if err != nil {
+		return explain(err)
+	}
+	return c.print(env, append(all, example))
+}
+
+// printOne prints a policy that is the same whoever the controller is, so that nobody has to say that.
+func (c policies) printOne(env *environment) func(iampolicy.Document, error) error {
+	return func(d iampolicy.Document, err error) error {
+		if err != nil {
+			return explain(err)
+		}
+		return c.print(env, []iampolicy.Policy{{Name: c.Name, Document: d}})
+	}
 }
 
 // print prints all policies as one JSON object by name, or one of them.

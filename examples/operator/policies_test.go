@@ -30,6 +30,16 @@ func TestPolicies(t *testing.T) {
 	require.Zero(t, code)
 	require.True(t, strings.HasPrefix(stdout, "{\n  \"Version\": \"2012-10-17\""), stdout)
 
+	for _, name := range []string{"controller", "push", "diagnose", "session"} { // as the guide and diagnosis say it
+		code, alone, stderr := operator(t, files, variables, "policies", name)
+		require.Zero(t, code, "%s: %s", name, stderr)
+		code, named, _ := operator(t, files, variables, "policies", name, "--controller-arn", role)
+		require.Zero(t, code, name)
+		if name != "diagnose" { // which also reads the controller role, if it is known
+			require.Equal(t, named, alone, name)
+		}
+	}
+
 	code, _, stderr = operator(t, files, variables, "policies", "pushing", "--controller-arn", role)
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, `there is no policy "pushing"; there are controller, push, push-trust`)
