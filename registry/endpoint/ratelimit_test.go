@@ -100,6 +100,8 @@ func TestSourceAddress(t *testing.T) {
 		"IPv6 in brackets":      {"[fd00::1]:1", []string{"[2001:db8::1]"}, "2001:db8::1"},
 		"IPv4 in IPv6":          {"[::ffff:10.0.0.1]:1", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
 		"a zone can't escape":   {"[fd00::1%eth0]:1", []string{"198.51.100.1"}, "198.51.100.1"},
+		"set by middleware":     {"203.0.113.9", []string{"198.51.100.1"}, "203.0.113.9"},
+		"proxy without port":    {"10.0.0.1", []string{"198.51.100.1"}, "198.51.100.1"},
 		"unknown peer":          {"@", []string{"198.51.100.1"}, "invalid IP"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,4 +147,6 @@ func TestByAddress(t *testing.T) {
 	require.Zero(t, from("[2001:db8:1:1::1]:1", ""))
 	require.Positive(t, from("[2001:db8:1:1:ffff::2]:1", ""), "the same /64")
 	require.Zero(t, from("[2001:db8:1:2::1]:1", ""))
+	require.Zero(t, from("203.0.113.1", ""), "without a port, as chi's RealIP leaves it")
+	require.Zero(t, from("203.0.113.2", ""), "another sender")
 }

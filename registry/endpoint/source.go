@@ -14,13 +14,15 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 
 // SourceAddress returns the address that r came from: its peer's, or, where the peer is a trusted proxy, the last one in
 // X-Forwarded-For that isn't a trusted proxy's. What comes before that, the client may have written itself. It is the zero
-// address when the peer's isn't known.
+// address when the peer's isn't known, as behind a Unix socket.
+//
+// The peer's address is r.RemoteAddr, with a port or without: middleware that takes it from a header (chi's RealIP,
+// gorilla's ProxyHeaders) leaves the port out, and believes whoever sends one.
 func SourceAddress(r *http.Request, trusted ...netip.Prefix) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	address, ok := parseHop(r.RemoteAddr)
+	if !ok {
 		return netip.Addr{}
 	}
-	address := peer.Addr().Unmap().WithZone("")
 	if !within(address, trusted) {
 		return address
 	}
