@@ -126,6 +126,30 @@ func TestAuthenticator(t *testing.T) {
 	require.ErrorIs(t, err, provider.ErrUnsupported)
 }
 
+// Whoever leaves out Issue must not end up anonymous: go-containerregistry sends no login where a part of it is empty.
+func TestIncomplete(t *testing.T) {
+	t.Parallel()
+	for name, lacking := range map[string]func(*provider.Credentials){
+		"user name": func(c *provider.Credentials) { c.Username = "" },
+		"password":  func(c *provider.Credentials) { c.Password = provider.Secret{} },
+		"token": func(c *provider.Credentials) {
+			c.Method, c.Username, c.Password = provider.RegistryToken, "", provider.Secret{}
+		},
+	} {
+		c := valid(t)
+		c.Access = provider.Pull
+		lacking(&c)
+		_, err := c.Authenticator()
+		require.ErrorIs(t, err, provider.ErrBadResponse, name)
+		_, err = c.DockerConfig()
+		require.ErrorIs(t, err, provider.ErrBadResponse, name)
+		if c.Method == provider.LoginCredentials {
+			_, err = c.PullSecret()
+			require.ErrorIs(t, err, provider.ErrBadResponse, name)
+		}
+	}
+}
+
 func TestDockerConfig(t *testing.T) {
 	t.Parallel()
 	c := valid(t)

@@ -20,7 +20,8 @@ type dockerAuth struct {
 // projects on one host therefore need two files (DOCKER_CONFIG selects the folder).
 //
 // The result holds the secret in the clear. A [RegistryToken] works with docker, BuildKit, crane and kaniko, not with
-// podman and skopeo. A [ClientLogin] has nothing to write: [ErrUnsupported].
+// podman and skopeo. A [ClientLogin] has nothing to write: [ErrUnsupported]. One without a target, its user name or its
+// secret is [ErrBadResponse].
 func (c Credentials) DockerConfig() ([]byte, error) {
 	switch c.Method {
 	case LoginCredentials:
@@ -36,7 +37,8 @@ func (c Credentials) DockerConfig() ([]byte, error) {
 // key ".dockerconfigjson", before base64.
 //
 // The result holds the secret in the clear. What a kubelet can't use is refused with [ErrUnsupported]: anything but
-// [LoginCredentials]; and so is a credential that can do more than pull, since every pod's owner can read the secret.
+// [LoginCredentials]; and so is a credential that can do more than pull, since every pod's owner can read the secret. One
+// without a target, its user name or its password is [ErrBadResponse].
 func (c Credentials) PullSecret() ([]byte, error) {
 	const op = "write pull secret"
 	if c.Access != Pull {
@@ -53,8 +55,12 @@ func (c Credentials) basic() string {
 }
 
 func (c Credentials) dockerConfig(auth dockerAuth) ([]byte, error) {
+	const op = "write docker configuration"
 	if c.Target == nil {
-		return nil, &Error{Kind: ErrBadResponse, Op: "write docker configuration", Err: errors.New("the credential has no target")}
+		return nil, malformed(op, errors.New("the credential has no target"))
+	}
+	if err := c.checkForm(); err != nil {
+		return nil, malformed(op, err)
 	}
 	host := c.Target.RegistryStr()
 	if host == name.DefaultRegistry { // docker's own key for Docker Hub
