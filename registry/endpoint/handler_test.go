@@ -446,6 +446,7 @@ func TestNewRefusesNil(t *testing.T) {
 	require.Panics(t, func() { endpoint.New(nil, authenticate, authorize) })
 	require.Panics(t, func() { endpoint.New(&service{}, nil, authorize) })
 	require.Panics(t, func() { endpoint.New(&service{}, authenticate, nil) })
+	require.Panics(t, func() { endpoint.WithRepositories(nil, nil) }, "and not 500 for each request")
 }
 
 func TestBearerToken(t *testing.T) {

@@ -27,8 +27,11 @@ const (
 // gives a name to another project needs ids, so that the new project gets 409 and not the former one's images.
 //
 // A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
-// the provider's Credentials.
+// the provider's Credentials. It panics if m is nil: provider.Repositories says why there is none.
 func WithRepositories(m provider.RepositoryManager, identify func(ctx context.Context, project string) (provider.Project, error)) Option {
+	if m == nil {
+		panic("endpoint.WithRepositories: the manager is required")
+	}
 	r := &repositories{manager: m, identify: identify, ensured: map[provider.Project]time.Time{}}
 	return func(o *options) { o.repositories = r }
 }
