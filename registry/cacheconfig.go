@@ -36,16 +36,19 @@ func (c CacheConfig) options() cache.Options {
 }
 
 // Validate returns everything that is wrong with c, as joined [*provider.ConfigError] values.
-func (c CacheConfig) Validate() error {
+func (c CacheConfig) Validate() error { return c.validate("") }
+
+// validate puts prefix before the keys.
+func (c CacheConfig) validate(prefix string) error {
 	var errs []error
 	if c.MinRemaining < 0 {
-		errs = append(errs, provider.NewConfigError("min_remaining", "must not be negative"))
+		errs = append(errs, provider.NewConfigError(prefix+"min_remaining", "must not be negative"))
 	}
 	if c.MaxEntries < 1 {
-		errs = append(errs, provider.NewConfigError("max_entries", "must be at least 1"))
+		errs = append(errs, provider.NewConfigError(prefix+"max_entries", "must be at least 1"))
 	}
 	if c.MaxInFlight < 1 {
-		errs = append(errs, provider.NewConfigError("max_in_flight", "must be at least 1"))
+		errs = append(errs, provider.NewConfigError(prefix+"max_in_flight", "must be at least 1"))
 	}
 	return errors.Join(errs...)
 }

@@ -10,7 +10,8 @@ import (
 // that its "type" key selects. Take it from [Factory.Config]; the zero Config knows no types.
 //
 // It has the methods by which configload decodes it: SetConfigType and ConfigParts. A service that doesn't load files
-// calls SetConfigType itself and fills in what Section returns. Copies share the section.
+// calls SetConfigType itself, fills in what Section returns, and sets the field Cache, a [CacheConfig]. The field Type is
+// the selected type's name, to be read. Copies share the section.
 type Config struct {
 	common
 	section any

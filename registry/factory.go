@@ -58,7 +58,10 @@ func (f *Factory) Config() Config {
 // A c that no type was chosen for, or that another factory made, is [provider.ErrMisconfigured]; other errors are those of
 // the type.
 func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error) {
-	if err := errors.Join(c.Validate(), c.Cache.Validate()); err != nil {
+	if err := c.Validate(); err != nil { // alone: all of the zero Config is wrong
+		return nil, misconfigured("build provider", err)
+	}
+	if err := c.Cache.validate("cache."); err != nil {
 		return nil, misconfigured("build provider", err)
 	}
 	b, ok := f.builders[c.Type]

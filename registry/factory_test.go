@@ -267,6 +267,7 @@ func TestBuildWithoutFiles(t *testing.T) {
 	broken.Cache.MaxEntries = 0
 	_, err = f.Build(t.Context(), broken)
 	require.ErrorIs(t, err, provider.ErrMisconfigured)
+	require.ErrorContains(t, err, "cache.max_entries: must be at least 1")
 
 	other, err := registry.NewFactory(oci.ClientAuthBuilder())
 	require.NoError(t, err)
