@@ -20,9 +20,9 @@ import (
 
 // Config is the section of type "signed-login".
 type Config struct {
-	Host     string          `yaml:"host"`
-	Key      provider.Secret `yaml:"key"`
-	Lifetime time.Duration   `yaml:"lifetime"`
+	Host     string          `yaml:"host"`     // host or host:port of the gate
+	Key      provider.Secret `yaml:"key"`      // shared with the gate; at least 32 characters
+	Lifetime time.Duration   `yaml:"lifetime"` // of a login: 1m to 24h, default 15m
 }
 
 // Validate reports all that is wrong, by key.
@@ -40,10 +40,12 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+const typ = "signed-login"
+
 // Builder is what a service passes to registry.NewFactory.
 func Builder() provider.Builder {
 	defaults := func() Config { return Config{Lifetime: 15 * time.Minute} }
-	return provider.NewBuilder("signed-login", defaults, func(_ context.Context, c Config) (*Provider, error) {
+	return provider.NewBuilder(typ, defaults, func(_ context.Context, c Config) (*Provider, error) {
 		host, err := name.NewRegistry(c.Host, name.StrictValidation)
 		return &Provider{config: c, host: host}, err
 	})
@@ -54,6 +56,9 @@ type Provider struct {
 	config Config
 	host   name.Registry
 }
+
+// Type implements provider.Typed: logs and metrics show it.
+func (p *Provider) Type() string { return typ }
 
 // Repository is <host>/<project>.
 func (p *Provider) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
