@@ -19,9 +19,15 @@ import (
 // deploy is a service of one's own: its configuration, its users, its rules.
 type deploy struct {
 	Listen   string            `yaml:"listen"`
-	Teams    map[string]string `yaml:"teams"`  // team by token
+	Tokens   []token           `yaml:"tokens"`
 	Owners   map[string]string `yaml:"owners"` // team by project
 	Registry registry.Config   `yaml:"registry"`
+}
+
+// token is a secret in a field of its own: as keys of a map, tokens would show in errors of configload.
+type token struct {
+	Token provider.Secret `yaml:"token"`
+	Team  string          `yaml:"team"`
 }
 
 type team string
@@ -29,16 +35,20 @@ type team string
 func (t team) Subject() string { return string(t) }
 
 func (d *deploy) authenticate(r *http.Request) (team, error) {
-	token, ok := endpoint.BearerToken(r)
-	name, known := d.Teams[token.Reveal()]
-	if !ok || !known {
+	bearer, ok := endpoint.BearerToken(r)
+	if !ok {
 		return "", endpoint.ErrUnauthenticated
 	}
-	return team(name), nil
+	for _, t := range d.Tokens {
+		if t.Token.Equal(bearer) {
+			return team(t.Team), nil
+		}
+	}
+	return "", endpoint.ErrUnauthenticated
 }
 
 func (d *deploy) authorize(_ context.Context, t team, r provider.Request) error {
-	if d.Owners[r.Project] != string(t) {
+	if owner, ok := d.Owners[r.Project]; !ok || owner != string(t) {
 		return provider.ErrNotFound // whether or not there is such a project
 	}
 	return nil
@@ -48,7 +58,7 @@ func (d *deploy) authorize(_ context.Context, t team, r provider.Request) error 
 func Example() {
 	files := fstest.MapFS{"development.yaml": &fstest.MapFile{Data: []byte(`
 listen: 127.0.0.1:8080
-teams: {token-of-blue: blue, token-of-red: red}
+tokens: [{token: token-of-blue, team: blue}, {token: token-of-red, team: red}]
 owners: {hello: blue, other: red}
 registry: {type: oci-client-auth, registry_url: "registry.example.com"}
 `)}}
