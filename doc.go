@@ -7,8 +7,13 @@
 //   - oci: registries that speak the OCI distribution API, reached with the client's own login
 //   - ecr: AWS Elastic Container Registry, scoped with session policies
 //   - registry: choosing a provider from configuration
+//   - registry/cache: reuse of credentials; the factory of package registry puts one around every provider
 //   - registry/endpoint: the credentials endpoint as an http.Handler
+//   - registry/reconcile: repositories kept in step with projects
 //   - configload: layered YAML with environment substitution, usable on its own
+//   - ecr/iampolicy: the IAM policies that an ECR configuration needs
+//   - provider/providertest: the conformance suite for providers
+//   - ecr/ecrtest: AWS STS, ECR and its image registry in one process, for tests
 //
 // Start with the README, then with package provider.
 package riseregistry

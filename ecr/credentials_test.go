@@ -21,7 +21,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// The policies as IAM.md and the README have them, for hello in eu-west-1.
+// The session policies, for hello in eu-west-1.
 const (
 	pushPolicy = `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},` +

@@ -42,7 +42,7 @@ func TestLiveConformance(t *testing.T) { //nolint:paralleltest // AWS limits the
 	providertest.Run(t, s.harness)
 }
 
-// What AWS doesn't document, asked of AWS: see IAM.md, "Only a live run settles". Any answer is a good one. A promise of the
+// What AWS doesn't document, asked of AWS: see docs/live-test.md. Any answer is a good one. A promise of the
 // library that turns out to be broken isn't.
 func TestLiveQuestions(t *testing.T) { //nolint:paralleltest // AWS limits the rates of an account
 	s := live(t)

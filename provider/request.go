@@ -97,7 +97,7 @@ func (a Access) String() string {
 	}
 }
 
-// MarshalText returns "pull" or "push", and an empty text for the zero value.
+// MarshalText returns "pull" or "push", and an empty text for the zero value. Any other value is an error.
 func (a Access) MarshalText() ([]byte, error) {
 	switch {
 	case a == 0:

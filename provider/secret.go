@@ -40,7 +40,7 @@ func (s Secret) Reveal() string {
 // IsZero reports whether s is empty.
 func (s Secret) IsZero() bool { return s.reveal == nil }
 
-// Equal compares in a time that tells nothing of the texts, their lengths included.
+// Equal compares in a time that tells nothing of where the texts differ; it takes longer for longer texts.
 func (s Secret) Equal(other Secret) bool {
 	a, b := sha256.Sum256([]byte(s.Reveal())), sha256.Sum256([]byte(other.Reveal()))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1

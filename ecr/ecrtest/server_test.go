@@ -100,7 +100,7 @@ func pullPolicy(repositoryARN string) string {
 		repositoryARN)
 }
 
-// sessionPolicy is IAM.md's: an Allow for one repository, and Denies for all else.
+// sessionPolicy is as package ecr makes it: an Allow for one repository, and Denies for all else.
 func sessionPolicy(actions, repositoryARN string) string {
 	return `{"Version":"2012-10-17","Statement":[` +
 		`{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},` +

@@ -7,7 +7,8 @@ import (
 )
 
 // WithTrustedProxies names the proxies, by address, whose X-Forwarded-For header is believed: [Event].SourceAddr is then the
-// client's. By default nobody's is, since anybody can send one.
+// client's. By default nobody's is, since anybody can send one; for that reason 0.0.0.0/0 and ::/0 are never right. It is about
+// events only: [RateLimit.ByAddress] has its own.
 func WithTrustedProxies(proxies ...netip.Prefix) Option {
 	return func(o *options) { o.proxies = append(o.proxies, proxies...) }
 }
