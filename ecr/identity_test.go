@@ -166,7 +166,6 @@ func TestIdentityFailures(t *testing.T) {
 }
 
 // The environment is the process's, so these can't be parallel.
-
 func clearAWS(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{

@@ -17,6 +17,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
+// Whatever call an operation is stopped at, running it again leads to the state that it would have led to.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	old := "1999-01-01T00:00:00Z"
@@ -125,6 +126,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// Whatever way operations of several replicas interleave, the end is one that some order of them leads to, and no image of
+// the project is lost.
 func TestInterleaved(t *testing.T) {
 	t.Parallel()
 	sets := [][]string{
@@ -204,6 +207,7 @@ func permutations(s []string) func(yield func([]string) bool) {
 	}
 }
 
+// An orphan that its owner gets back while it is purged stays: the controller's policy has the last word.
 func TestRestoredWhilePurged(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {

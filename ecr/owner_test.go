@@ -55,6 +55,7 @@ func (l tenancy) operations() map[string]func(context.Context) (provider.Reposit
 	}
 }
 
+// What isn't proven to be this project's survives every operation that wasn't told to take it, untouched.
 func TestOnlyOurs(t *testing.T) {
 	t.Parallel()
 	ours := map[string]string{"rise:managed": "true", "rise:project": "hello", "rise:installation": "prod", "rise:project-id": "p-1"}
@@ -141,6 +142,7 @@ func TestOnlyOurs(t *testing.T) {
 	}
 }
 
+// A name that changes its owner exposes nothing of the former one, and takes nothing from it.
 func TestOwnerChanges(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {

@@ -71,6 +71,7 @@ func TestInstallationRequired(t *testing.T) {
 	})
 }
 
+// Without auto_remove, nothing ever tries to delete.
 func TestNeverDeletes(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.AutoRemove, c.RemoveAfter = false, new(time.Duration(0)) }, func(t *testing.T, l tenancy) {

@@ -21,11 +21,9 @@ import (
 )
 
 // hello is project hello with an id.
-
 var hello = provider.Project{Name: "hello", ID: "p-1"}
 
 // tenancy is an account whose controller may manage repositories, and a provider for it, in a synctest bubble.
-
 type tenancy struct {
 	*awsServer
 	*ecr.Provider
@@ -71,7 +69,6 @@ func generated(t *testing.T, aws *awsServer) {
 const kmsKey = "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"
 
 // managing is a configuration with everything that a repository can be set to.
-
 func managing(c *ecr.Config) {
 	c.ImageTagMutability, c.ImageTagMutabilityExclusions = "IMMUTABLE_WITH_EXCLUSION", []string{"latest", "dev-*"}
 	c.KMSKeyARN, c.MaxImageCount, c.UntaggedExpireDays = kmsKey, 100, 7
@@ -83,7 +80,6 @@ const managedLifecycle = `{"rules":[{"rulePriority":1,"description":"untagged_ex
 	`"description":"max_image_count","selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":100},"action":{"type":"expire"}}]}`
 
 // push pushes an image with a credential for the project.
-
 func (l tenancy) push(project string) error {
 	ctx := context.Background()
 	c, err := provider.Issue(ctx, l.Provider, provider.Request{Project: project, Access: provider.Push})
@@ -110,7 +106,6 @@ func (l tenancy) pushWith(c provider.Credentials) error {
 }
 
 // state is a repository without what differs from run to run.
-
 func (l tenancy) state(name string) string {
 	r, ok := l.Server.Repository(name)
 	if !ok {
@@ -134,7 +129,6 @@ func (l tenancy) ensure(t *testing.T, p provider.Project) provider.RepositoryCha
 }
 
 // writes are the calls since the last reset that change something.
-
 func (l tenancy) writes() []string {
 	var names []string
 	for _, name := range l.names() {
@@ -180,7 +174,6 @@ func TestEnsureCreates(t *testing.T) {
 }
 
 // Each setting that is changed behind our back is seen, by a listing if it shows it, and that setting alone is written.
-
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -238,7 +231,6 @@ func TestDrift(t *testing.T) {
 }
 
 // A listed repository is mended by one tag read and one write for each setting.
-
 func TestMendListed(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, managing, func(t *testing.T, l tenancy) {
@@ -284,7 +276,6 @@ func TestSettingsRemoved(t *testing.T) {
 }
 
 // Where scanning is the registry's, a repository is made all the same, and nobody tries again and again.
-
 func TestScanningByRegistry(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{ScanningByRegistry: true}, nil, func(t *testing.T, l tenancy) {
@@ -316,16 +307,7 @@ func TestScanningByRegistry(t *testing.T) {
 	})
 }
 
-// operations are all that can be done to repository rise/hello.
-
-// What isn't proven to be this project's survives every operation that wasn't told to take it, untouched.
-
-// A name that changes its owner exposes nothing of the former one, and takes nothing from it.
-
-// Without auto_remove, nothing ever tries to delete.
-
 // Rights that follow tags late are waited for, within bounds.
-
 func TestTagDelay(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{TagDelay: 5 * time.Second}, func(c *ecr.Config) { managing(c); c.RemoveAfter = new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
@@ -390,11 +372,3 @@ func TestList(t *testing.T) {
 		require.Equal(t, -1, n, "the error comes last")
 	})
 }
-
-// Whatever call an operation is stopped at, running it again leads to the state that it would have led to.
-
-// Whatever way operations of several replicas interleave, the end is one that some order of them leads to, and no image of
-
-// the project is lost.
-
-// An orphan that its owner gets back while it is purged stays: the controller's policy has the last word.
