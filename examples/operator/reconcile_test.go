@@ -34,7 +34,7 @@ func TestReconcile(t *testing.T) {
 
 	code, planned, stderr := reconcile("--dry-run")
 	require.Zero(t, code, stderr)
-	require.Contains(t, planned, "gone: release\n")
+	require.Contains(t, planned, "rise/gone: release\n")
 	require.Contains(t, planned, "rise/two: create\n")
 	require.Contains(t, planned, "left alone: foreign: ")
 	require.Contains(t, planned, "3 repositories, 2 projects: 1 to create, 0 to restore, 1 to mend, 1 to release, 0 to purge (planned; nothing was changed)")

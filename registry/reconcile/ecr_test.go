@@ -141,6 +141,9 @@ func TestECR(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, a.states())
 		require.Equal(t, strings.ReplaceAll(strings.Join(want, "\n"), "create, set lifecycle policy", "create"), strings.Join(done(planned), "\n"))
+		for _, c := range planned.Changes {
+			require.Equal(t, "rise/"+c.Project, c.Name)
+		}
 
 		a.ResetCalls()
 		report, err := a.run(t.Context(), t, s, unlimited())

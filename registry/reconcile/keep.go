@@ -20,7 +20,7 @@ func (n *run) keep(ctx context.Context, p provider.Project, o provider.EnsureOpt
 	}
 	// Without an id nobody could tell this repository from one that was made for the name's next project.
 	if p.ID != "" && !n.options.DryRun && (has(change, provider.ActionCreate) || has(change, provider.ActionRestore)) {
-		n.settle(ctx, p, func(now provider.Project) bool { return now.ID == p.ID })
+		n.settle(ctx, p, change.Name, func(now provider.Project) bool { return now.ID == p.ID })
 	}
 	return change, err
 }
@@ -32,7 +32,7 @@ func (n *run) formerOwner(p provider.Project, r provider.Repository, o provider.
 		n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if l := (leftOver{r.Project, o.ProjectID}); !slices.Contains(n.purges, l) { // mended, and audited
+		if l := (leftOver{r.Project, o.ProjectID, r.Name}); !slices.Contains(n.purges, l) { // mended, and audited
 			n.purges = append(n.purges, l)
 		}
 	}
@@ -44,7 +44,7 @@ const settleAttempts = 3
 // settle makes the repository of p, which isn't orphaned, agree with what the service wants now, until asking again
 // confirms it: a project may go, or come back, between the question and what follows from it. counts tells whether the
 // project that has the name now gives a reason to keep the repository. It reports whether it was kept.
-func (n *run) settle(ctx context.Context, p provider.Project, counts func(now provider.Project) bool) (kept bool) {
+func (n *run) settle(ctx context.Context, p provider.Project, repository string, counts func(now provider.Project) bool) (kept bool) {
 	active := true
 	for range settleAttempts {
 		now, wanted, err := n.askAgain(ctx, p.Name)
@@ -58,7 +58,7 @@ func (n *run) settle(ctx context.Context, p provider.Project, counts func(now pr
 		case wanted:
 			_, err = n.ensure(ctx, now, provider.EnsureOptions{})
 		case n.options.DryRun:
-			n.did(provider.RepositoryChange{Project: p.Name, Actions: []provider.RepositoryAction{provider.ActionRelease}})
+			n.did(provider.RepositoryChange{Project: p.Name, Name: repository, Actions: []provider.RepositoryAction{provider.ActionRelease}})
 			return false
 		case n.removesAtOnce():
 			n.leave(p.Name, reasonAtOnce)

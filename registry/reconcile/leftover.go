@@ -28,7 +28,7 @@ const (
 )
 
 // leftOver is a repository of ours without a project.
-type leftOver struct{ project, id string }
+type leftOver struct{ project, id, repository string }
 
 func young(r provider.Repository) bool {
 	return r.CreatedAt.IsZero() || time.Since(r.CreatedAt) < minAge
@@ -76,11 +76,11 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 		case renamed != "":
 			n.leave(r.Project, reasonRenamed+renamed)
 		case n.purgeable(owner):
-			n.add(&n.purges, leftOver{r.Project, owner.ProjectID})
+			n.add(&n.purges, leftOver{r.Project, owner.ProjectID, r.Name})
 		case owner.Orphaned:
 			n.leave(r.Project, reasonOrphan)
 		default:
-			n.add(&releases, leftOver{r.Project, owner.ProjectID})
+			n.add(&releases, leftOver{r.Project, owner.ProjectID, r.Name})
 		}
 	})
 	return releases
@@ -101,7 +101,7 @@ func (n *run) add(list *[]leftOver, l leftOver) {
 // letGo releases what is left over, unless the service wants it by now.
 func (n *run) letGo(ctx context.Context, l leftOver) {
 	// Whoever has the name now: credentials are given out by name, so the images may be its.
-	if n.settle(ctx, provider.Project{Name: l.project, ID: l.id}, func(provider.Project) bool { return true }) {
+	if n.settle(ctx, provider.Project{Name: l.project, ID: l.id}, l.repository, func(provider.Project) bool { return true }) {
 		n.leave(l.project, reasonWanted)
 	}
 }
@@ -123,7 +123,7 @@ func (n *run) purge(ctx context.Context) {
 			n.leave(l.project, reasonWanted)
 			return
 		case n.options.DryRun:
-			n.did(provider.RepositoryChange{Project: l.project, Actions: []provider.RepositoryAction{provider.ActionRemove}})
+			n.did(provider.RepositoryChange{Project: l.project, Name: l.repository, Actions: []provider.RepositoryAction{provider.ActionRemove}})
 			return
 		}
 		if n.turn(ctx) != nil {
