@@ -143,7 +143,11 @@ func (o *operation) readOurs(ctx context.Context, op string) (map[string]string,
 		return nil, err
 	}
 	if owner := o.change.Owner; !owner.Ours {
-		return nil, o.fail(provider.ErrNotOurs, op, "if it should be this project's, adopt it, with rights that allow to tag it",
+		hint := "if it should be this project's, adopt it, with rights that allow to tag it"
+		if name := tags[tagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
+			hint = "if it is this installation's, configure installation as its tag " + tagInstallation + " has it; else it is left to that one"
+		}
+		return nil, o.fail(provider.ErrNotOurs, op, hint,
 			"repository "+o.change.Name+" isn't ours: "+owner.Reason)
 	}
 	return tags, nil

@@ -21,13 +21,14 @@ const (
 	opPurge   = "purge repository"
 	opAdopt   = "adopt repository"
 	opRemove  = "remove repository"
+	opLetGo   = "let go of repositories"
 )
 
 // Retention implements [provider.RepositoryManager].
 func (p *Provider) Retention() (provider.Retention, error) {
 	if p.config.Installation == "" {
 		return provider.Retention{}, &provider.Error{
-			Kind: provider.ErrMisconfigured, Op: opRelease, Err: errors.New("installation isn't configured"),
+			Kind: provider.ErrMisconfigured, Op: opLetGo, Err: errors.New("installation isn't configured"),
 			Hint: "repositories are released, purged and reconciled only once installation names this installation in their tags, so that no other's are taken for ours",
 		}
 	}

@@ -68,6 +68,10 @@ func TestInstallationRequired(t *testing.T) {
 		l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:installation"] = "prod" })
 		_, err = l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrNotOurs, "it is of an installation that we aren't")
+		require.ErrorContains(t, err, "configure installation as its tag rise:installation has it")
+		_, adopted := l.AdoptRepository(t.Context(), hello, false)
+		require.ErrorIs(t, adopted, provider.ErrNotOurs)
+		require.NotContains(t, err.Error(), "adopt it", "which is refused")
 	})
 }
 
