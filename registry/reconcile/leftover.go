@@ -114,6 +114,9 @@ func (n *run) purge(ctx context.Context) {
 	}
 	n.each(ctx, PhasePurge, len(n.purges), func(i int) {
 		l := n.purges[i]
+		if n.turn(ctx) != nil { // not between the service's last word and the removal
+			return
+		}
 		now, wanted, err := n.askAgain(ctx, l.project)
 		switch {
 		case err != nil:
@@ -124,9 +127,6 @@ func (n *run) purge(ctx context.Context) {
 			return
 		case n.options.DryRun:
 			n.did(provider.RepositoryChange{Project: l.project, Name: l.repository, Actions: []provider.RepositoryAction{provider.ActionRemove}})
-			return
-		}
-		if n.turn(ctx) != nil {
 			return
 		}
 		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())

@@ -227,3 +227,35 @@ func TestProgress(t *testing.T) {
 		}, all)
 	})
 }
+
+// The rate's turn doesn't come between the service's last word and the removal.
+func TestPurgeTurn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		repos, s := fleet(2)
+		f := newFake(repos)
+		for i := range 8 {
+			repos[fmt.Sprintf("r%d", i)] = orphan(fmt.Sprintf("r%d", i), 3*day)
+		}
+		asked := map[string]time.Time{}
+		var worst time.Duration
+		s.step = func(_ context.Context, name string, do func() error) error {
+			s.mu.Lock()
+			asked[name] = time.Now()
+			s.mu.Unlock()
+			return do()
+		}
+		f.intercept = func(_ context.Context, c call, do func() error) error {
+			if c.name == "remove" {
+				s.mu.Lock()
+				worst = max(worst, time.Since(asked[c.project]))
+				s.mu.Unlock()
+			}
+			return do()
+		}
+		_, err := run(t, f, s, reconcile.Options{Rate: 1, AuditBudget: -1})
+		require.NoError(t, err)
+		require.Len(t, f.repos, 2)
+		require.Zero(t, worst)
+	})
+}
