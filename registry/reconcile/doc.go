@@ -39,7 +39,7 @@
 // more. What was orphaned is counted from the repositories' tags, which is why nothing is purged sooner than after 24 hours:
 // running it in a loop, in many replicas or anew after each crash, doesn't get around the guard. A left-over repository
 // whose tags couldn't be read counts as orphaned. Ours are the wanted ones that exist and the left-over ones with our tags,
-// orphans included. Creating and mending go on.
+// older orphans apart: where they are kept, they would soon outnumber the rest. Creating and mending go on.
 //
 // Replicas that run at the very same moment don't see each other's releases. They have the same left-over repositories,
 // as they have the same service to ask; the guard is exact for each of them.

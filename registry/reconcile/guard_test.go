@@ -13,7 +13,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
-// The guard's arithmetic: more than a fifth of ours, orphans included, but one may always go.
+// The guard's arithmetic: more than a fifth of ours, older orphans apart, but one may always go.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -28,6 +28,7 @@ func TestGuard(t *testing.T) {
 		{wanted: 80, leftOver: 10, orphaned: 11, held: true},
 		{wanted: 80, leftOver: 15, ripe: 5},
 		{wanted: 50, ripe: 50},
+		{wanted: 5, leftOver: 2, ripe: 50, held: true}, // of 7
 		{wanted: 8, leftOver: 2, strangers: 50},
 		{wanted: 7, leftOver: 3, strangers: 50, held: true},
 		{wanted: 80, leftOver: 19, unread: 1, held: true}, // of 99
@@ -78,7 +79,7 @@ func TestGuard(t *testing.T) {
 					report, err := run(t, f, s, o)
 					require.Equal(t, tt.held, errors.Is(err, provider.ErrConflict), "%v", err)
 					require.Equal(t, tt.held, report.Guard.Held)
-					require.Equal(t, tt.wanted+tt.leftOver+tt.orphaned+tt.ripe, report.Guard.Ours)
+					require.Equal(t, tt.wanted+tt.leftOver+tt.orphaned, report.Guard.Ours)
 					require.Equal(t, tt.orphaned, report.Guard.Orphaned)
 					require.Equal(t, tt.unread, report.Guard.Unread)
 					require.Equal(t, tt.leftOver, report.Guard.ToRelease)
@@ -198,5 +199,26 @@ func TestNeverRemoved(t *testing.T) {
 		requireAbout(t, err, provider.ErrOrphaned, "w3")
 		require.Equal(t, []string{"x: release"}, done(report))
 		require.Equal(t, "it is orphaned", left(report)["y"])
+	})
+}
+
+// Years of orphans that are kept (auto_remove: false) lift the guard's limit over all projects that are alive.
+func TestOldOrphans(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T) {
+		repos, s := fleet(100)
+		f := newFake(repos)
+		f.retention.Remove = false
+		for i := range 1000 {
+			name := fmt.Sprintf("o%d", i)
+			repos[name] = orphan(name, 300*day)
+		}
+		for i := range 99 {
+			s.remove(fmt.Sprintf("w%d", i))
+		}
+		report, err := run(t, f, s, unlimited())
+		require.ErrorIs(t, err, provider.ErrConflict)
+		require.Equal(t, 100, report.Guard.Ours)
+		require.Zero(t, report.Released)
 	})
 }

@@ -63,9 +63,12 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			n.leave(r.Project, reasonNotOurs+owner.Reason)
 			return
 		}
-		n.count(&n.report.Guard.Ours)
-		if owner.Orphaned && time.Since(owner.OrphanedAt) < guardWindow {
+		recent := owner.Orphaned && time.Since(owner.OrphanedAt) < guardWindow
+		if recent {
 			n.count(&n.report.Guard.Orphaned)
+		}
+		if recent || !owner.Orphaned { // years of orphans that are kept would allow to release all that is left
+			n.count(&n.report.Guard.Ours)
 		}
 		renamed := n.ids()[owner.ProjectID]
 		switch {

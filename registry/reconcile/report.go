@@ -33,7 +33,7 @@ type LeftAlone struct {
 // Guard is what the guard counted: it holds back all releasing and purging when Orphaned, Unread and ToRelease together are
 // more than Limit.
 type Guard struct {
-	// Ours is how many repositories are ours, orphans included.
+	// Ours is how many repositories are ours, those apart that were orphaned longer ago than 24 hours.
 	Ours int
 	// Orphaned is how many of those were orphaned within the last 24 hours, by their tags.
 	Orphaned int
