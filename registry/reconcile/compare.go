@@ -65,14 +65,19 @@ func compare(listed []provider.Repository, wanted []provider.Project) (missing [
 	return missing, there, rest
 }
 
-func drifted(there []pair) []pair {
-	var d []pair
+// toMend are those of there that drifted, and those that are wanted again: they have to be restored.
+func toMend(there, again []pair) []pair {
+	var mend []pair
 	for _, p := range there {
-		if len(p.repository.Drift) > 0 {
-			d = append(d, p)
+		back := len(again) > 0 && again[0].project.Name == p.project.Name
+		if back {
+			again = again[1:]
+		}
+		if back || len(p.repository.Drift) > 0 {
+			mend = append(mend, p)
 		}
 	}
-	return d
+	return mend
 }
 
 func byID(wanted []provider.Project) map[string]string {

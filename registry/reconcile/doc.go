@@ -23,9 +23,12 @@
 // A run that can't list everything changes nothing: an error in the listing or from the service ends it first, and so do an
 // invalid name, two ids for one name, and no wanted projects at all.
 //
+// A Reconciler remembers which repositories it released or saw orphaned, and looks at those that are wanted again first of
+// all. So keep one for all runs: of an orphan that was wanted before the process began, only the audit learns.
+//
 // A wanted project whose repository turns out to be another's, an orphan of the name's former project included, is an error.
-// Only the audit sees that, as only tags show it. The former project's orphan is purged in its time, so that the next run
-// can make the new one's.
+// Only the audit sees that, and the look at what is remembered, as only tags show it. The former project's orphan is
+// purged in its time, so that the next run can make the new one's.
 //
 // Releasing only marks. A run removes by [provider.RepositoryManager.PurgeRepository] alone, what was released as long ago
 // as the configuration says, but at least 24 hours. So where [provider.Retention] says that released repositories are
@@ -46,8 +49,8 @@
 //
 // # What it costs
 //
-// One call upstream for each page of the listing; one for each left-over repository, orphans included; those of creating,
-// mending, releasing (two) and purging (two); and for everything that a listing doesn't show (whose a repository is, its tags,
+// One call upstream for each page of the listing; one for each left-over repository, orphans included, and for each one that
+// is wanted again; those of creating, mending, releasing (two) and purging (two); and for everything that a listing doesn't show (whose a repository is, its tags,
 // its lifecycle policy) up to [Options].AuditBudget calls of a rolling audit, which begins at a random place and goes on
 // where the last run ended. So 100,000 repositories of ECR that are as they should be cost 100 calls and the budget.
 //

@@ -83,6 +83,12 @@ func (n *run) ensure(ctx context.Context, p provider.Project, o provider.EnsureO
 	o.DryRun = n.options.DryRun
 	change, err := n.manager.EnsureRepository(ctx, p, o)
 	n.did(change)
+	switch {
+	case err == nil && !o.DryRun:
+		n.memory.forget(p.Name)
+	case change.Owner.Ours && change.Owner.Orphaned:
+		n.memory.add(p.Name)
+	}
 	if err != nil {
 		n.fail(ctx, "ensure repository", p.Name, err)
 	}
@@ -93,6 +99,7 @@ func (n *run) release(ctx context.Context, p provider.Project) error {
 	if err := n.turn(ctx); err != nil {
 		return err
 	}
+	n.memory.add(p.Name) // its answer may be lost
 	change, err := n.manager.ReleaseRepository(ctx, p)
 	n.did(change)
 	if err != nil {

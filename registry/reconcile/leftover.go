@@ -63,6 +63,9 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			n.leave(r.Project, reasonNotOurs+owner.Reason)
 			return
 		}
+		if owner.Orphaned {
+			n.memory.add(r.Project)
+		}
 		recent := owner.Orphaned && time.Since(owner.OrphanedAt) < guardWindow
 		if recent {
 			n.count(&n.report.Guard.Orphaned)

@@ -22,6 +22,7 @@ type Reconciler struct {
 	options Options
 	limiter *rate.Limiter
 	audits  rolling
+	memory  memory
 }
 
 // New returns a reconciler of p's repositories. It is [provider.ErrUnsupported] when p has none to manage, and
@@ -97,7 +98,7 @@ func (n *run) run(ctx context.Context) (err error) {
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
 	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
-	drifted := drifted(there)
+	drifted := toMend(there, n.memory.wantedAgain(listed, there))
 	n.each(ctx, PhaseMend, len(drifted), func(i int) {
 		_, _ = n.keep(ctx, drifted[i].project, provider.EnsureOptions{Listed: drifted[i].repository, ListedOnly: true})
 	})
