@@ -70,10 +70,13 @@ func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (do
 	case err != nil:
 		return false, err
 	}
-	if err := o.claim(ctx, tags, opts); err != nil {
-		return false, err
+	if err = o.claim(ctx, tags, opts); err == nil {
+		err = o.mend(ctx, drift, opts)
 	}
-	return true, o.mend(ctx, drift, opts)
+	if errors.Is(err, provider.ErrNotFound) {
+		return false, nil
+	}
+	return true, err
 }
 
 // claim sees to it that the repository is project's, and its tags as configured.
@@ -158,6 +161,9 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	policy, err := c.lifecyclePolicy()
 	if err == nil && policy != "" {
 		err = o.putLifecycle(ctx, policy)
+	}
+	if errors.Is(err, provider.ErrNotFound) {
+		return false, nil
 	}
 	return true, err
 }

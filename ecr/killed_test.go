@@ -230,3 +230,63 @@ func TestRestoredWhilePurged(t *testing.T) {
 		require.Contains(t, l.state("rise/hello"), "images=1")
 	})
 }
+
+// Somebody else removes the repository while a call is on its way: AWS denies the call then, as what is gone has no tags.
+func TestRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		operation, action string
+		orphaned          bool
+		want              provider.Kind
+	}{
+		{"ensure", "ecr:ListTagsForResource", false, ""},
+		{"ensure", "ecr:UntagResource", true, ""},
+		{"ensure", "ecr:TagResource", false, ""},
+		{"ensure", "ecr:PutImageScanningConfiguration", false, ""},
+		{"ensure", "ecr:PutImageTagMutability", false, ""},
+		{"ensure", "ecr:GetLifecyclePolicy", false, ""},
+		{"ensure", "ecr:PutLifecyclePolicy", false, ""},
+		{"release", "ecr:TagResource", false, ""},
+		{"purge", "ecr:DeleteRepository", true, ""},
+		{"restore", "ecr:UntagResource", true, provider.ErrNotFound},
+		{"suspend", "ecr:TagResource", false, provider.ErrNotFound},
+	} {
+		t.Run(tt.operation+" "+tt.action, func(t *testing.T) {
+			t.Parallel()
+			for _, age := range []time.Duration{time.Second, 100 * time.Hour} {
+				inTenancy(t, ecrtest.Config{}, managing, func(t *testing.T, l tenancy) {
+					l.ensure(t, hello)
+					if tt.orphaned {
+						_, err := l.ReleaseRepository(t.Context(), hello)
+						require.NoError(t, err)
+					}
+					time.Sleep(age)
+					l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) {
+						r.ScanOnPush, r.TagMutability, r.MutabilityExclusions, r.LifecyclePolicy = false, "MUTABLE", nil, ""
+						delete(r.Tags, "team")
+					})
+					l.ResetCalls()
+					l.Inject(ecrtest.Fault{Action: tt.action, Times: 1, Latency: time.Second})
+					var wait sync.WaitGroup
+					wait.Go(func() {
+						time.Sleep(time.Second / 2)
+						l.Server.DeleteRepository("rise/hello")
+					})
+					_, err := l.operations()[tt.operation](t.Context())
+					wait.Wait()
+					if tt.want != "" {
+						require.ErrorIs(t, err, tt.want)
+						return
+					}
+					require.NoError(t, err)
+					if tt.operation == "ensure" {
+						r, ok := l.Server.Repository("rise/hello")
+						require.True(t, ok)
+						require.Equal(t, "p-1", r.Tags["rise:project-id"])
+						require.JSONEq(t, managedLifecycle, r.LifecyclePolicy)
+					}
+				})
+			}
+		})
+	}
+}

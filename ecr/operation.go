@@ -69,9 +69,15 @@ func (o *operation) call(ctx context.Context, op string, do func(context.Context
 	return o.p.classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
 }
 
-// write is call for what a right that depends on tags is needed.
+// write is call for what a right that depends on tags is needed. It is ErrNotFound when the repository is gone by now: AWS
+// denies that, as what is gone has no tags.
 func (o *operation) write(ctx context.Context, op string, do func(context.Context) error) error {
 	err := o.call(ctx, op, do)
+	if errors.Is(err, provider.ErrAccessDenied) {
+		if r, again := o.describe(ctx); again == nil && r == nil {
+			return o.fail(provider.ErrNotFound, op, "", "repository "+o.change.Name+" was removed meanwhile")
+		}
+	}
 	for _, delay := range settleDelays() {
 		if !o.unsettle || !errors.Is(err, provider.ErrAccessDenied) {
 			break
