@@ -19,7 +19,7 @@ type reconcileCmd struct {
 	Projects           string `required:"" placeholder:"FILE" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
 	DryRun             bool   `help:"Change nothing; say what would be done."`
 	AuditBudget        int    `default:"500" help:"How many calls upstream may look at what a listing doesn't show."`
-	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours."`
+	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours: 1 to 100, which turns the guard off."`
 	Rate               int    `default:"20" help:"How many operations are begun in a second."`
 }
 
@@ -32,6 +32,9 @@ func (c reconcileCmd) Run(env *environment) error {
 }
 
 func (c reconcileCmd) reconcile(env *environment, p provider.Provider) error {
+	if c.MaxOrphanedPercent < 1 { // the library's default, which whoever types 0 doesn't mean
+		return errors.New("--max-orphaned-percent must be 1 to 100; one repository may always go")
+	}
 	progress := newProgress(env.stderr)
 	r, err := reconcile.New(p, reconcile.WantedFunc(c.wanted), reconcile.Options{
 		DryRun: c.DryRun, AuditBudget: none(c.AuditBudget), MaxOrphanedPercent: c.MaxOrphanedPercent, Rate: none(c.Rate), Progress: progress.show,

@@ -32,6 +32,10 @@ func TestReconcile(t *testing.T) {
 	server.CreateRepository(ecrtest.Repository{Name: "rise/foreign", CreatedAt: old})
 	write("# all of them\none p-1\ntwo   p-2 # new\n\n")
 
+	code, _, stderr := reconcile("--max-orphaned-percent", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "--max-orphaned-percent must be 1 to 100")
+
 	code, planned, stderr := reconcile("--dry-run")
 	require.Zero(t, code, stderr)
 	require.Contains(t, planned, "rise/gone: release\n")
