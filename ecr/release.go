@@ -138,7 +138,7 @@ func (p *Provider) RestoreRepository(ctx context.Context, project provider.Proje
 		return o.change, err
 	}
 	if o.another() {
-		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it without an id if the images may be seen by its owner of now",
+		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it with that id, or without one; for the name's owner of now, change its tag "+tagProjectID+" with rights of your own first, if the images may be seen by it",
 			"repository "+o.change.Name+" was made for a project with another id")
 	}
 	if o.project.ID != "" && o.change.Owner.ProjectID == "" { // first, so that what fails after it can be repeated
