@@ -231,6 +231,32 @@ func TestRestoredWhilePurged(t *testing.T) {
 	})
 }
 
+// Rights follow tags late, so that AWS would still delete what was restored a moment ago: an attempt that is made again looks
+// before.
+func TestRestoredBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	inTenancy(t, ecrtest.Config{TagDelay: 10 * time.Second}, nil, func(t *testing.T, l tenancy) {
+		l.ensure(t, hello)
+		time.Sleep(time.Minute)
+		require.NoError(t, l.push("hello"))
+		_, err := l.ReleaseRepository(t.Context(), hello)
+		require.NoError(t, err)
+		time.Sleep(100 * time.Hour)
+		l.Inject(ecrtest.Fault{Action: "ecr:DeleteRepository", Error: "ThrottlingException", Times: 1})
+		var removed provider.RepositoryChange
+		var wait sync.WaitGroup
+		wait.Go(func() { removed, err = l.PurgeRepository(t.Context(), "hello", 48*time.Hour) })
+		time.Sleep(time.Millisecond)
+		require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, l.ensure(t, hello).Actions)
+		wait.Wait()
+		require.NoError(t, err)
+		require.Empty(t, removed.Actions)
+		require.Contains(t, l.state("rise/hello"), "images=1")
+		time.Sleep(time.Minute)
+		require.NoError(t, l.push("hello"))
+	})
+}
+
 // Somebody else removes the repository while a call is on its way: AWS denies the call then, as what is gone has no tags.
 func TestRemovedMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -82,16 +82,24 @@ func (o *operation) write(ctx context.Context, op string, do func(context.Contex
 		if !o.unsettle || !errors.Is(err, provider.ErrAccessDenied) {
 			break
 		}
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait(ctx, delay) {
 			return err
 		}
 		err = o.call(ctx, op, do)
 	}
 	return err
+}
+
+// wait reports whether d passed before ctx ended.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // describe returns nil when there is none.

@@ -79,28 +79,48 @@ func (o *operation) release(ctx context.Context, retention provider.Retention) e
 		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[tagProjectID])
 	}
 	if retention.Remove && retention.After == 0 {
-		return o.remove(ctx)
+		return o.remove(ctx, func(now provider.RepositoryOwner) bool { return now.Ours && now.Orphaned && !o.another() })
 	}
 	return nil
 }
 
-// remove deletes a repository that was just read to be ours and orphaned. Should it be another by now, or restored, the
-// controller's policy refuses, which allows to delete orphans of this installation only.
-func (o *operation) remove(ctx context.Context) error {
-	err := o.write(ctx, opRemove, func(ctx context.Context) error {
-		_, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true})
-		return err
-	})
-	if errors.Is(err, provider.ErrAccessDenied) {
-		if _, again := o.readTags(ctx); errors.Is(again, provider.ErrNotFound) || again == nil && (!o.change.Owner.Ours || !o.change.Owner.Orphaned) {
-			return nil // gone, or restored, meanwhile
+// remove deletes the repository if due says so of its owner. Whose it is, is read right before each attempt, and the SDK makes
+// none of its own: the controller's policy, which allows to delete orphans of this installation only, would refuse one that
+// was restored meanwhile, but rights follow tags late.
+func (o *operation) remove(ctx context.Context, due func(provider.RepositoryOwner) bool) error {
+	for attempt := 0; ; attempt++ {
+		if _, err := o.readTags(ctx); err != nil {
+			return gone(err)
+		}
+		if !due(o.change.Owner) {
+			return nil
+		}
+		err := o.call(ctx, opRemove, func(ctx context.Context) error {
+			_, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true},
+				func(options *ecr.Options) { options.Retryer = aws.NopRetryer{} })
+			return err
+		})
+		if err == nil {
+			o.did(provider.ActionRemove)
+			o.change.Owner = provider.RepositoryOwner{}
+			return nil
+		}
+		if !o.passes(err, attempt) || !wait(ctx, settleDelays()[attempt]) {
+			return gone(err)
 		}
 	}
-	if err == nil {
-		o.did(provider.ActionRemove)
-		o.change.Owner = provider.RepositoryOwner{}
+}
+
+// passes tells whether a removal that failed may succeed, or turn out to be needless, when it is tried again.
+func (o *operation) passes(err error, attempt int) bool {
+	switch provider.KindOf(err) {
+	case provider.ErrAccessDenied:
+		return attempt == 0 || o.unsettle && attempt < len(settleDelays())
+	case provider.ErrThrottled, provider.ErrUnavailable, provider.ErrTimeout:
+		return attempt < len(settleDelays())
+	default:
+		return false
 	}
-	return gone(err)
 }
 
 // PurgeRepository implements [provider.RepositoryManager].
@@ -118,14 +138,9 @@ func (p *Provider) PurgeRepository(ctx context.Context, project string, olderTha
 	case olderThan < retention.After:
 		return o.change, o.fail(provider.ErrInvalidRequest, opPurge, "", fmt.Sprintf("the age must be at least remove_after, %s", retention.After))
 	}
-	if _, err := o.readTags(ctx); err != nil {
-		return o.change, gone(err)
-	}
-	owner := o.change.Owner
-	if !owner.Ours || !owner.Orphaned || owner.OrphanedAt.IsZero() || time.Since(owner.OrphanedAt) < olderThan {
-		return o.change, nil
-	}
-	return o.change, o.remove(ctx)
+	return o.change, o.remove(ctx, func(owner provider.RepositoryOwner) bool {
+		return owner.Ours && owner.Orphaned && !owner.OrphanedAt.IsZero() && time.Since(owner.OrphanedAt) >= olderThan
+	})
 }
 
 // RestoreRepository implements [provider.RepositoryManager].
