@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -88,8 +87,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 			"it keeps a former project's images, which a new owner of the name must not see: restore it if the project is the same, or let it be purged",
 			"repository "+o.change.Name+" was released, by a project that isn't known to be this one")
 	case o.another():
-		return o.fail(provider.ErrNotOurs, opEnsure, "release it for the project that it was made for",
-			"repository "+o.change.Name+" belongs to a project of the same name with another id")
+		return o.notOurs()
 	case owner.Orphaned:
 		if !opts.DryRun {
 			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
@@ -115,10 +113,22 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 		if err := o.tag(ctx, "tag repository", missing); err != nil {
 			return err
 		}
-		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, missing[tagProjectID])
+		if missing[tagProjectID] != "" { // maybe another project's at the same time
+			if _, err := o.readOurs(ctx, opEnsure); err != nil {
+				return err
+			}
+			if o.another() {
+				return o.notOurs()
+			}
+		}
 	}
 	o.did(provider.ActionTag)
 	return nil
+}
+
+func (o *operation) notOurs() error {
+	return o.fail(provider.ErrNotOurs, opEnsure, "release it for the project that it was made for",
+		"repository "+o.change.Name+" belongs to a project of the same name with another id")
 }
 
 // create is done unless there is a repository of that name by now.

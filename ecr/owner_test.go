@@ -6,11 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -140,6 +142,52 @@ func TestOnlyOurs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two projects of one name claim a repository without an id at once: one of them is told that it isn't its.
+func TestClaimedTwice(t *testing.T) {
+	t.Parallel()
+	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
+		l.ensure(t, provider.Project{Name: "hello"})
+		for _, action := range []string{"ecr:ListTagsForResource", "ecr:TagResource"} { // so that neither sees the other's before
+			l.Inject(ecrtest.Fault{Action: action, Latency: time.Second})
+		}
+		errs := map[string]error{}
+		var mu sync.Mutex
+		var wait sync.WaitGroup
+		for _, id := range []string{"p-1", "p-2"} {
+			wait.Go(func() {
+				_, err := l.EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: id}, provider.EnsureOptions{})
+				mu.Lock()
+				defer mu.Unlock()
+				errs[id] = err
+			})
+		}
+		wait.Wait()
+		r, ok := l.Server.Repository("rise/hello")
+		require.True(t, ok)
+		owner := r.Tags["rise:project-id"]
+		require.NoError(t, errs[owner])
+		delete(errs, owner)
+		for _, err := range errs {
+			require.ErrorIs(t, err, provider.ErrNotOurs)
+		}
+	})
+}
+
+// What is adopted can be worked with at once, though rights follow tags late.
+func TestAdoptedIsUsable(t *testing.T) {
+	t.Parallel()
+	inTenancy(t, ecrtest.Config{TagDelay: 5 * time.Second}, managing, func(t *testing.T, l tenancy) {
+		l.CreateRepository(ecrtest.Repository{Name: "rise/hello", CreatedAt: time.Now().Add(-1000 * time.Hour)})
+		adopted, err := l.AdoptRepository(t.Context(), hello, false)
+		require.NoError(t, err)
+		require.Empty(t, adopted.Notes)
+		later, err := ecr.New(t.Context(), l.config, hermetic(), inMemory(l.Server)) // another process
+		require.NoError(t, err)
+		_, err = later.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		require.NoError(t, err)
+	})
 }
 
 // A name that changes its owner exposes nothing of the former one, and takes nothing from it.

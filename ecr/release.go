@@ -244,6 +244,11 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 		tags[key] = value
 	}
 	o.change.Owner = p.config.owner(project.Name, tags)
+	// The rights to everything else follow these tags late: what comes next shouldn't be denied. This takes off what means
+	// nothing on a repository that isn't orphaned.
+	if err := o.untag(ctx, opAdopt, tagOrphanedAt); err != nil {
+		o.note("the repository is adopted, but the controller role can't tag it yet: " + err.Error())
+	}
 	return o.change, nil
 }
 
