@@ -33,6 +33,9 @@ func (p *Provider) EnsureRepository(ctx context.Context, project provider.Projec
 	if opts.Listed != nil && opts.Listed.Name != o.change.Name {
 		return o.change, o.fail(provider.ErrInvalidRequest, opEnsure, "", "the listed repository isn't the project's")
 	}
+	if opts.Listed != nil && opts.ListedOnly && o.needless(opts.Listed.Drift) {
+		return o.change, nil
+	}
 	for range ensureAttempts {
 		var done bool
 		if done, err = o.ensure(ctx, opts); done || err != nil {
@@ -41,6 +44,12 @@ func (p *Provider) EnsureRepository(ctx context.Context, project provider.Projec
 		opts.Listed = nil
 	}
 	return o.change, o.fail(provider.ErrConflict, opEnsure, "somebody else makes and removes it; try again", "repository "+o.change.Name+" came and went")
+}
+
+// needless tells whether drift is only what the registry turned out to decide on since it was listed: then each of its
+// repositories has it.
+func (o *operation) needless(drift []provider.RepositoryAction) bool {
+	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == provider.ActionScanOnPush
 }
 
 // ensure is one attempt. It isn't done when the repository came or went meanwhile.

@@ -292,6 +292,23 @@ func TestScanningByRegistry(t *testing.T) {
 			require.Empty(t, r.Drift)
 		}
 	})
+	inTenancy(t, ecrtest.Config{ScanningByRegistry: true}, nil, func(t *testing.T, l tenancy) { // what was listed before that showed
+		var listed []provider.Repository
+		for _, name := range []string{"a", "b", "c"} {
+			l.CreateRepository(l.deployment.Repository(name))
+		}
+		for r, err := range l.ListRepositories(t.Context()) {
+			require.NoError(t, err)
+			require.Equal(t, []provider.RepositoryAction{provider.ActionScanOnPush}, r.Drift)
+			listed = append(listed, r)
+		}
+		l.ResetCalls()
+		for _, r := range listed {
+			_, err := l.EnsureRepository(t.Context(), provider.Project{Name: r.Project}, provider.EnsureOptions{Listed: &r, ListedOnly: true})
+			require.NoError(t, err)
+		}
+		require.Equal(t, []string{"ecr:ListTagsForResource", "ecr:PutImageScanningConfiguration"}, l.names())
+	})
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
 		l.Inject(ecrtest.Fault{Action: "ecr:CreateRepository", Times: 1, Error: "ValidationException", Message: "imageScanningConfiguration is deprecated"})
 		change := l.ensure(t, hello)

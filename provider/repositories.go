@@ -83,7 +83,8 @@ type EnsureOptions struct {
 	DryRun bool
 	// Listed is the repository as ListRepositories yielded it a moment ago: what a listing shows isn't read again.
 	Listed *Repository
-	// ListedOnly leaves alone the settings that a listing doesn't show. Whose the repository is, is read all the same.
+	// ListedOnly leaves alone the settings that a listing doesn't show. Whose the repository is, is read all the same, unless
+	// it turned out meanwhile that what is listed as drift can't be mended: then nothing is done.
 	ListedOnly bool
 }
 

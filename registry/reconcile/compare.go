@@ -65,15 +65,13 @@ func compare(listed []provider.Repository, wanted []provider.Project) (missing [
 	return missing, there, rest
 }
 
-// toMend are those of there that drifted, and those that are wanted again: they have to be restored.
+// toMend is again, and then those of there that drifted. Both are sorted, and again is part of there.
 func toMend(there, again []pair) []pair {
-	var mend []pair
+	mend := slices.Clone(again)
 	for _, p := range there {
-		back := len(again) > 0 && again[0].project.Name == p.project.Name
-		if back {
+		if len(again) > 0 && again[0].project.Name == p.project.Name {
 			again = again[1:]
-		}
-		if back || len(p.repository.Drift) > 0 {
+		} else if len(p.repository.Drift) > 0 {
 			mend = append(mend, p)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
@@ -40,6 +41,7 @@ func inAccount(t *testing.T, test func(t *testing.T, a account)) {
 		c.Region, c.AccountID, c.PushRoleARN, c.SessionTags = "eu-west-1", "123456789012", d.PushRoleARN, true
 		c.AccessKeyID, c.SecretAccessKey = provider.NewSecret(d.ControllerUser.ID), provider.NewSecret(d.ControllerUser.Secret)
 		c.Installation, c.AutoRemove, c.MaxImageCount = "prod", true, 10
+		generated(t, server, d, c)
 		client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 			t.DialContext, t.DialTLSContext, t.Proxy = server.DialContext, server.DialContext, nil
 		})
@@ -48,6 +50,22 @@ func inAccount(t *testing.T, test func(t *testing.T, a account)) {
 		require.NoError(t, err)
 		defer func() { _ = provider.Close(p) }()
 		test(t, account{server, p, d})
+	})
+}
+
+// generated gives the account's principals exactly the policies that the configuration's operator is told to give them.
+func generated(t *testing.T, server *ecrtest.Server, d ecrtest.Deployment, c ecr.Config) {
+	t.Helper()
+	controller, err := iampolicy.Controller(c)
+	require.NoError(t, err)
+	push, err := iampolicy.Push(c)
+	require.NoError(t, err)
+	trust, err := iampolicy.PushTrust(c, iampolicy.Options{ControllerARN: d.ControllerRoleARN})
+	require.NoError(t, err)
+	user := strings.Replace(d.ControllerRoleARN, ":role/", ":user/", 1) // which needn't assume the role, so that calls are few
+	server.UpdateUser(user, func(u *ecrtest.User) { u.Policies = []string{controller.String()} })
+	server.UpdateRole(d.PushRoleARN, func(r *ecrtest.Role) {
+		r.Policies, r.Trust = []string{push.String()}, strings.ReplaceAll(trust.String(), d.ControllerRoleARN, user)
 	})
 }
 

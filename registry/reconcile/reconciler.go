@@ -98,9 +98,10 @@ func (n *run) run(ctx context.Context) (err error) {
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
 	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
-	drifted := toMend(there, n.memory.wantedAgain(listed, there))
-	n.each(ctx, PhaseMend, len(drifted), func(i int) {
-		_, _ = n.keep(ctx, drifted[i].project, provider.EnsureOptions{Listed: drifted[i].repository, ListedOnly: true})
+	again := n.memory.wantedAgain(listed, there) // and so to be restored
+	mend := toMend(there, again)
+	n.each(ctx, PhaseMend, len(mend), func(i int) {
+		_, _ = n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
 	})
 	releases := n.owners(ctx, rest)
 	if n.over(ctx) {
