@@ -46,7 +46,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-var endpointURL = regexp.MustCompile(`'(https?://[^?']+)\?project=hello'`)
+var endpointURL = regexp.MustCompile(`'(https?://[^?']+)\?project=[^']+'`)
 
 // start runs the server and waits until it says where it serves.
 func start(t *testing.T, loader configload.Loader) *running {

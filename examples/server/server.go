@@ -227,17 +227,3 @@ func (s *server) close() error {
 	}
 	return errors.Join(append(errs, provider.Close(s.provider))...)
 }
-
-// welcome tells a newcomer what to try. Only the built-in configuration's token is shown: everybody knows it.
-func (s *server) welcome(w io.Writer) {
-	scheme := "http"
-	if s.config.Server.TLS.Enabled() {
-		scheme = "https"
-	}
-	token := "$TOKEN"
-	if s.config.BuiltIn {
-		token = config.DevelopmentToken
-	}
-	_, _ = fmt.Fprintf(w, "Serving registry credentials (%s). Try:\n\n  curl -H \"Authorization: Bearer %s\" '%s://%s%s?project=hello'\n\n",
-		s.config.Registry.Type, token, scheme, s.endpoint().listener.Addr(), credentialsPath)
-}
