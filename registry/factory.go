@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ type Factory struct{ builders map[string]provider.Builder }
 
 var typePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// NewFactory returns a factory of the given types. It fails when there are none, when two have one type, and when a type
-// isn't lower-case letters and digits with single hyphens inside.
+// NewFactory returns a factory of the given types. It fails when there are none, when two have one type, when a type isn't
+// lower-case letters and digits with single hyphens inside, and when a section isn't a struct or has a key of its own that
+// every section has.
 func NewFactory(builders ...provider.Builder) (*Factory, error) {
 	f := &Factory{builders: make(map[string]provider.Builder, len(builders))}
 	var errs []error
@@ -29,6 +31,8 @@ func NewFactory(builders ...provider.Builder) (*Factory, error) {
 			errs = append(errs, fmt.Errorf("builder of type %q can't build: make it with provider.NewBuilder, with a type and a build function", b.Type()))
 		case !typePattern.MatchString(b.Type()):
 			errs = append(errs, fmt.Errorf("type %q must be lower-case letters and digits, with single hyphens inside", b.Type()))
+		case sectionOf(b) != nil:
+			errs = append(errs, fmt.Errorf("type %q: %w", b.Type(), sectionOf(b)))
 		case taken:
 			errs = append(errs, fmt.Errorf("two builders have the type %q", b.Type()))
 		default:
@@ -42,6 +46,21 @@ func NewFactory(builders ...provider.Builder) (*Factory, error) {
 		return nil, misconfigured("make factory", err)
 	}
 	return f, nil
+}
+
+// sectionOf says what is wrong with a builder's section.
+func sectionOf(b provider.Builder) error {
+	section := reflect.TypeOf(b.NewConfig()).Elem()
+	if section.Kind() != reflect.Struct {
+		return fmt.Errorf("its section must be a struct, not %s", section)
+	}
+	for field := range section.Fields() {
+		switch key, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); key {
+		case "type", "cache":
+			return fmt.Errorf("its section's key %q is one that every section has", key)
+		}
+	}
+	return nil
 }
 
 // Types returns the known types, sorted.

@@ -215,10 +215,19 @@ func TestNewFactory(t *testing.T) {
 		builders []provider.Builder
 		want     string
 	}{
-		"none":       {nil, "there are no builders"},
-		"zero":       {[]provider.Builder{{}}, `builder of type "" can't build`},
-		"twice":      {[]provider.Builder{customBuilder(), customBuilder()}, `two builders have the type "custom"`},
-		"odd type":   {[]provider.Builder{provider.NewBuilder("My Type", nil, func(context.Context, customSection) (*custom, error) { return nil, nil })}, `type "My Type" must be lower-case`},
+		"none":     {nil, "there are no builders"},
+		"zero":     {[]provider.Builder{{}}, `builder of type "" can't build`},
+		"twice":    {[]provider.Builder{customBuilder(), customBuilder()}, `two builders have the type "custom"`},
+		"odd type": {[]provider.Builder{provider.NewBuilder("My Type", nil, func(context.Context, customSection) (*custom, error) { return nil, nil })}, `type "My Type" must be lower-case`},
+		"pointer": {[]provider.Builder{provider.NewBuilder("p", nil, func(context.Context, *customSection) (*custom, error) { return nil, nil })},
+			`type "p": its section must be a struct, not *registry_test.customSection`},
+		"map": {[]provider.Builder{provider.NewBuilder("m", nil, func(context.Context, map[string]string) (*custom, error) { return nil, nil })},
+			"must be a struct, not map[string]string"},
+		"taken key": {[]provider.Builder{provider.NewBuilder("k", nil, func(context.Context, struct {
+			Cache bool `yaml:"cache,omitempty"`
+		}) (*custom, error) {
+			return nil, nil
+		})}, `type "k": its section's key "cache" is one that every section has`},
 		"everything": {[]provider.Builder{customBuilder(), {}, customBuilder()}, "two builders"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -116,7 +116,8 @@ func answerToRefusal(err error) answer {
 	}
 }
 
-// Response returns the JSON answer for a credential that was issued for project, as of now. It holds the secret.
+// Response returns the JSON answer for a credential that was issued for project, as of now. It holds the secret. c has to be
+// one that passes its Check, as [provider.Issue] returns: without a target it panics.
 func Response(project string, c provider.Credentials, now time.Time) []byte {
 	method := provider.LoginCredentials // also for a client's own login: what Rise's clients know
 	if c.Method == provider.RegistryToken {
