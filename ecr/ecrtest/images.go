@@ -208,19 +208,7 @@ func listImages(c *ecrCall) (any, *awsError) {
 			ids[img.digest] = imageID{Digest: img.digest}
 		}
 	}
-	page, next, err := paged(slices.Sorted(maps.Keys(ids)), in.paging)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]imageID, 0, len(page))
-	for _, key := range page {
-		list = append(list, ids[key])
-	}
-	out := map[string]any{"imageIds": list}
-	if next != "" {
-		out["nextToken"] = next
-	}
-	return out, nil
+	return pageOf(map[string]any{}, "imageIds", slices.Sorted(maps.Keys(ids)), in.paging, func(key string) any { return ids[key] })
 }
 
 func describeImages(c *ecrCall) (any, *awsError) {
@@ -257,12 +245,7 @@ func describeImages(c *ecrCall) (any, *awsError) {
 			}
 		}
 	}
-	page, next, err := paged(slices.Sorted(maps.Keys(digests)), in.paging)
-	if err != nil {
-		return nil, err
-	}
-	list := []any{}
-	for _, digest := range page {
+	return pageOf(map[string]any{}, "imageDetails", slices.Sorted(maps.Keys(digests)), in.paging, func(digest string) any {
 		img := repo.images[digest]
 		one := repo.answer()
 		one["imageDigest"], one["imageManifestMediaType"] = digest, img.mediaType
@@ -277,13 +260,8 @@ func describeImages(c *ecrCall) (any, *awsError) {
 		if img.artifact != "" {
 			one["artifactMediaType"] = img.artifact
 		}
-		list = append(list, one)
-	}
-	out := map[string]any{"imageDetails": list}
-	if next != "" {
-		out["nextToken"] = next
-	}
-	return out, nil
+		return one
+	})
 }
 
 func batchCheckLayerAvailability(c *ecrCall) (any, *awsError) {

@@ -87,34 +87,20 @@ func describeRepositoryCreationTemplates(c *ecrCall) (any, *awsError) {
 	if err != nil {
 		return nil, err
 	}
-	byPrefix := map[string]*template{}
-	for _, t := range reg.templates {
-		if len(in.Prefixes) == 0 || slices.Contains(in.Prefixes, t.Prefix) {
-			byPrefix[t.Prefix] = t
-		}
-	}
-	if len(byPrefix) < len(in.Prefixes) {
+	templates, all := byPrefix(reg.templates, in.Prefixes, func(t *template) string { return t.Prefix })
+	if !all {
 		return nil, errorf("TemplateNotFoundException",
 			"The repository creation template does not exist in the registry with "+
 				"id '%s'", reg.key.account)
 	}
-	page, next, err := paged(slices.Sorted(maps.Keys(byPrefix)), in.paging)
-	if err != nil {
-		return nil, err
-	}
-	list := []any{}
-	for _, prefix := range page {
-		t := byPrefix[prefix]
-		list = append(list, map[string]any{
+	out := map[string]any{"registryId": reg.key.account}
+	return pageOf(out, "repositoryCreationTemplates", slices.Sorted(maps.Keys(templates)), in.paging, func(prefix string) any {
+		t := templates[prefix]
+		return map[string]any{
 			"prefix": t.Prefix, "appliedFor": t.AppliedFor, "createdAt": timestamp(t.createdAt),
 			"imageTagMutability": t.TagMutability, "repositoryPolicy": t.Policy, "resourceTags": tagList(t.Tags),
-		})
-	}
-	out := map[string]any{"registryId": reg.key.account, "repositoryCreationTemplates": list}
-	if next != "" {
-		out["nextToken"] = next
-	}
-	return out, nil
+		}
+	})
 }
 
 func describePullThroughCacheRules(c *ecrCall) (any, *awsError) {
@@ -130,30 +116,26 @@ func describePullThroughCacheRules(c *ecrCall) (any, *awsError) {
 	if err != nil {
 		return nil, err
 	}
-	byPrefix := map[string]*cacheRule{}
-	for _, rule := range reg.cacheRules {
-		if len(in.Prefixes) == 0 || slices.Contains(in.Prefixes, rule.prefix) {
-			byPrefix[rule.prefix] = rule
-		}
-	}
-	if len(byPrefix) < len(in.Prefixes) {
+	rules, all := byPrefix(reg.cacheRules, in.Prefixes, func(r *cacheRule) string { return r.prefix })
+	if !all {
 		return nil, errorf("PullThroughCacheRuleNotFoundException",
 			"The pull through cache rule does not exist in the registry "+
 				"with id '%s'", reg.key.account)
 	}
-	page, next, err := paged(slices.Sorted(maps.Keys(byPrefix)), in.paging)
-	if err != nil {
-		return nil, err
+	return pageOf(map[string]any{}, "pullThroughCacheRules", slices.Sorted(maps.Keys(rules)), in.paging, func(prefix string) any {
+		rule := rules[prefix]
+		return map[string]any{"ecrRepositoryPrefix": prefix, "upstreamRegistryUrl": rule.upstream,
+			"registryId": reg.key.account, "createdAt": timestamp(rule.createdAt)}
+	})
+}
+
+// byPrefix finds those of the wanted prefixes, and reports whether there are all of them. None wanted means each.
+func byPrefix[T any](list []T, wanted []string, prefix func(T) string) (found map[string]T, all bool) {
+	found = map[string]T{}
+	for _, one := range list {
+		if p := prefix(one); len(wanted) == 0 || slices.Contains(wanted, p) {
+			found[p] = one
+		}
 	}
-	list := []any{}
-	for _, prefix := range page {
-		rule := byPrefix[prefix]
-		list = append(list, map[string]any{"ecrRepositoryPrefix": rule.prefix, "upstreamRegistryUrl": rule.upstream,
-			"registryId": reg.key.account, "createdAt": timestamp(rule.createdAt)})
-	}
-	out := map[string]any{"pullThroughCacheRules": list}
-	if next != "" {
-		out["nextToken"] = next
-	}
-	return out, nil
+	return found, len(found) >= len(wanted)
 }

@@ -40,3 +40,20 @@ func paged(keys []string, p paging) (page []string, next string, _ *awsError) {
 	}
 	return keys, next, nil
 }
+
+// pageOf adds to out a page of what keys, which are sorted, name.
+func pageOf(out map[string]any, list string, keys []string, p paging, item func(key string) any) (any, *awsError) {
+	page, next, err := paged(keys, p)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]any, 0, len(page))
+	for _, key := range page {
+		items = append(items, item(key))
+	}
+	out[list] = items
+	if next != "" {
+		out["nextToken"] = next
+	}
+	return out, nil
+}
