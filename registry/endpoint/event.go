@@ -15,11 +15,12 @@ type Outcome string
 const (
 	// Issued means that the caller got a credential.
 	Issued Outcome = "issued"
-	// Refused means that the caller asked for what it doesn't get (4xx).
+	// Refused means that the caller asked for what it doesn't get (4xx), whether or not it waited for the answer.
 	Refused Outcome = "refused"
 	// Failed means that the service or the registry couldn't answer (5xx).
 	Failed Outcome = "failed"
-	// Canceled means that the caller went away before there was an answer.
+	// Canceled means that the caller went away, or closed its half of the connection, before there was an answer: what would
+	// have been Failed otherwise.
 	Canceled Outcome = "canceled"
 )
 
@@ -92,10 +93,10 @@ func outcomeOf(ctx context.Context, status int) Outcome {
 	switch {
 	case status < 400: // whether or not the caller is still there
 		return Issued
+	case status < 500: // likewise: who closes its half of the connection reads the answer with the other
+		return Refused
 	case errors.Is(ctx.Err(), context.Canceled):
 		return Canceled
-	case status < 500:
-		return Refused
 	default:
 		return Failed
 	}
