@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -180,6 +182,14 @@ func transportText(err error) string {
 		return fmt.Sprintf("HTTP status %d with a body that isn't AWS's", response.HTTPStatusCode())
 	case errors.As(err, &undecoded):
 		return "the answer is malformed or incomplete"
+	}
+	var process *processcreds.ProviderError
+	var exit *exec.ExitError
+	switch { // the SDK quotes what a credential_process printed: keys
+	case errors.As(err, &process) && errors.As(err, &exit):
+		return "the profile's credential_process failed: " + exit.Error()
+	case errors.As(err, &process):
+		return "the profile's credential_process failed, or printed what isn't its JSON"
 	}
 	var sent *url.Error
 	if errors.As(err, &sent) {
