@@ -65,7 +65,7 @@ func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (sessi
 		return session{}, err
 	}
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	return session{credentials: c, requestID: requestID}, nil
+	return session{credentials: c, requestID: scrub(requestID, nil)}, nil
 }
 
 func checkSession(c *types.Credentials) (aws.Credentials, error) {

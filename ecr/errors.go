@@ -54,7 +54,7 @@ func classify(ctx context.Context, c Config, op, project string, err error, secr
 	e.Hint = explain(c, op, e.Kind, err).hint()
 	var response interface{ ServiceRequestID() string }
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		e.Details = append(e.Details, slog.String("request_id", printable(response.ServiceRequestID())))
+		e.Details = append(e.Details, slog.String("request_id", scrub(response.ServiceRequestID(), secrets)))
 	}
 	return e
 }
@@ -162,7 +162,7 @@ func newCause(err error, secrets ...string) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownError {
 		clean := &smithy.GenericAPIError{
-			Code: printable(api.ErrorCode()), Message: scrub(api.ErrorMessage(), secrets), Fault: api.ErrorFault(),
+			Code: scrub(api.ErrorCode(), secrets), Message: scrub(api.ErrorMessage(), secrets), Fault: api.ErrorFault(),
 		}
 		c.unwrap = append(c.unwrap, clean)
 		c.text = strings.TrimSuffix(clean.Code+": "+clean.Message, ": ")

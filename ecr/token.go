@@ -42,7 +42,8 @@ func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials, 
 	if err != nil {
 		return token{}, err
 	}
-	t.requestID, _ = awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
+	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
+	t.requestID = scrub(id, nil)
 	return t, nil
 }
 
