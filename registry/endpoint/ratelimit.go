@@ -46,11 +46,10 @@ func NewRateLimit(perSecond float64, burst int) *RateLimit {
 // Wait counts a request of sender and returns how long it is too early: zero if it isn't. A request that is too early
 // doesn't count.
 func (l *RateLimit) Wait(sender string) time.Duration {
-	now := time.Now()
 	l.mu.Lock()
-	limiter := l.of(sender, now)
-	l.mu.Unlock()
-	reservation := limiter.ReserveN(now, 1)
+	defer l.mu.Unlock() // of reservations that overlap, only the last to be canceled would be given back whole
+	now := time.Now()
+	reservation := l.of(sender, now).ReserveN(now, 1)
 	wait := reservation.DelayFrom(now)
 	if wait > 0 {
 		reservation.CancelAt(now)

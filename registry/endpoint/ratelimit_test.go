@@ -150,3 +150,19 @@ func TestByAddress(t *testing.T) {
 	require.Zero(t, from("203.0.113.1", ""), "without a port, as chi's RealIP leaves it")
 	require.Zero(t, from("203.0.113.2", ""), "another sender")
 }
+
+// Whoever asks too often, from many connections at once, waits no longer for that.
+func TestRateLimitForgivesFloods(t *testing.T) {
+	t.Parallel()
+	limit := endpoint.NewRateLimit(10, 10)
+	var wait sync.WaitGroup
+	for range 64 {
+		wait.Go(func() {
+			for range 2000 {
+				limit.Wait("alice")
+			}
+		})
+	}
+	wait.Wait()
+	require.LessOrEqual(t, limit.Wait("alice"), time.Second/10)
+}
