@@ -14,13 +14,15 @@ import (
 const (
 	// ensuredFor is how long a repository counts as made: somebody may remove it behind our back.
 	ensuredFor = time.Hour
+	// failedFor is how long a failure is answered without another try: whoever is refused asks again, and again.
+	failedFor = 3 * time.Second
 	// maxEnsured bounds what is remembered.
 	maxEnsured = 100_000
 )
 
 // WithRepositories makes a project's repository before the project's first credential, with
 // [provider.RepositoryManager.EnsureRepository]. That it did is remembered for an hour, so that a request costs nothing
-// more; callers who ask at once wait for one call.
+// more; callers who ask at once wait for one call. A failure is remembered for three seconds.
 //
 // identify returns the project with the service's immutable id of it, for the validated name of an authorized request; its
 // errors are answered as those of an [Authorize]. It is called for each request. Nil means: without ids. The service that
@@ -32,7 +34,7 @@ func WithRepositories(m provider.RepositoryManager, identify func(ctx context.Co
 	if m == nil {
 		panic("endpoint.WithRepositories: the manager is required")
 	}
-	r := &repositories{manager: m, identify: identify, ensured: map[provider.Project]time.Time{}}
+	r := &repositories{manager: m, identify: identify, ensured: map[provider.Project]time.Time{}, failed: map[provider.Project]failed{}}
 	return func(o *options) { o.repositories = r }
 }
 
@@ -44,6 +46,13 @@ type repositories struct {
 	mu    sync.Mutex
 	// ensured is until when a project's repository counts as made. By project, not by name: another id is another's.
 	ensured map[provider.Project]time.Time
+	failed  map[provider.Project]failed
+}
+
+// failed is why a project's repository couldn't be made, and until when that is the answer.
+type failed struct {
+	err   error
+	until time.Time
 }
 
 // project returns whose repository is needed; its error is the service's.
@@ -59,8 +68,8 @@ func (r *repositories) project(ctx context.Context, name string) (provider.Proje
 }
 
 func (r *repositories) ensure(ctx context.Context, p provider.Project, limit time.Duration) error {
-	if r.known(p) {
-		return nil
+	if known, err := r.known(p); known {
+		return err
 	}
 	done := r.group.DoChan(p.Name+"\x00"+p.ID, func() (any, error) {
 		// The call outlives the request that began it: others wait for it too.
@@ -77,35 +86,48 @@ func (r *repositories) ensure(ctx context.Context, p provider.Project, limit tim
 }
 
 func (r *repositories) call(ctx context.Context, p provider.Project) (err error) {
-	defer func() { // singleflight would end the process
-		if v := recover(); v != nil {
+	if known, err := r.known(p); known {
+		return err
+	}
+	defer func() {
+		if v := recover(); v != nil { // singleflight would end the process
 			err = recovered(v)
 		}
+		r.remember(p, err)
 	}()
-	if r.known(p) {
-		return nil
-	}
 	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
 	if err == nil && change.Owner.Suspended {
 		err = &provider.Error{Kind: provider.ErrConflict, Op: "ensure repository", Project: p.Name, Err: errors.New("the repository is suspended")}
 	}
-	if err == nil {
-		r.remember(p)
-	}
 	return err
 }
 
-func (r *repositories) known(p provider.Project) bool {
+func (r *repositories) known(p provider.Project) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Now().Before(r.ensured[p])
+	now := time.Now()
+	if f, ok := r.failed[p]; ok && now.Before(f.until) {
+		return true, f.err
+	}
+	return now.Before(r.ensured[p]), nil
 }
 
-func (r *repositories) remember(p provider.Project) {
+func (r *repositories) remember(p provider.Project, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.ensured) >= maxEnsured {
-		clear(r.ensured)
+	now := time.Now()
+	if err == nil {
+		makeRoom(r.ensured)
+		r.ensured[p] = now.Add(ensuredFor)
+		delete(r.failed, p)
+		return
 	}
-	r.ensured[p] = time.Now().Add(ensuredFor)
+	makeRoom(r.failed)
+	r.failed[p] = failed{err, now.Add(failedFor)}
+}
+
+func makeRoom[V any](remembered map[provider.Project]V) {
+	if len(remembered) >= maxEnsured {
+		clear(remembered)
+	}
 }

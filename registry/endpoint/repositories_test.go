@@ -107,15 +107,24 @@ func TestRepositoryFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, m := &service{}, &manager{err: tt.err, owner: tt.owner}
-			h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
-				return provider.Project{Name: name}, tt.identify
-			}, tt.authorized)
-			for range 2 { // nothing of it is remembered
-				require.Equal(t, tt.status, ask(t.Context(), h, "hello"))
-			}
-			require.Len(t, m.asked, tt.ensures)
-			require.Empty(t, s.asked)
+			synctest.Test(t, func(t *testing.T) {
+				s, m := &service{}, &manager{err: tt.err, owner: tt.owner}
+				h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
+					return provider.Project{Name: name}, tt.identify
+				}, tt.authorized)
+				for range 2 { // three seconds after, nothing of it is remembered
+					for range 100 { // until then, whoever insists costs nothing upstream
+						require.Equal(t, tt.status, ask(t.Context(), h, "hello"))
+					}
+					time.Sleep(3 * time.Second)
+				}
+				require.Len(t, m.asked, tt.ensures)
+				require.Empty(t, s.asked)
+				m.err, m.owner = nil, provider.RepositoryOwner{}
+				if tt.ensures > 0 {
+					require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"), "repaired")
+				}
+			})
 		})
 	}
 	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), ensuring(&service{}, nil, nil, nil), "hello"), "a panic")
