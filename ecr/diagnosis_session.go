@@ -94,7 +94,7 @@ func (d *diagnosis) narrow(ctx context.Context, f *provider.Finding, op string, 
 }
 
 func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
-	t, err := getToken(ctx, d.upstream.registry, d.session.credentials, func(o *ecr.Options) { o.Retryer = once{} })
+	t, err := getToken(ctx, d.upstream.tokens, d.session.credentials, func(o *ecr.Options) { o.Retryer = once{} })
 	if err != nil {
 		f := d.failed(ctx, opToken, err)
 		if r := refusalOf(err); r.action == actionToken && r.layer != "session policy" {

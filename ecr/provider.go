@@ -38,7 +38,10 @@ type Provider struct {
 }
 
 type clients struct {
-	assumer   *assumer
+	assumer *assumer
+	// tokens issues, and nothing else: AWS limits each operation by itself, so work on repositories that is throttled mustn't
+	// slow issuing down.
+	tokens    *ecr.Client
 	registry  *ecr.Client
 	transport http.RoundTripper // the SDK's, for the image registry
 }
@@ -96,10 +99,11 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	}
 	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = newRetryer(cfg, o.Retryer) })
 	controller := newController(c, client, cfg.Credentials)
-	registry := ecr.NewFromConfig(cfg, func(o *ecr.Options) {
+	forRegistry := func(o *ecr.Options) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
 		o.Credentials = controller.credentials
-	})
+	}
+	registry := ecr.NewFromConfig(cfg, forRegistry)
 	endpoints := registry.Options().EndpointOptions
 	fips := endpoints.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
 	dualStack := endpoints.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
@@ -126,7 +130,8 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		return nil, misconfigured(err)
 	}
 	upstream := clients{
-		assumer: &assumer{client: client, controller: controller}, registry: registry, transport: transportOf(cfg.HTTPClient),
+		assumer: &assumer{client: client, controller: controller}, tokens: ecr.NewFromConfig(cfg, forRegistry), registry: registry,
+		transport: transportOf(cfg.HTTPClient),
 	}
 	return &Provider{
 		config:        c,
@@ -234,7 +239,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		return failed(opAssumeRole(r), err, upstream.assumer.controller.secrets())
 	}
 	details = append(details, session.details()...)
-	issued, err := getToken(ctx, upstream.registry, session.credentials)
+	issued, err := getToken(ctx, upstream.tokens, session.credentials)
 	if err != nil {
 		return failed(opToken, err, session.secrets())
 	}
