@@ -226,22 +226,23 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 	if err != nil {
 		return provider.Credentials{}, err
 	}
-	ctx = recordAttempts(ctx)
 	upstream := p.clients()
 	details := []slog.Attr{slog.String("session_name", aws.ToString(input.RoleSessionName))}
-	failed := func(op string, err error, secrets []string) (provider.Credentials, error) {
+	failed := func(ctx context.Context, op string, err error, secrets []string) (provider.Credentials, error) {
 		failure := classify(ctx, p.config, op, r.Project, err, secrets...)
 		failure.Details = append(details, failure.Details...)
 		return provider.Credentials{}, failure
 	}
-	session, err := upstream.assumer.assume(ctx, input)
+	assuming := p.noteThrottling(ctx, opAssumeRole(r), r.Project, upstream.assumer.controller.secrets)
+	session, err := upstream.assumer.assume(assuming, input)
 	if err != nil {
-		return failed(opAssumeRole(r), err, upstream.assumer.controller.secrets())
+		return failed(assuming, opAssumeRole(r), err, upstream.assumer.controller.secrets())
 	}
 	details = append(details, session.details()...)
-	issued, err := getToken(ctx, upstream.tokens, session.credentials)
+	asking := p.noteThrottling(ctx, opToken, r.Project, session.secrets)
+	issued, err := getToken(asking, upstream.tokens, session.credentials)
 	if err != nil {
-		return failed(opToken, err, session.secrets())
+		return failed(asking, opToken, err, session.secrets())
 	}
 	p.checkProxyEndpoint(ctx, issued.proxyEndpoint)
 	c := provider.Credentials{
@@ -257,6 +258,13 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		c.Target = p.host.Repo(p.config.RepoPrefix + r.Project)
 	}
 	return c, nil
+}
+
+// noteThrottling returns a context for calls of op, whose throttling callers hear of before the calls end.
+func (p *Provider) noteThrottling(ctx context.Context, op, project string, secrets func() []string) context.Context {
+	return recordThrottling(ctx, func(err error) {
+		provider.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
+	})
 }
 
 // SessionPolicy returns the session policy that r's session gets, as JSON. Errors are those of Credentials that need no

@@ -30,7 +30,7 @@ func newRetryer(cfg aws.Config, sdk aws.Retryer) aws.Retryer {
 				o.MaxAttempts = throttledAttempts
 				o.RateLimiter = ratelimit.None // the quota of retries would fail what the adaptive rate slows down
 			})
-		}), limit: otherAttempts, waits: true}
+		}), limit: otherAttempts, waits: true, cause: new(atomic.Pointer[error])}
 	}
 	if v2, ok := sdk.(aws.RetryerV2); ok {
 		return retryer{RetryerV2: v2}
@@ -42,6 +42,8 @@ type retryer struct {
 	aws.RetryerV2
 	limit int  // of attempts that fail otherwise than by throttling; 0: none of its own
 	waits bool // for the adaptive rate
+	// cause is why the adaptive rate is what it is: the last throttling of any call. It holds no request.
+	cause *atomic.Pointer[error]
 }
 
 // turn is how long an attempt waits before it looks again whether the adaptive rate lets it out.
@@ -62,12 +64,27 @@ func throttled(err error) bool {
 
 // When a context ends while the SDK waits to try again, its error says only that; which error it was retrying is lost.
 // The retryer keeps it: a caller that was throttled for 30 seconds was throttled, not slow.
-type attempts struct{ last atomic.Pointer[error] }
+// That is so too of one that was held back for others who were throttled.
+type attempts struct {
+	last      atomic.Pointer[error]
+	throttled func(error) // is told of throttling that is waited out, if not nil
+}
 
 type attemptsKey struct{}
 
 func recordAttempts(ctx context.Context) context.Context {
 	return context.WithValue(ctx, attemptsKey{}, new(attempts))
+}
+
+func recordThrottling(ctx context.Context, note func(error)) context.Context {
+	return context.WithValue(ctx, attemptsKey{}, &attempts{throttled: note})
+}
+
+func (a *attempts) retry(err error) {
+	a.last.Store(&err)
+	if a.throttled != nil && throttled(err) {
+		a.throttled(err)
+	}
 }
 
 // retriedError returns the error that the SDK was about to try again after, nil if an attempt was under way.
@@ -83,6 +100,12 @@ func retriedError(ctx context.Context) error {
 // GetAttemptToken is called at the start of each attempt, and waits for its turn.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	release, err := r.RetryerV2.GetAttemptToken(ctx)
+	a, recorded := ctx.Value(attemptsKey{}).(*attempts)
+	if r.waits && err != nil && recorded && a.last.Load() == nil {
+		if cause := r.cause.Load(); cause != nil {
+			a.retry(*cause)
+		}
+	}
 	for r.waits && err != nil {
 		select {
 		case <-time.After(turn):
@@ -91,7 +114,7 @@ func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error)
 			return nil, ctx.Err()
 		}
 	}
-	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok && err == nil {
+	if recorded && err == nil {
 		a.last.Store(nil)
 	}
 	return release, err
@@ -99,8 +122,12 @@ func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error)
 
 // GetRetryToken is called with the error that the SDK is going to try again after.
 func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
+	if r.cause != nil && throttled(err) {
+		cause := newCause(err)
+		r.cause.Store(&cause)
+	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
-		a.last.Store(&err)
+		a.retry(err)
 	}
 	return r.RetryerV2.GetRetryToken(ctx, err)
 }

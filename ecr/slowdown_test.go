@@ -13,6 +13,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 func project(i int) provider.Request {
@@ -44,4 +45,51 @@ func TestRepositoriesDontSlowIssuing(t *testing.T) {
 		cancel()
 		wg.Wait()
 	})
+}
+
+// A caller who gives up while AWS throttles hears of that, with a cache and without, whether it was throttled, held back for
+// others, or waited for its turn.
+func TestThrottledHowLongEver(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*awsServer){
+		"all the time": func(s *awsServer) { s.Inject(ecrtest.Fault{Action: sts, Error: "Throttling"}) },
+		"token":        func(s *awsServer) { s.Inject(ecrtest.Fault{Action: token, Error: "ThrottlingException"}) },
+		"quota":        func(*awsServer) {},
+	} {
+		for _, with := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", cache ", with), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					quota := ecrtest.Quota{PerSecond: 2, Burst: 5}
+					aws := newAWS(t, ecrtest.Config{InMemory: true, Quotas: map[string]ecrtest.Quota{token: quota}}, ecrtest.SetupOptions{})
+					var p provider.Provider
+					p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+					require.NoError(t, err)
+					if with {
+						p = cached(t, p)
+					}
+					prepare(aws)
+					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second+13*time.Millisecond) // not within an attempt
+					defer cancel()
+					errs := make([]error, 200) // more than may be issued at once
+					var wg sync.WaitGroup
+					for i := range errs {
+						wg.Go(func() { _, errs[i] = p.Credentials(ctx, project(i)) })
+					}
+					wg.Wait()
+					failed := 0
+					for _, err := range errs {
+						if err != nil {
+							failed++
+							require.ErrorIs(t, err, provider.ErrThrottled)
+						}
+					}
+					require.Positive(t, failed)
+					if c, ok := provider.As[*cache.Cache](p); ok {
+						require.Positive(t, c.Stats().Throttled)
+					}
+				})
+			})
+		}
+	}
 }

@@ -37,7 +37,7 @@ type Cache struct {
 
 	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
 	callers, refreshes list.List
-	inFlight           int
+	inFlight, slowed   int // calls that are running, and those of them that the provider is being throttled for
 	pausedUntil        time.Time
 	resume, sweeper    *time.Timer // nil: not set
 }
@@ -162,10 +162,14 @@ func (c *Cache) leave(ctx context.Context, k *call) error {
 		c.abandon(k)
 	}
 	err := ended(ctx, k.request)
-	if pause := time.Until(c.pausedUntil); k.throttled != nil || (!k.running && pause > 0) {
+	throttled := k.slowed
+	if throttled == nil {
+		throttled = k.throttled
+	}
+	if pause := time.Until(c.pausedUntil); throttled != nil || (!k.running && (pause > 0 || c.slowed > 0)) {
 		err.Kind, err.RetryAfter = provider.ErrThrottled, max(pause, minPause)
-		if k.throttled != nil {
-			err.Err = fmt.Errorf("%w, after %w", err.Err, k.throttled)
+		if throttled != nil {
+			err.Err = fmt.Errorf("%w, after %w", err.Err, throttled)
 		}
 	}
 	return err

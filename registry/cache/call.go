@@ -29,6 +29,7 @@ type call struct {
 	place     *list.Element // in queue
 	forgotten bool          // the result isn't to be kept
 	throttled error         // of the last attempt, if there is to be another
+	slowed    error         // why the attempt that is running is being waited out by the provider
 }
 
 func newCall(ctx context.Context, r provider.Request) *call {
@@ -54,7 +55,22 @@ func (c *Cache) run(k *call) {
 		}
 		c.finish(k, credentials, err)
 	}()
+	ctx = provider.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
 	credentials, err = provider.Issue(ctx, c.provider, k.request)
+}
+
+// noteThrottled notes that the provider is being throttled for k and tries again by itself.
+func (c *Cache) noteThrottled(k *call, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !k.running {
+		return
+	}
+	c.stats.Throttled++
+	if k.slowed == nil {
+		c.slowed++
+	}
+	k.slowed = err
 }
 
 // panicked makes an error of a panic's value, which may hold anything: only the runtime's own are shown.
@@ -72,6 +88,10 @@ func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
 	now := time.Now()
 	c.inFlight--
 	k.running = false
+	if k.slowed != nil {
+		c.slowed--
+		k.slowed = nil
+	}
 	if c.closed {
 		k.settle(provider.Credentials{}, errClosed(k.request))
 		return

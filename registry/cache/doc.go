@@ -43,7 +43,8 @@
 // Throttling slows issuing instead of failing it: after [provider.ErrThrottled] no issue is started for its RetryAfter,
 // but for at least a second and at most ten, and the one that was throttled is made again, as long as somebody waits
 // for it: before all others the first time, behind them after that. A caller whose context ends in the meantime gets
-// ErrThrottled. Adapting the rate is left to the provider, which knows its upstream.
+// ErrThrottled; so does one whose issue, or whose turn, waits while the provider waits throttling out by itself and says so
+// with [provider.NoteThrottled]. Adapting the rate is left to the provider, which knows its upstream.
 //
 // A panic of the provider is an error without a kind, that is, a bug.
 //

@@ -122,7 +122,7 @@ func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(requests, s.Refusals, "refusal")
 	counter(describe("refreshes_total", "Issues that were begun to replace a credential still in use."), s.Refreshes)
 	counter(describe("failures_total", "Issues that failed."), s.Failures)
-	counter(describe("throttled_total", "Attempts that the upstream throttled; each pauses issuing."), s.Throttled)
+	counter(describe("throttled_total", "Attempts that the upstream throttled; they slow issuing down."), s.Throttled)
 	counter(describe("evictions_total", "Credentials that went because there were too many."), s.Evictions)
 	gauge("entries", "Credentials that are kept.", float64(s.Entries))
 	gauge("issues_in_flight", "Issues that are running.", float64(s.InFlight))
