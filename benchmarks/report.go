@@ -107,14 +107,18 @@ func (r *report) load(ctx context.Context, u *upstream, n sizes) error {
 
 	u.latency.Store(int64(25 * time.Millisecond))
 	before := u.counts()
-	took, err := ask(ctx, p, "warm", n.warm, 256)
-	u.latency.Store(0)
-	if err != nil {
-		return errors.Join(errors.New("warming"), err)
+	var warmed []time.Duration
+	for round := range n.slowRounds { // one would be the machine's luck
+		took, err := ask(ctx, p, fmt.Sprintf("warm-%d", round), n.warm, 256)
+		if err != nil {
+			return errors.Join(errors.New("warming"), err)
+		}
+		warmed = append(warmed, took)
 	}
-	called := u.counts().minus(before)
+	u.latency.Store(0)
+	took, called := median(warmed), u.counts().minus(before)
 	least := time.Duration(n.warm) * 50 * time.Millisecond / 64
-	r.target(fmt.Sprintf("%d projects warmed, 25 ms a call, 64 in flight (%d new connections)", n.warm, called.opened),
+	r.target(fmt.Sprintf("%d projects warmed, 25 ms a call, 64 in flight (%d new connections)", n.warm, called.opened/int64(n.slowRounds)),
 		fmt.Sprintf("%.2f × the least possible", ratio(took, least)), "≤ 1.20 ×", ratio(took, least) <= 1.2)
 
 	if _, err := p.Credentials(ctx, push); err != nil {
