@@ -3,17 +3,19 @@ package ecr
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 )
 
 const (
-	// A throttled call is tried again until its context ends, or this often; the rate at which all calls of the client go
+	// A throttled call is tried again until its context ends, or this often; the rate at which all calls of the operation go
 	// out falls and recovers meanwhile (the SDK's adaptive mode).
 	throttledAttempts = 20
 	// Any other failure is tried again as often as the SDK does by itself.
@@ -24,13 +26,7 @@ const (
 // slows down for throttling instead of failing. Either records what it retries.
 func newRetryer(cfg aws.Config, sdk aws.Retryer) aws.Retryer {
 	if cfg.Retryer == nil && cfg.RetryMode == "" {
-		return retryer{RetryerV2: retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-			o.FailOnNoAttemptTokens = true // we wait: the SDK's own wait spins when less than a nanosecond is left of it
-			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-				o.MaxAttempts = throttledAttempts
-				o.RateLimiter = ratelimit.None // the quota of retries would fail what the adaptive rate slows down
-			})
-		}), limit: otherAttempts, waits: true, cause: new(atomic.Pointer[error])}
+		return retryer{RetryerV2: newAdaptive(), limit: otherAttempts, rates: new(sync.Map)}
 	}
 	if v2, ok := sdk.(aws.RetryerV2); ok {
 		return retryer{RetryerV2: v2}
@@ -38,12 +34,42 @@ func newRetryer(cfg aws.Config, sdk aws.Retryer) aws.Retryer {
 	return sdk
 }
 
+func newAdaptive() aws.RetryerV2 {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.FailOnNoAttemptTokens = true // we wait: the SDK's own wait spins when less than a nanosecond is left of it
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+			o.MaxAttempts = throttledAttempts
+			o.RateLimiter = ratelimit.None // the quota of retries would fail what the adaptive rate slows down
+		})
+	})
+}
+
 type retryer struct {
 	aws.RetryerV2
-	limit int  // of attempts that fail otherwise than by throttling; 0: none of its own
-	waits bool // for the adaptive rate
-	// cause is why the adaptive rate is what it is: the last throttling of any call. It holds no request.
-	cause *atomic.Pointer[error]
+	limit int // of attempts that fail otherwise than by throttling; 0: none of its own
+	// rates are the adaptive rates, each a *rate, by operation: AWS's quotas are, and whoever has many repositories made
+	// mustn't keep others' tokens waiting. Nil: there are none to wait for.
+	rates *sync.Map
+}
+
+// rate is how fast one operation's calls go out.
+type rate struct {
+	aws.RetryerV2
+	// cause is why it is what it is: the last throttling of any call. It holds no request.
+	cause atomic.Pointer[error]
+}
+
+// rate returns that of ctx's operation, nil if there is none to wait for.
+func (r retryer) rate(ctx context.Context) *rate {
+	if r.rates == nil {
+		return nil
+	}
+	operation := awsmiddleware.GetOperationName(ctx)
+	found, ok := r.rates.Load(operation)
+	if !ok {
+		found, _ = r.rates.LoadOrStore(operation, &rate{RetryerV2: newAdaptive()})
+	}
+	return found.(*rate)
 }
 
 // turn is how long an attempt waits before it looks again whether the adaptive rate lets it out.
@@ -63,8 +89,8 @@ func throttled(err error) bool {
 }
 
 // When a context ends while the SDK waits to try again, its error says only that; which error it was retrying is lost.
-// The retryer keeps it: a caller that was throttled for 30 seconds was throttled, not slow.
-// That is so too of one that was held back for others who were throttled.
+// The retryer keeps it: a caller that was throttled for 30 seconds was throttled, not slow, and so was one that was held back
+// for others who were throttled.
 type attempts struct {
 	last      atomic.Pointer[error]
 	throttled func(error) // is told of throttling that is waited out, if not nil
@@ -99,20 +125,16 @@ func retriedError(ctx context.Context) error {
 
 // GetAttemptToken is called at the start of each attempt, and waits for its turn.
 func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error) {
-	release, err := r.RetryerV2.GetAttemptToken(ctx)
 	a, recorded := ctx.Value(attemptsKey{}).(*attempts)
-	if r.waits && err != nil && recorded && a.last.Load() == nil {
-		if cause := r.cause.Load(); cause != nil {
+	var release func(error) error
+	var err error
+	if rate := r.rate(ctx); rate == nil {
+		release, err = r.RetryerV2.GetAttemptToken(ctx)
+	} else if release, err = rate.GetAttemptToken(ctx); err != nil {
+		if cause := rate.cause.Load(); recorded && cause != nil && a.last.Load() == nil {
 			a.retry(*cause)
 		}
-	}
-	for r.waits && err != nil {
-		select {
-		case <-time.After(turn):
-			release, err = r.RetryerV2.GetAttemptToken(ctx)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		release, err = rate.wait(ctx)
 	}
 	if recorded && err == nil {
 		a.last.Store(nil)
@@ -120,11 +142,25 @@ func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error)
 	return release, err
 }
 
+// wait returns when an attempt may be made, or ctx ends.
+func (r *rate) wait(ctx context.Context) (func(error) error, error) {
+	for {
+		select {
+		case <-time.After(turn):
+			if release, err := r.GetAttemptToken(ctx); err == nil {
+				return release, nil
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
 // GetRetryToken is called with the error that the SDK is going to try again after.
 func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
-	if r.cause != nil && throttled(err) {
+	if rate := r.rate(ctx); rate != nil && throttled(err) {
 		cause := newCause(err)
-		r.cause.Store(&cause)
+		rate.cause.Store(&cause)
 	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
 		a.retry(err)
