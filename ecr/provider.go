@@ -97,13 +97,17 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(newCause(err))
 	}
-	client := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = newRetryer(cfg, o.Retryer) })
+	client := sts.NewFromConfig(cfg, func(o *sts.Options) {
+		o.Retryer = newRetryer(cfg, o.Retryer)
+		o.HTTPClient = impatientClient{o.HTTPClient}
+	})
 	controller := newController(c, client, cfg.Credentials)
 	forRegistry := func(o *ecr.Options) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
 		o.Credentials = controller.credentials
 	}
 	registry := ecr.NewFromConfig(cfg, forRegistry)
+	tokens := ecr.NewFromConfig(cfg, forRegistry, func(o *ecr.Options) { o.HTTPClient = impatientClient{o.HTTPClient} })
 	endpoints := registry.Options().EndpointOptions
 	fips := endpoints.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
 	dualStack := endpoints.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
@@ -130,7 +134,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		return nil, misconfigured(err)
 	}
 	upstream := clients{
-		assumer: &assumer{client: client, controller: controller}, tokens: ecr.NewFromConfig(cfg, forRegistry), registry: registry,
+		assumer: &assumer{client: client, controller: controller}, tokens: tokens, registry: registry,
 		transport: transportOf(cfg.HTTPClient),
 	}
 	return &Provider{

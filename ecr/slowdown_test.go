@@ -93,3 +93,29 @@ func TestThrottledHowLongEver(t *testing.T) {
 		}
 	}
 }
+
+// An answer that got lost costs seconds, not the whole time of an issue that all callers of the project wait for.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{sts, token} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+				p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+				require.NoError(t, err)
+				aws.Inject(ecrtest.Fault{Action: action, Latency: time.Hour, Times: 1})
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				start := time.Now()
+				_, err = cached(t, p).Credentials(ctx, push)
+				require.NoError(t, err)
+				require.Less(t, time.Since(start), 15*time.Second)
+
+				aws.Inject(ecrtest.Fault{Action: action, Latency: time.Hour})
+				_, err = p.Credentials(t.Context(), push)
+				require.ErrorIs(t, err, provider.ErrTimeout, "after the attempts that other failures get too")
+			})
+		})
+	}
+}
