@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,5 +54,18 @@ func TestSourceOfEvents(t *testing.T) {
 			require.Equal(t, "198.51.100.1", events[0].SourceAddr)
 			require.Contains(t, events[0].LogValue().String(), "source_addr=198.51.100.1")
 		}
+	}
+}
+
+// A subject that can't name a session is the service's mistake: not the caller's request, and nobody shares another's session.
+func TestSessionPerCallerNeedsSubjects(t *testing.T) {
+	t.Parallel()
+	for _, subject := range []string{"", "alice\n", strings.Repeat("a", provider.MaxCallerLength+1)} {
+		s := &service{}
+		h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: subject}, nil },
+			func(context.Context, user, provider.Request) error { return nil },
+			endpoint.WithSessionPerCaller(), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"), "%q", subject)
+		require.Empty(t, s.asked)
 	}
 }

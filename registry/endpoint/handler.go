@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,9 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	}
 	if h.ownSessions {
 		request.Caller = e.Subject
+		if err := request.Validate(); err != nil || request.Caller == "" {
+			return fail(e, answers.internal, fmt.Errorf("the caller's subject can't name a session: %w", cmp.Or(err, errors.New("it is empty"))))
+		}
 	}
 	c, err := provider.Issue(ctx, h.provider, request)
 	if err != nil {
