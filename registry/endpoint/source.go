@@ -27,14 +27,19 @@ func SourceAddress(r *http.Request, trusted ...netip.Prefix) netip.Addr {
 	if !within(address, trusted) {
 		return address
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop, ok := parseHop(strings.TrimSpace(hops[i]))
-		if !ok {
-			break
-		}
-		if address = hop; !within(address, trusted) {
-			break
+	headers := r.Header.Values("X-Forwarded-For")
+	for i := len(headers) - 1; i >= 0; i-- {
+		for rest, more := headers[i], true; more; { // from its end, as the client may have made it a megabyte long
+			var text string
+			comma := strings.LastIndexByte(rest, ',')
+			rest, text, more = rest[:max(comma, 0)], rest[comma+1:], comma >= 0
+			hop, ok := parseHop(strings.TrimSpace(text))
+			if !ok {
+				return address
+			}
+			if address = hop; !within(address, trusted) {
+				return address
+			}
 		}
 	}
 	return address
