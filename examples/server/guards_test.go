@@ -57,6 +57,7 @@ func TestGuardsMisconfigured(t *testing.T) {
 	for name, tt := range map[string]struct{ server, want string }{
 		"not a network":   {"trusted_proxies: [proxy]", "server.trusted_proxies[0]: must be a network such as 10.0.0.0/8"},
 		"bits beyond":     {"trusted_proxies: [10.0.0.1/8]", "server.trusted_proxies[0]: must be a network"},
+		"mapped":          {"trusted_proxies: [\"::ffff:10.0.0.0/104\"]", "server.trusted_proxies[0]: must be a network"},
 		"everybody":       {"trusted_proxies: [10.0.0.0/8, 0.0.0.0/0]", "server.trusted_proxies[1]: must not be everybody"},
 		"no burst":        {"rate_limits: {per_subject: {requests_per_second: 5}}", "server.rate_limits.per_subject: needs both"},
 		"no rate":         {"rate_limits: {per_address: {burst: 5}}", "server.rate_limits.per_address: needs both"},

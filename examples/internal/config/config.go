@@ -183,7 +183,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for i, text := range c.Server.TrustedProxies {
-		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() {
+		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
 			fail(fmt.Sprintf("server.trusted_proxies[%d]", i), "must be a network such as 10.0.0.0/8, or one address such as 10.0.0.1/32")
 		} else if p.Bits() == 0 {
 			fail(fmt.Sprintf("server.trusted_proxies[%d]", i), "must not be everybody: whoever is trusted can claim any address")
