@@ -32,3 +32,12 @@ func TestErrorsEchoNothing(t *testing.T) {
 		}
 	}
 }
+
+// What a terminal obeys isn't text.
+func TestErrorsArePrintable(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws.Inject(ecrtest.Fault{Action: sts, Error: "AccessDenied", Message: "a\u009b31mred\u202eevil\u2028line\u0085x"})
+	_, err := aws.provider(t).Credentials(t.Context(), push)
+	require.ErrorContains(t, err, "AccessDenied: a 31mred evil line x")
+}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
@@ -228,9 +229,9 @@ func scrub(text string, secrets []string) string {
 
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+		if unicode.IsPrint(r) { // which C1 controls and what turns the direction of text aren't: terminals obey both
+			return r
 		}
-		return r
+		return ' '
 	}, text)
 }
