@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ func (l *RateLimit) of(sender string, now time.Time) *rate.Limiter {
 		if limiter, ok = l.old[sender]; !ok {
 			limiter = rate.NewLimiter(l.perSecond, l.burst)
 		}
-		l.recent[sender] = limiter
+		l.recent[strings.Clone(sender)] = limiter // it may be a part of a whole request
 	}
 	return limiter
 }

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,6 +72,7 @@ func (r *repositories) ensure(ctx context.Context, p provider.Project, limit tim
 	if known, err := r.known(p); known {
 		return err
 	}
+	p.Name, p.ID = strings.Clone(p.Name), strings.Clone(p.ID) // they may be parts of a whole request
 	done := r.group.DoChan(p.Name+"\x00"+p.ID, func() (any, error) {
 		// The call outlives the request that began it: others wait for it too.
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -150,4 +153,29 @@ func TestRepositoryWaitersLeave(t *testing.T) {
 		require.Equal(t, http.StatusGatewayTimeout, ask(t.Context(), h, "slow"))
 		require.Equal(t, endpoint.DefaultTimeout, time.Since(start))
 	})
+}
+
+// A project's name is a part of the request's text. Remembering the one mustn't keep the other.
+func TestRepositoriesKeepNoRequests(t *testing.T) { //nolint:paralleltest // measures the heap
+	const projects, padding = 2000, 4000
+	s, m := &service{}, &manager{}
+	h := ensuring(s, m, nil, nil)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range projects {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL.RawQuery = strings.Repeat("x", padding) + "&project=p" + strconv.Itoa(i)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code)
+	}
+	s.asked, m.asked = nil, nil
+	after := heap()
+	require.Less(t, int64(after-before), int64(projects*padding/4))
+	runtime.KeepAlive(h)
 }
