@@ -39,8 +39,7 @@ type Provider struct {
 
 type clients struct {
 	assumer *assumer
-	// tokens issues, and nothing else: AWS limits each operation by itself, so work on repositories that is throttled mustn't
-	// slow issuing down.
+	// tokens is registry without patience: somebody waits for what it asks.
 	tokens    *ecr.Client
 	registry  *ecr.Client
 	transport http.RoundTripper // the SDK's, for the image registry
