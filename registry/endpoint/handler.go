@@ -79,6 +79,9 @@ func (h *handler[C]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	defer func() {
 		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
 			a = fail(e, answers.internal, recovered(v))
 		}
 	}()
@@ -148,9 +151,6 @@ func fail(e *Event, a answer, err error) answer {
 
 // recovered makes an error of a panic's value, which may hold anything: only the runtime's own are shown.
 func recovered(v any) error {
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
 	if err, ok := v.(runtime.Error); ok {
 		return fmt.Errorf("panic: %w", err)
 	}

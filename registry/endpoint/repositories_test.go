@@ -179,3 +179,18 @@ func TestRepositoriesKeepNoRequests(t *testing.T) { //nolint:paralleltest // mea
 	require.Less(t, int64(after-before), int64(projects*padding/4))
 	runtime.KeepAlive(h)
 }
+
+// What the handler passes on to net/http would end the process in a goroutine of its own.
+func TestRepositoriesAbort(t *testing.T) {
+	t.Parallel()
+	h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+		func(context.Context, user, provider.Request) error { return nil },
+		endpoint.WithRepositories(aborting{}, nil), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
+}
+
+type aborting struct{ provider.RepositoryManager }
+
+func (aborting) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+	panic(http.ErrAbortHandler)
+}
