@@ -114,6 +114,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"no such file":    {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: open /nonexistent/c"},
 		"dev token":       {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}" + tail, "auth.tokens[0].token: is the development token"},
 		"no token":        {"auth: {tokens: [{subject: x}]}" + tail, "auth.tokens[0].token: is required"},
+		"unusable token":  {"auth: {tokens: [{token: \"hunter2\\n\", subject: x}]}" + tail, "auth.tokens[0].token: must hold no white space"},
 		"no subject":      {"auth: {tokens: [{token: hunter2}]}" + tail, "auth.tokens[0].subject: is required"},
 		"token twice":     {"auth: {tokens: [{token: hunter2, subject: x}, {token: hunter2, subject: y}]}" + tail, "auth.tokens[1].token: is used twice"},
 		"unknown access":  {"auth: {tokens: [{token: hunter2, subject: x, access: admin}]}" + tail, "auth.tokens[0].access: must be pull or push"},

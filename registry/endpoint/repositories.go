@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -17,13 +18,19 @@ const (
 	ensuredFor = time.Hour
 	// failedFor is how long a failure is answered without another try: whoever is refused asks again, and again.
 	failedFor = 3 * time.Second
+	// ensuringAtOnce is how many repositories are made or looked at at once. Others queue until their callers leave.
+	ensuringAtOnce = 16
 	// maxEnsured bounds what is remembered.
 	maxEnsured = 100_000
 )
 
 // WithRepositories makes a project's repository before the project's first credential, with
 // [provider.RepositoryManager.EnsureRepository]. That it did is remembered for an hour, so that a request costs nothing
-// more; callers who ask at once wait for one call. A failure is remembered for three seconds.
+// more; callers who ask at once wait for one call. A failure is remembered for three seconds. A few are made at once, and the
+// others wait.
+//
+// It is made for a pull, too. So an [Authorize] has to refuse names of projects that don't exist: a rule such as "team-*" would
+// have its holder make as many repositories as there are names.
 //
 // identify returns the project with the service's immutable id of it, for the validated name of an authorized request; its
 // errors are answered as those of an [Authorize]. It is called for each request. Nil means: without ids. The service that
@@ -35,7 +42,10 @@ func WithRepositories(m provider.RepositoryManager, identify func(ctx context.Co
 	if m == nil {
 		panic("endpoint.WithRepositories: the manager is required")
 	}
-	r := &repositories{manager: m, identify: identify, ensured: map[provider.Project]time.Time{}, failed: map[provider.Project]failed{}}
+	r := &repositories{
+		manager: m, identify: identify, turns: semaphore.NewWeighted(ensuringAtOnce),
+		ensured: map[provider.Project]time.Time{}, failed: map[provider.Project]failed{},
+	}
 	return func(o *options) { o.repositories = r }
 }
 
@@ -44,6 +54,7 @@ type repositories struct {
 	identify func(context.Context, string) (provider.Project, error)
 
 	group singleflight.Group
+	turns *semaphore.Weighted
 	mu    sync.Mutex
 	// ensured is until when a project's repository counts as made. By project, not by name: another id is another's.
 	ensured map[provider.Project]time.Time
@@ -83,14 +94,22 @@ func (r *repositories) ensure(ctx context.Context, p provider.Project, limit tim
 	case result := <-done:
 		return result.Err
 	case <-ctx.Done():
-		return &provider.Error{Kind: provider.ErrTimeout, Op: "ensure repository", Project: p.Name, Err: ctx.Err()}
+		return late(p, ctx.Err())
 	}
+}
+
+func late(p provider.Project, err error) error {
+	return &provider.Error{Kind: provider.ErrTimeout, Op: "ensure repository", Project: p.Name, Err: err}
 }
 
 func (r *repositories) call(ctx context.Context, p provider.Project) (err error) {
 	if known, err := r.known(p); known {
 		return err
 	}
+	if err := r.turns.Acquire(ctx, 1); err != nil {
+		return late(p, err)
+	}
+	defer r.turns.Release(1)
 	defer func() {
 		if v := recover(); v != nil { // singleflight would end the process
 			err = recovered(v)

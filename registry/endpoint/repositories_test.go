@@ -180,6 +180,42 @@ func TestRepositoriesKeepNoRequests(t *testing.T) { //nolint:paralleltest // mea
 	runtime.KeepAlive(h)
 }
 
+// A thousand new projects at once don't make a thousand calls at once, and all get their turn.
+func TestRepositoriesQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &slow{}
+		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+			func(context.Context, user, provider.Request) error { return nil },
+			endpoint.WithRepositories(m, nil), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		var wait sync.WaitGroup
+		for i := range 1000 {
+			wait.Go(func() { require.Equal(t, http.StatusOK, ask(t.Context(), h, "p"+strconv.Itoa(i))) })
+		}
+		wait.Wait()
+		require.Equal(t, 16, m.most)
+	})
+}
+
+// slow takes a tenth of a second, and counts how many do at once.
+type slow struct {
+	provider.RepositoryManager
+	mu         sync.Mutex
+	busy, most int
+}
+
+func (m *slow) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+	m.mu.Lock()
+	m.busy++
+	m.most = max(m.most, m.busy)
+	m.mu.Unlock()
+	time.Sleep(time.Second / 10)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy--
+	return provider.RepositoryChange{}, nil
+}
+
 // What the handler passes on to net/http would end the process in a goroutine of its own.
 func TestRepositoriesAbort(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
@@ -202,8 +203,11 @@ func (c Config) Validate() error {
 	}
 	for i, t := range c.Auth.Tokens {
 		key := fmt.Sprintf("auth.tokens[%d]", i)
-		if t.Token.IsZero() {
+		switch {
+		case t.Token.IsZero():
 			fail(key+".token", "is required")
+		case strings.ContainsFunc(t.Token.Reveal(), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+			fail(key+".token", "must hold no white space, such as the end of a file's line: no Authorization header can carry it")
 		}
 		if !loopback && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
 			fail(key+".token", "is the development token, which everybody knows; it works on loopback only")
