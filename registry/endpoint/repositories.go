@@ -18,7 +18,7 @@ const (
 	ensuredFor = time.Hour
 	// failedFor is how long a failure is answered without another try: whoever is refused asks again, and again.
 	failedFor = 3 * time.Second
-	// ensuringAtOnce is how many repositories are made or looked at at once. Others queue until their callers leave.
+	// ensuringAtOnce is how many repositories are made, or looked at, in parallel. Others queue.
 	ensuringAtOnce = 16
 	// maxEnsured bounds what is remembered.
 	maxEnsured = 100_000
