@@ -51,7 +51,7 @@ func (s session) secrets() []string {
 func (s session) details() []slog.Attr {
 	return []slog.Attr{
 		slog.String("session_access_key_id", scrub(s.credentials.AccessKeyID, s.secrets())),
-		slog.String("sts_request_id", scrub(s.requestID, s.secrets())),
+		slog.String("sts_request_id", s.requestID),
 	}
 }
 
@@ -64,8 +64,10 @@ func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (sessi
 	if err != nil {
 		return session{}, err
 	}
+	s := session{credentials: c}
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	return session{credentials: c, requestID: scrub(requestID, nil)}, nil
+	s.requestID = scrub(requestID, s.secrets())
+	return s, nil
 }
 
 func checkSession(c *types.Credentials) (aws.Credentials, error) {

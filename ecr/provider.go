@@ -230,7 +230,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		return provider.Credentials{}, err
 	}
 	upstream := p.clients()
-	details := []slog.Attr{slog.String("session_name", aws.ToString(input.RoleSessionName))}
+	details := append(make([]slog.Attr, 0, 4), slog.String("session_name", aws.ToString(input.RoleSessionName)))
 	failed := func(ctx context.Context, op string, err error, secrets []string) (provider.Credentials, error) {
 		failure := classify(ctx, p.config, op, r.Project, err, secrets...)
 		failure.Details = append(details, failure.Details...)
@@ -255,7 +255,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		Username:  issued.username,
 		Password:  issued.password,
 		ExpiresAt: earlier(session.credentials.Expires, issued.expiresAt),
-		Details:   append(details, slog.String("ecr_request_id", scrub(issued.requestID, session.secrets()))),
+		Details:   append(details, slog.String("ecr_request_id", issued.requestID)),
 	}
 	if !r.AllProjects {
 		c.Target = p.host.Repo(p.config.RepoPrefix + r.Project)

@@ -43,7 +43,7 @@ func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials, 
 		return token{}, err
 	}
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	t.requestID = scrub(id, nil)
+	t.requestID = scrub(id, []string{session.SecretAccessKey, session.SessionToken})
 	return t, nil
 }
 
