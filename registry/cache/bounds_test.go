@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"testing"
@@ -30,7 +31,7 @@ func TestMaxEntries(t *testing.T) {
 		ask(t, c, numbered(0)) // is in use, so it's refreshed
 		synctest.Wait()
 		require.Equal(t, 2, u.count(numbered(0)))
-		ask(t, c, numbered(3)) // in place of 1, which is the oldest now
+		ask(t, c, numbered(3)) // in place of 1, which nobody asked for lately
 		require.Equal(t, 3, c.Stats().Entries)
 		require.EqualValues(t, 1, c.Stats().Evictions)
 		for i, want := range []int{2, 1, 1, 1} {
@@ -157,4 +158,26 @@ func TestMemoryPerEntry(t *testing.T) {
 	own := 48 + 24 + 3*int(unsafe.Sizeof(slog.Attr{}))
 	t.Logf("%d bytes per entry, and %d that the credential has itself", got, own)
 	require.LessOrEqual(t, got+own, 512)
+}
+
+// Whoever asks for ever new credentials, under names of callers for example, doesn't push out those that others use.
+func TestEvictionSparesWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{}
+		c := newCache(t, u, cache.Options{MaxEntries: 100})
+		const used = 50
+		for minute := range 180 {
+			for i := range used {
+				ask(t, c, numbered(i))
+			}
+			for i := range 10 {
+				ask(t, c, provider.Request{Project: "busy", Access: provider.Push, Caller: fmt.Sprintf("job-%d-%d", minute, i)})
+			}
+			require.LessOrEqual(t, c.Stats().Entries, 100)
+			time.Sleep(time.Minute)
+		}
+		// Entries move within the heap, so that now and then the search passes one again too soon.
+		require.InDelta(t, used+180*10, c.Stats().Misses, 10, "those in use are only refreshed")
+	})
 }

@@ -85,6 +85,7 @@ func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.C
 			c.refresh(ctx, e)
 		}
 		c.hits.add()
+		e.use()
 		return e.credentials, nil
 	}
 	return c.miss(ctx, r)
@@ -127,6 +128,7 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	now := time.Now()
 	if e := c.kept.get(r); e != nil && e.usable(now) { // since the caller looked
 		c.stats.Hits++
+		e.use()
 		return nil, e.credentials, nil
 	}
 	k, found := c.calls[r]

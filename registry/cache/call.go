@@ -115,7 +115,7 @@ func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
 	case !k.forgotten:
 		delete(c.failures, k.request)
 		e := newEntry(k.request, credentials, c.options.MinRemaining, now)
-		c.stats.Evictions += c.kept.keep(e, c.options.MaxEntries)
+		c.stats.Evictions += c.kept.keep(e, c.options.MaxEntries, now)
 		c.sweepLater()
 	}
 	c.forgetCall(k)

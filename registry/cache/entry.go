@@ -25,6 +25,8 @@ type entry struct {
 	refreshAt atomic.Int64
 	// place is where it is in the heap of entries.
 	place int
+	// used is whether it was handed out since an eviction passed it over.
+	used atomic.Bool
 }
 
 func newEntry(r provider.Request, c provider.Credentials, minRemaining time.Duration, now time.Time) *entry {
@@ -38,6 +40,13 @@ func newEntry(r provider.Request, c provider.Credentials, minRemaining time.Dura
 }
 
 func (e *entry) usable(now time.Time) bool { return now.UnixNano() < e.dropAt }
+
+// use notes that e is in use. It writes only where that's new, as processors fight for what is written.
+func (e *entry) use() {
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
+}
 
 // claimRefresh reports whether it's time to refresh e, to one caller only.
 func (e *entry) claimRefresh(now time.Time) bool {

@@ -7,8 +7,8 @@ type Options struct {
 	// MinRemaining is how long a credential that is handed out lives at least, or a quarter of its life if that is
 	// shorter. Zero means 15 minutes; less means no minimum: credentials are then handed out until they expire.
 	MinRemaining time.Duration
-	// MaxEntries bounds how many credentials are kept. Where there are more, the one that could be used for the
-	// shortest time goes: one that nobody asks for, as those in use are refreshed early. Zero and less mean 100,000.
+	// MaxEntries bounds how many credentials are kept. Where there are more, one goes that can't be used any more, or else
+	// one that wasn't asked for lately, so that ever new ones don't push out those in use. Zero and less mean 100,000.
 	MaxEntries int
 	// MaxInFlight bounds how many credentials are issued at once. Zero and less mean 64.
 	MaxInFlight int

@@ -11,11 +11,13 @@ import (
 type store struct {
 	index
 	heap byDropAt
+	hand int // where in the heap the search for the next to evict goes on
 }
 
 // keep adds e, or puts it in the place of the entry for its request. It returns how many others had to go for it.
-func (s *store) keep(e *entry, limit int) (evicted uint64) {
+func (s *store) keep(e *entry, limit int, now time.Time) (evicted uint64) {
 	if old := s.get(e.request); old != nil {
+		e.used.Store(old.used.Load())
 		e.place = old.place
 		s.heap[e.place] = e
 		heap.Fix(&s.heap, e.place)
@@ -23,11 +25,28 @@ func (s *store) keep(e *entry, limit int) (evicted uint64) {
 		return 0
 	}
 	for ; len(s.heap) >= limit; evicted++ {
-		s.drop(s.heap[0])
+		s.drop(s.leastUsed(now))
 	}
 	heap.Push(&s.heap, e)
 	s.put(e)
 	return evicted
+}
+
+// leastUsed returns an entry that is of no use any more, or else one that wasn't used since the search passed it last (the
+// clock algorithm: the heap is as good a circle as any). It looks at each entry once at most before it finds one, and in the
+// long run at one or two.
+func (s *store) leastUsed(now time.Time) *entry {
+	if first := s.heap[0]; !first.usable(now) {
+		return first
+	}
+	for {
+		s.hand %= len(s.heap)
+		e := s.heap[s.hand]
+		s.hand++ // also behind one that goes: a new one takes its place
+		if !e.used.Swap(false) {
+			return e
+		}
+	}
 }
 
 func (s *store) drop(e *entry) {
