@@ -31,8 +31,8 @@ type Cache struct {
 	mu       sync.Mutex
 	kept     store // its get needs no mu
 	calls    map[provider.Request]*call
-	failures map[provider.Request]failure
-	stats    Stats // without hits, and without what is counted when asked for
+	failures map[provider.Request]failure // without callers: what fails, fails for each of them
+	stats    Stats                        // without hits, and without what is counted when asked for
 	closed   bool
 
 	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
@@ -133,7 +133,7 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	}
 	k, found := c.calls[r]
 	if !found {
-		f := c.failures[r]
+		f := c.failures[forAnyone(r)]
 		if wait := f.wait(now); wait > 0 {
 			c.stats.Refusals++
 			return nil, provider.Credentials{}, f.errorFor(r, wait, now)

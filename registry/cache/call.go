@@ -113,7 +113,7 @@ func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
 			c.failed(k.request, err, now)
 		}
 	case !k.forgotten:
-		delete(c.failures, k.request)
+		delete(c.failures, forAnyone(k.request))
 		e := newEntry(k.request, credentials, c.options.MinRemaining, now)
 		c.stats.Evictions += c.kept.keep(e, c.options.MaxEntries, now)
 		c.sweepLater()
@@ -127,8 +127,8 @@ func (c *Cache) failed(r provider.Request, err error, now time.Time) {
 		c.kept.dropRequest(r)
 		return
 	}
-	f := c.failures[r].next(err, now)
-	c.noteFailure(r, f)
+	f := c.failures[forAnyone(r)].next(err, now)
+	c.noteFailure(forAnyone(r), f)
 	e := c.kept.get(r)
 	switch {
 	case e == nil:

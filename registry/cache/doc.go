@@ -32,7 +32,7 @@
 // A failed issue is an error for those who waited for it. The next one for the same request is made a second later at
 // the earliest, and after each further failure in a row twice as late, up to five seconds. Until then the request is
 // answered with the last error, whose RetryAfter says how long. The count starts anew after a success, or two to three
-// minutes without an attempt.
+// minutes without an attempt. Requests that differ in their Caller alone fail together, as a caller has no rights of its own.
 //
 // A failed refresh leaves the old credential in use, as long as it may be; the next one is tried a second later at the
 // earliest, and after each further failure in a row twice as late, up to a minute. But where the provider says for

@@ -21,6 +21,12 @@ type failure struct {
 	at    time.Time
 }
 
+// forAnyone returns r without its caller.
+func forAnyone(r provider.Request) provider.Request {
+	r.Caller = ""
+	return r
+}
+
 // next returns f with one more failure.
 func (f failure) next(err error, now time.Time) failure {
 	return failure{err: err, count: f.count + 1, at: now}

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -311,5 +312,41 @@ func TestThrottlingIsTheErrorDuringTheNextAttempt(t *testing.T) {
 		require.ErrorIs(t, err, provider.ErrThrottled)
 		require.ErrorContains(t, err, "assume push role")
 		require.Equal(t, 2, u.count(push("hello")))
+	})
+}
+
+// A broken project whose callers have credentials of their own costs the upstream what one does with a shared one.
+func TestCallersFailTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &failing{err: &provider.Error{Kind: provider.ErrUnavailable, Err: errors.New("broken")}}
+		u := &upstream{latency: time.Second / 10, hook: f.hook}
+		c := newCache(t, u, cache.Options{MaxInFlight: 4})
+		asAll := func() (failed int) {
+			var mu sync.Mutex
+			var wait sync.WaitGroup
+			for i := range 1000 {
+				wait.Go(func() {
+					r := provider.Request{Project: "hello", Access: provider.Push, Caller: fmt.Sprint("job-", i)}
+					if _, err := c.Credentials(t.Context(), r); err != nil {
+						require.ErrorContains(t, err, "broken")
+						mu.Lock()
+						defer mu.Unlock()
+						failed++
+					}
+				})
+			}
+			wait.Wait()
+			return failed
+		}
+		for range 60 {
+			require.Equal(t, 1000, asAll())
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(t, u.total, 4*15, "a minute of it")
+		require.Zero(t, c.Stats().Queued)
+		f.set(nil)
+		time.Sleep(5 * time.Second)
+		require.Zero(t, asAll(), "repaired")
 	})
 }

@@ -3,6 +3,8 @@ package cache
 import (
 	"container/list"
 	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 const (
@@ -81,10 +83,16 @@ func (c *Cache) dispatchAfter(wait time.Duration) {
 // nextInTurn takes the next call out of its queue: one that somebody waits for, or else one that refreshes a credential
 // which is still in use.
 func (c *Cache) nextInTurn(now time.Time) *call {
-	if first := c.callers.Front(); first != nil {
+	for first := c.callers.Front(); first != nil; first = c.callers.Front() {
 		k := first.Value.(*call)
 		c.dequeue(k)
-		return k
+		f := c.failures[forAnyone(k.request)]
+		wait := f.wait(now)
+		if wait <= 0 {
+			return k
+		}
+		k.settle(provider.Credentials{}, f.errorFor(k.request, wait, now)) // another caller's issue failed meanwhile
+		c.forgetCall(k)
 	}
 	for first := c.refreshes.Front(); first != nil; first = c.refreshes.Front() {
 		k := first.Value.(*call)
