@@ -133,14 +133,23 @@ func matches(t *testing.T, pattern, event any) bool {
 	case map[string]any:
 		e, ok := event.(map[string]any)
 		for key, inner := range p {
-			if !ok || !matches(t, inner, e[key]) {
+			if alternatives, or := inner.([]any); or && key == "$or" {
+				if !slices.ContainsFunc(alternatives, func(one any) bool { return matches(t, one, event) }) {
+					return false
+				}
+			} else if !matches(t, inner, e[key]) { // what isn't there has no fields either
 				return false
 			}
 		}
-		return true
+		return ok
 	case []any:
 		text, ok := event.(string)
-		return ok && slices.ContainsFunc(p, func(one any) bool { return matchesOne(t, one, text) })
+		return slices.ContainsFunc(p, func(one any) bool {
+			if operator, is := one.(map[string]any); is && operator["exists"] == false {
+				return event == nil
+			}
+			return ok && matchesOne(t, one, text)
+		})
 	}
 	require.Fail(t, "a pattern's leaf is a list")
 	return false
@@ -184,6 +193,13 @@ func TestDetectionRules(t *testing.T) {
 		return map[string]any{"source": "aws.ecr", "detail-type": "ECR Image Action",
 			"detail": map[string]any{"result": "SUCCESS", "action-type": action, "repository-name": repository, "image-tag": "v1"}}
 	}
+	changed := func(event map[string]any, change func(detail map[string]any)) map[string]any {
+		change(event["detail"].(map[string]any))
+		return event
+	}
+	stranger := func(detail map[string]any) { // as it shows in the role's account
+		detail["userIdentity"] = map[string]any{"type": "AWSAccount", "principalId": "AROAEXAMPLE:mallory", "accountId": "999999999999"}
+	}
 	pushRole := map[string]any{"roleArn": "arn:aws:iam::123456789012:role/rise-backend-ecr-push"}
 	const session, controller = "rise-backend-ecr-push/rise-push-hello@ci", "rise-backend/rise-controller"
 	tests := map[string]struct{ hit, miss []map[string]any }{
@@ -193,7 +209,8 @@ func TestDetectionRules(t *testing.T) {
 				call("ecr", "BatchGetImage", session, "ImageNotFoundException", nil)},
 		},
 		"push-role-assumed-by-others": {
-			hit: []map[string]any{call("sts", "AssumeRole", "admin/alice", "", pushRole), call("sts", "AssumeRole", "rise-backend-2/x", "", pushRole)},
+			hit: []map[string]any{call("sts", "AssumeRole", "admin/alice", "", pushRole), call("sts", "AssumeRole", "rise-backend-2/x", "", pushRole),
+				changed(call("sts", "AssumeRole", "", "", pushRole), stranger), changed(call("sts", "AssumeRoleWithWebIdentity", "", "", pushRole), stranger)},
 			miss: []map[string]any{call("sts", "AssumeRole", controller, "", pushRole),
 				call("sts", "AssumeRole", "admin/alice", "", map[string]any{"roleArn": "arn:aws:iam::123456789012:role/other"})},
 		},
@@ -202,8 +219,9 @@ func TestDetectionRules(t *testing.T) {
 			miss: []map[string]any{call("ecr", "PutImage", session, "", nil)},
 		},
 		"role-changes": {
-			hit:  []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"})},
-			miss: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "other"}), call("iam", "GetRole", "admin/alice", "", map[string]any{"roleName": "rise-backend"})},
+			hit: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend"})},
+			miss: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "other"}), call("iam", "GetRole", "admin/alice", "", map[string]any{"roleName": "rise-backend"}),
+				call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "alice"}), call("iam", "CreateAccessKey", "admin/alice", "", nil)},
 		},
 		"image-push": {
 			hit:  []map[string]any{image("PUSH", "rise/hello")},
