@@ -38,9 +38,6 @@ type resolved struct {
 }
 
 func (c ClientAuthConfig) resolve() (resolved, error) {
-	if c.RegistryURL == "" {
-		return resolved{}, provider.NewConfigError("registry_url", "is required: the registry's host and port, such as registry.example.com or localhost:5000")
-	}
 	var r resolved
 	var errs []error
 	check := func(key string, err error) {
@@ -48,18 +45,21 @@ func (c ClientAuthConfig) resolve() (resolved, error) {
 			errs = append(errs, provider.NewConfigError(key, "%s", err.Error()))
 		}
 	}
-	var err error
-	r.cluster, err = parseRegistry(c.RegistryURL, c.Insecure)
+	err := errors.New("is required: the registry's host and port, such as registry.example.com or localhost:5000")
+	if c.RegistryURL != "" {
+		r.cluster, err = parseRegistry(c.RegistryURL, c.Insecure)
+	}
 	check("registry_url", err)
 	r.client = r.cluster
 	if c.ClientRegistryURL != "" {
 		r.client, err = parseRegistry(c.ClientRegistryURL, c.Insecure)
 		check("client_registry_url", err)
 	}
-	if len(errs) == 0 {
-		r.prefix, err = parseNamespace(c.Namespace, r.client, r.cluster)
-		check("namespace", err)
+	namespace, err := parseNamespace(c.Namespace)
+	if err == nil && len(errs) == 0 {
+		r.prefix, err = prefixFor(namespace, r.client, r.cluster)
 	}
+	check("namespace", err)
 	return r, errors.Join(errs...)
 }
 

@@ -67,6 +67,17 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// All that is wrong is said at once.
+func TestRefusedAltogether(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "r.example.com:99999"} {
+		err := oci.ClientAuthConfig{RegistryURL: url, ClientRegistryURL: "ftp://x", Namespace: "a//b"}.Validate()
+		for _, key := range []string{"registry_url", "client_registry_url", "namespace"} {
+			require.Contains(t, "\n"+err.Error(), "\n"+key+": ", "%q", url)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

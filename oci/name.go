@@ -94,12 +94,17 @@ func explicitPort(host, port, scheme string) (string, error) {
 	}
 }
 
-// parseNamespace returns the namespace with a trailing slash, or nothing.
-func parseNamespace(text string, registries ...name.Registry) (string, error) {
+// parseNamespace returns the namespace without slashes around it.
+func parseNamespace(text string) (string, error) {
 	namespace := strings.Trim(text, "/")
 	if namespace != "" && !namespacePattern.MatchString(namespace) {
 		return "", errors.New("must be parts of a-z and 0-9, with . _ or - inside, separated by single slashes")
 	}
+	return namespace, nil
+}
+
+// prefixFor returns the namespace with a trailing slash, or nothing, if the registries can have it.
+func prefixFor(namespace string, registries ...name.Registry) (string, error) {
 	for _, registry := range registries {
 		if registry.RegistryStr() == name.DefaultRegistry && (namespace == "" || strings.Contains(namespace, "/")) {
 			return "", errors.New("must be one name on Docker Hub: the user's or organization's")
