@@ -75,7 +75,7 @@ var answers = struct {
 	unauthenticated: refusal(http.StatusUnauthorized, "unauthenticated", "A valid bearer token is required.").with("WWW-Authenticate", "Bearer"),
 	limited:         refusal(http.StatusTooManyRequests, "too_many_requests", "Too many requests; try again later.").retryAfter(0),
 	invalid: refusal(http.StatusBadRequest, "invalid_request",
-		"Exactly one project is required: at most 63 characters of a-z and 0-9, with single hyphens inside. Access is pull or push."),
+		"Exactly one project is required: "+provider.ProjectRule+". Access is pull or push."),
 	notFound:    refusal(http.StatusNotFound, "not_found", "There is no such project, or you have no right to it."),
 	conflict:    refusal(http.StatusConflict, "conflict", "The project doesn't accept this at present."),
 	denied:      refusal(http.StatusBadGateway, "upstream_denied", "The registry refused the service; the operator has to look at it."),
