@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
@@ -469,7 +471,16 @@ func brokenRoles() map[string]brokenSite {
 			server: ecrtest.Config{ServiceControlPolicies: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
 				`{"Effect":"Deny","Action":"ecr:GetAuthorizationToken","Resource":"*"}]}`}},
 			breaks: func(*testing.T, *place) {},
-			check:  "token", cause: "a Deny in a service control policy forbids ecr:GetAuthorizationToken", remedy: "nothing denies it", kind: provider.ErrAccessDenied,
+			check:  "token", cause: "a Deny in a service control policy forbids ecr:GetAuthorizationToken", remedy: "take it out", kind: provider.ErrAccessDenied,
+		},
+		"VPC endpoint's policy": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				const message = "User: arn:aws:sts::123456789012:assumed-role/rise-backend-ecr-push/rise-push-hello is not authorized to perform: " +
+					"ecr:GetAuthorizationToken on resource: * because no VPC endpoint policy allows the ecr:GetAuthorizationToken action"
+				t.Cleanup(s.Inject(ecrtest.Fault{Action: token, Error: "AccessDeniedException", Message: message}))
+			},
+			check: "token", cause: "no VPC endpoint policy allows ecr:GetAuthorizationToken", remedy: "allow it there", kind: provider.ErrAccessDenied,
 		},
 	}
 }
@@ -533,6 +544,21 @@ func brokenIdentities() map[string]brokenSite {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.irsa(t, "system:serviceaccount:other:other", time.Hour) },
 			check:  "credentials", cause: "AWS refused the credentials' own source", remedy: "the trust policy of the role in AWS_ROLE_ARN",
 			kind: provider.ErrAccessDenied,
+		},
+		"projected token isn't mounted": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				missing := stscreds.IdentityTokenFile(filepath.Join(t.TempDir(), "token"))
+				s.chain(stscreds.NewWebIdentityRoleProvider(awssts.New(awssts.Options{Region: "eu-west-1"}), s.deployment.ControllerRoleARN, missing))
+			},
+			check: "credentials", cause: "the token file of IRSA or Pod Identity can't be read", remedy: "check that it is mounted", kind: provider.ErrMisconfigured,
+		},
+		"SSO session is over": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.chain(ssocreds.New(nil, "123456789012", "role", "https://example.awsapps.com/start"))
+			},
+			check: "credentials", cause: "the profile's SSO session has expired", remedy: "aws sso login", kind: provider.ErrMisconfigured,
 		},
 		"expired web identity": {
 			breaks: func(t *testing.T, s *place) {

@@ -97,7 +97,7 @@ func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
 	t, err := getToken(ctx, d.upstream.tokens, d.session.credentials, func(o *ecr.Options) { o.Retryer = once{} })
 	if err != nil {
 		f := d.failed(ctx, opToken, err)
-		if r := refusalOf(err); r.action == actionToken && r.layer != "session policy" {
+		if r := refusalOf(err); r.action == actionToken && !r.explicit && r.layer != "session policy" {
 			f.Remedy += "\n" + policyOf(allow([]string{actionToken}, "*"))
 		}
 		return f

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -111,6 +112,10 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 		return provider.ErrUnavailable
 	case status != 0:
 		return provider.ErrBadResponse
+	}
+	var file *fs.PathError // of which the cause looks like a network's error
+	if errors.As(err, &file) {
+		return provider.ErrMisconfigured
 	}
 	var sent *smithyhttp.RequestSendError
 	var network net.Error

@@ -166,6 +166,14 @@ func offClock(offset time.Duration) string {
 }
 
 func explainNoCredentials(kind provider.Kind, err error) trouble {
+	switch text := err.Error(); {
+	case strings.Contains(text, "unable to read file at"), strings.Contains(text, "failed to read authorization token from"):
+		return trouble{is: "the token file of IRSA or Pod Identity can't be read",
+			remedy: "check that it is mounted into the container and readable: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"}
+	case strings.Contains(text, "SSO session has expired"):
+		return trouble{is: "the profile's SSO session has expired",
+			remedy: "run aws sso login; a service needs IRSA, Pod Identity, an instance role or keys"}
+	}
 	const remedy = "set access_key_id and secret_access_key, or run with IRSA, Pod Identity or an instance role"
 	if kind == provider.ErrMisconfigured || strings.Contains(err.Error(), "ec2imds") {
 		return trouble{is: "no AWS credentials were found", remedy: remedy}
@@ -188,9 +196,9 @@ func explainDenial(c Config, op string, r refusal) trouble {
 		if r.explicit {
 			t = trouble{is: "a Deny in " + r.article() + " forbids " + r.action, remedy: "take it out, or except this"}
 		}
-		if op == opToken {
+		if op == opToken && (r.layer == "identity-based policy" || r.layer == "session policy") {
 			t.remedy = "check that the role's own policy allows ecr:GetAuthorizationToken on *, and that nothing denies it"
-		} else if role := roleOf(c, op); role != "" {
+		} else if role := roleOf(c, op); role != "" && !r.explicit {
 			t.more = policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, role))
 		}
 		return t

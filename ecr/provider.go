@@ -94,7 +94,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	}
 	cfg, err := loadAWSConfig(ctx, c, o.load)
 	if err != nil {
-		return nil, misconfigured(newCause(err))
+		return nil, misconfigured(fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newCause(err)))
 	}
 	client := sts.NewFromConfig(cfg, func(o *sts.Options) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
