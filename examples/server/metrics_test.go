@@ -58,6 +58,7 @@ func TestMetrics(t *testing.T) {
 		`rise_registry_requests_total{access="pull",code="",outcome="issued",provider="ecr"} 1`,
 		`rise_registry_requests_total{access="",code="invalid_request",outcome="refused",provider="ecr"} 1`,
 		`rise_registry_requests_total{access="",code="unauthenticated",outcome="refused",provider="ecr"} 1`,
+		`rise_registry_requests_total{access="push",code="upstream_denied",outcome="failed",provider="ecr"} 0`,
 		`rise_registry_request_duration_seconds_count{outcome="issued"} 4`,
 		`rise_registry_upstream_attempts_total{code="ok",operation="AssumeRole",service="STS"} 3`,
 		`rise_registry_upstream_attempts_total{code="ok",operation="GetAuthorizationToken",service="ECR"} 3`,

@@ -79,7 +79,7 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 	if s.provider, err = factory.Build(ctx, s.config.Registry); err != nil {
 		return nil, err
 	}
-	s.metrics.Cache(s.provider)
+	s.metrics.Provider(s.provider)
 	if s.aws != nil {
 		if section, ok := s.config.Registry.Section().(*ecr.Config); ok {
 			if err := s.listen(ctx, "local AWS", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {

@@ -89,8 +89,15 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context
 	}
 }
 
-// Cache exports the numbers of p's cache, if it has one.
-func (m *Metrics) Cache(p provider.Provider) {
+// Provider exports what is p's: the numbers of its cache, if it has one, and at zero the counters of its requests that rules ask
+// for, as a rate doesn't see a counter that begins with one.
+func (m *Metrics) Provider(p provider.Provider) {
+	for _, access := range []string{provider.Pull.String(), provider.Push.String()} {
+		m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Issued), "")
+		for _, code := range []string{"upstream_denied", "unavailable", "timeout", "internal"} {
+			m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Failed), code)
+		}
+	}
 	if c, ok := provider.As[*cache.Cache](p); ok {
 		m.registry.MustRegister(cacheCollector{c})
 	}
