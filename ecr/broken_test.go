@@ -2,6 +2,7 @@ package ecr_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -665,6 +666,30 @@ func brokenNetworks() map[string]brokenSite {
 				s.use(func(t *http.Transport) { t.Proxy = http.ProxyURL(proxy) })
 			},
 			check: "sts", cause: "the HTTP proxy for sts.eu-west-1.amazonaws.com can't be reached or refuses", remedy: "NO_PROXY", kind: provider.ErrUnavailable,
+		},
+		"proxy wants a login": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				single(s)
+				s.at("https://sts.eu-west-1.amazonaws.com")
+				proxy := plainListener(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
+				s.use(func(t *http.Transport) { t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}) })
+			},
+			check: "sts", cause: "the HTTP proxy for sts.eu-west-1.amazonaws.com refuses to connect to it", remedy: "which login it wants", kind: provider.ErrUnavailable,
+		},
+		"client certificate wanted": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				single(s)
+				server := httptest.NewUnstartedServer(s.Handler())
+				server.TLS, server.Config.ErrorLog = &tls.Config{ClientAuth: tls.RequireAnyClientCert}, log.New(io.Discard, "", 0)
+				server.StartTLS()
+				t.Cleanup(server.Close)
+				s.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+				s.at(server.URL)
+				trusting(s)
+			},
+			check: "sts", cause: "the TLS handshake with 127.0.0.1:", remedy: "client certificates", kind: provider.ErrUnavailable,
 		},
 		"STS fails": {
 			breaks: func(_ *testing.T, s *place) {

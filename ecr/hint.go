@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -123,6 +124,10 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case provider.ErrAccessDenied:
 		return explainDenial(c, op, r)
 	case provider.ErrUnavailable:
+		var response *smithyhttp.ResponseError
+		if r.code == "" && (!errors.As(err, &response) || response.HTTPStatusCode() == 0) {
+			return trouble{is: "AWS can't be reached", remedy: "see the error; check the network, proxies and firewalls on the way"}
+		}
 		return trouble{is: "AWS fails on its side", remedy: "try again later; see AWS's health dashboard"}
 	case provider.ErrBadResponse:
 		return trouble{is: "what answers isn't AWS",

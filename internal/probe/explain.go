@@ -53,6 +53,10 @@ func Explain(err error) (f Failure, ok bool) {
 	if f, ok := explainTLS(err, host); ok {
 		return f, true
 	}
+	if refusedByProxy(err) {
+		return failure("proxy", "the HTTP proxy for"+host+" refuses to connect to it",
+			"check that the proxy lets this host through and which login it wants: HTTPS_PROXY, HTTP_PROXY and NO_PROXY"), true
+	}
 	if dial != nil && dial.Op == "dial" {
 		to := host
 		if to == "" && dial.Addr != nil {
@@ -90,6 +94,20 @@ func Explain(err error) (f Failure, ok bool) {
 	return Failure{}, false
 }
 
+// refusedByProxy: of a proxy's answer to CONNECT, net/http makes an error that is its status's text and nothing else.
+func refusedByProxy(err error) bool {
+	var sent *url.Error
+	if !errors.As(err, &sent) {
+		return false
+	}
+	for status := http.StatusBadRequest; status <= http.StatusNetworkAuthenticationRequired; status++ {
+		if text := http.StatusText(status); text != "" && sent.Err.Error() == text {
+			return true
+		}
+	}
+	return false
+}
+
 const caRemedy = "trust the certificate's authority: set AWS_CA_BUNDLE for AWS's endpoints, or add it to the system's or container's authorities"
 
 func explainTLS(err error, host string) (Failure, bool) {
@@ -98,7 +116,7 @@ func explainTLS(err error, host string) (Failure, bool) {
 	var invalid x509.CertificateInvalidError
 	var verification *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var remote *net.OpError // with which crypto/tls reports the other side's alert
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return Failure{Step: "tls", Summary: "plain HTTP is spoken at" + host + ", where HTTPS is expected",
@@ -118,9 +136,12 @@ func explainTLS(err error, host string) (Failure, bool) {
 	case errors.As(err, &record):
 		return failure("tls", "what listens at"+host+" doesn't speak TLS",
 			"check host and port"), true
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error", strings.Contains(err.Error(), ": tls: "):
 		return failure("tls", "the TLS handshake with"+host+" failed",
 			"check which TLS versions and client certificates it asks for"), true
+	case strings.Contains(err.Error(), "TLS handshake timeout"):
+		return failure("tls", "the TLS handshake with"+host+" took too long",
+			"check proxies and firewalls on the way"), true
 	}
 	return Failure{}, false
 }

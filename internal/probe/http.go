@@ -148,9 +148,9 @@ func (t *trace) failure(host string, err error) *Failure {
 	if f.Step == "http" && t.step != "" && t.step != "http" { // it hung
 		f.Step = t.step
 		what := map[string]string{
-			"dns": "looking up its name", "tcp": "connecting", "tls": "the TLS handshake", "proxy": "connecting through the proxy " + t.proxy,
+			"dns": "while looking up its name", "tcp": "while connecting", "tls": "in the TLS handshake", "proxy": "while connecting through the proxy " + t.proxy,
 		}
-		f.Summary += ", while " + what[t.step]
+		f.Summary += ", " + what[t.step]
 	}
 	if t.proxy != "" && (f.Step == "dns" || f.Step == "tcp" || f.Step == "proxy") {
 		f = Failure{Step: "proxy", Summary: "the HTTP proxy " + t.proxy + " for " + host + " can't be reached or refuses",
