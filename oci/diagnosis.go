@@ -164,13 +164,26 @@ func (d diagnosis) login(ctx context.Context, registry name.Registry, asks strin
 	if err != nil {
 		return d.refused(provider.Finding{Evidence: evidence}, "the login of "+host, err, remedy)
 	}
-	evidence = append(evidence, slog.Int("http_status", status))
+	f := provider.Finding{Evidence: append(evidence, slog.Int("http_status", status))}
 	if status == http.StatusOK {
-		return provider.Finding{Status: provider.Passed, Evidence: evidence,
-			Summary: "the local docker login for " + host + " is accepted"}
+		f.Status, f.Summary = provider.Passed, "the local docker login for "+host+" is accepted"
+		return f
 	}
-	return provider.Finding{Status: provider.Failed, Evidence: evidence, Remedy: remedy,
-		Summary: fmt.Sprintf("the registry refuses the local docker login for %s (HTTP status %d): the user or the password is wrong or has expired", host, status)}
+	f.Status = provider.Failed
+	f.Summary, f.Remedy = turnedAway("the registry", "the local docker login for "+host, status, remedy)
+	return f
+}
+
+// turnedAway is what a status says that isn't what was asked for. Only 401 and 403 are about the login.
+func turnedAway(who, what string, status int, login string) (summary, remedy string) {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return fmt.Sprintf("%s refuses %s (HTTP status %d): the user or the password is wrong or has expired", who, what, status), login
+	case status == http.StatusTooManyRequests || status >= http.StatusInternalServerError:
+		return fmt.Sprintf("%s fails or is busy: %s was answered with %d", who, what, status), "look at its log; try again later"
+	}
+	return fmt.Sprintf("%s doesn't understand: %s was answered with %d", who, what, status),
+		"check that it is what it should be, and no proxy or website that answers in its place"
 }
 
 // entry returns the local login for a registry, if there is one.
@@ -192,7 +205,7 @@ func (d diagnosis) refused(f provider.Finding, what string, err error, remedy st
 	var answered *transport.Error
 	if errors.As(err, &answered) {
 		f.Evidence = append(f.Evidence, slog.Int("http_status", answered.StatusCode))
-		f.Summary = fmt.Sprintf("the token service refuses %s (HTTP status %d): the user or the password is wrong or has expired", what, answered.StatusCode)
+		f.Summary, f.Remedy = turnedAway("the token service", what, answered.StatusCode, remedy)
 		return f
 	}
 	if failure, ok := probe.Explain(err); ok {
@@ -208,18 +221,18 @@ func (d diagnosis) refused(f provider.Finding, what string, err error, remedy st
 func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
 	repository := d.names.client.Repo(d.names.prefix + project)
 	f := provider.Finding{Evidence: []slog.Attr{slog.String("repository", repository.String())}}
-	auth, _, err := d.entry(ctx, repository)
+	auth, has, err := d.entry(ctx, repository)
 	if err != nil {
 		auth = authn.Anonymous
 	}
 	rt, err := transport.NewWithContext(ctx, repository.Registry, auth, d.options.transport, []string{repository.Scope(transport.PushScope)})
 	if err != nil {
-		return d.refused(f, "to push to "+repository.String(), err, "docker login "+repository.RegistryStr())
+		return d.refused(f, "pushing to "+repository.String(), err, "docker login "+repository.RegistryStr())
 	}
 	base := d.base(repository.Registry)
 	status, location, err := d.ask(ctx, rt, http.MethodPost, base+"/v2/"+repository.RepositoryStr()+"/blobs/uploads/")
 	if err != nil {
-		return d.refused(f, "to push to "+repository.String(), err, "docker login "+repository.RegistryStr())
+		return d.refused(f, "pushing to "+repository.String(), err, "docker login "+repository.RegistryStr())
 	}
 	f.Evidence = append(f.Evidence, slog.Int("http_status", status))
 	f.Status = provider.Failed
@@ -234,6 +247,10 @@ func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.Summary = "the registry refuses the local docker login to push to " + repository.String()
 		f.Remedy = "log in with docker login " + repository.RegistryStr() + " as a user who may push there, or let this one"
+		if !has {
+			f.Summary = "the registry refuses a push without a login to " + repository.String() + ", and there is no local docker login for it"
+			f.Remedy = "log in as a user who may push there: docker login " + repository.RegistryStr()
+		}
 	case http.StatusNotFound:
 		f.Summary = "the registry doesn't know " + repository.String() + " and doesn't create it on push"
 		f.Remedy = "make the namespace or repository there first (a project in Harbor, a group in GitLab), or change namespace"

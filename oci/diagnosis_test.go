@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -180,7 +181,7 @@ func TestDiagnosis(t *testing.T) {
 		},
 		"push refused": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(readOnly)}, opts: login("", ""), o: push}, fine,
-			"push_access", provider.Failed, "refuses the local docker login to push to " + host(readOnly) + "/hello", "docker login",
+			"push_access", provider.Failed, "refuses a push without a login to " + host(readOnly) + "/hello", "docker login",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -315,6 +316,47 @@ func TestTokenService(t *testing.T) {
 			require.Contains(t, trouble(list).Summary, test.summary)
 		})
 	}
+}
+
+// Only 401 and 403 are about the user and the password.
+func TestOtherAnswersToALogin(t *testing.T) {
+	t.Parallel()
+	const password = "the user or the password is wrong"
+	for status, cause := range map[int]string{
+		http.StatusUnauthorized: password, http.StatusForbidden: password, http.StatusNotFound: "doesn't understand",
+		http.StatusTooManyRequests: "fails or is busy", http.StatusInternalServerError: "fails or is busy", http.StatusServiceUnavailable: "fails or is busy",
+	} {
+		for _, scheme := range []string{"Basic", "Bearer"} {
+			t.Run(fmt.Sprint(scheme, status), func(t *testing.T) {
+				t.Parallel()
+				var server *httptest.Server
+				server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/token" || r.Header.Get("Authorization") != "" {
+						w.WriteHeader(status)
+						return
+					}
+					w.Header().Set("WWW-Authenticate", scheme+` realm="`+server.URL+`/token",service="x"`)
+					w.WriteHeader(http.StatusUnauthorized)
+				}))
+				t.Cleanup(server.Close)
+				f := trouble(site{config: oci.ClientAuthConfig{RegistryURL: host(server)}, opts: login(realtest.User, realtest.Password)}.diagnose(t))
+				require.Equal(t, "registry_login", f.Check)
+				require.Contains(t, f.Summary, cause)
+				require.Equal(t, cause == password, strings.HasPrefix(f.Remedy, "docker login"), f.Remedy)
+			})
+		}
+	}
+}
+
+// A push without a login isn't refused to one.
+func TestPushWithoutLogin(t *testing.T) {
+	t.Parallel()
+	registry := realtest.Registry(t, true)
+	list := site{config: oci.ClientAuthConfig{RegistryURL: registry}, opts: login("", ""), o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}}.diagnose(t)
+	last := list[len(list)-1]
+	require.Equal(t, "push_access", last.Check)
+	require.Contains(t, last.Summary, "there is no local docker login for it")
+	require.Contains(t, last.Remedy, "docker login "+registry)
 }
 
 // A hostile registry names a token service, or an upload's location, that isn't its own.
