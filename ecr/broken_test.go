@@ -24,7 +24,9 @@ import (
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
@@ -568,6 +570,24 @@ func brokenIdentities() map[string]brokenSite {
 			},
 			check: "credentials", cause: "AWS refuses the web identity token", remedy: "that the token file is renewed", kind: provider.ErrAccessDenied,
 		},
+		"profile's role isn't trusting": {
+			breaks: func(t *testing.T, s *place) { t.Helper(); s.trust(controllerName, nobody); s.profile(t) },
+			check:  "credentials", cause: "the role that the profile names", remedy: "check its trust policy", kind: provider.ErrAccessDenied,
+		},
+		"profile's keys have expired": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Error: "ExpiredToken", Message: "The security token included in the request is expired"})
+				s.profile(t)
+			},
+			check: "credentials", cause: "the credentials that assume the profile's role have expired", remedy: "renew", kind: provider.ErrAccessDenied,
+		},
+		"credential_process fails": {
+			breaks: func(_ *testing.T, s *place) {
+				s.chain(processcreds.NewProvider("exit 3"))
+			},
+			check: "credentials", cause: "the profile's credential_process failed", remedy: "run it by hand", kind: provider.ErrMisconfigured,
+		},
 		"Pod Identity isn't trusted": {
 			breaks: func(_ *testing.T, s *place) { s.pod(); s.trust(controllerName, nobody) },
 			check:  "credentials", cause: "AWS refused the credentials' own source", remedy: "pods.eks.amazonaws.com", kind: provider.ErrAccessDenied,
@@ -611,6 +631,16 @@ func (s *place) irsa(t *testing.T, subject string, lifetime time.Duration) {
 	token := oidc.Token(subject, "", lifetime)
 	s.secrets = append(s.secrets, token)
 	s.chain(awssdk.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(awssts.NewFromConfig(cfg), s.deployment.ControllerRoleARN, identityToken(token))))
+}
+
+// profile makes the SDK assume the controller role by itself, as for a profile with role_arn and source_profile.
+func (s *place) profile(t *testing.T) {
+	t.Helper()
+	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("eu-west-1"), config.WithBaseEndpoint(s.URL),
+		config.WithSharedConfigFiles(nil), config.WithSharedCredentialsFiles(nil),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(s.deployment.OutsideUser.ID, s.deployment.OutsideUser.Secret, "")))
+	require.NoError(t, err)
+	s.chain(awssdk.NewCredentialsCache(stscreds.NewAssumeRoleProvider(awssts.NewFromConfig(cfg), s.deployment.ControllerRoleARN)))
 }
 
 type identityToken string

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -79,6 +80,15 @@ func refusalOf(err error) refusal {
 	return newRefusal(api.ErrorCode(), api.ErrorMessage())
 }
 
+// operationOf is the call of the SDK that failed, such as "AssumeRole"; empty if it was none.
+func operationOf(err error) string {
+	var failed *smithy.OperationError
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	return failed.OperationName
+}
+
 // explain says what likely causes a failure of a step. c is the zero Config where it isn't known.
 func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	r := refusalOf(err)
@@ -100,6 +110,9 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case kind == provider.ErrThrottled:
 		return trouble{is: "AWS limits the rate of this call per account and region",
 			remedy: "retry later, or ask AWS for a higher quota"}
+	case op == opCredentials && operationOf(err) == "AssumeRole" && strings.HasPrefix(r.code, "Expired"):
+		return trouble{is: "the credentials that assume the profile's role have expired",
+			remedy: "renew those of its source_profile or credential_source; a service needs IRSA, Pod Identity or an instance role"}
 	case r.code == "InvalidIdentityToken" || r.code == "IDPRejectedClaim" || (op == opCredentials && strings.HasPrefix(r.code, "Expired")):
 		return trouble{is: "AWS refuses the web identity token",
 			remedy: "check that the token file is renewed, that its issuer is an OIDC provider in " +
@@ -175,6 +188,12 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 	case strings.Contains(text, "unable to read file at"), strings.Contains(text, "failed to read authorization token from"):
 		return trouble{is: "the token file of IRSA or Pod Identity can't be read",
 			remedy: "check that it is mounted into the container and readable: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"}
+	case errors.As(err, new(*processcreds.ProviderError)):
+		return trouble{is: "the profile's credential_process failed",
+			remedy: "run it by hand as this process's user and in its environment"}
+	case kind == provider.ErrAccessDenied && operationOf(err) == "AssumeRole":
+		return trouble{is: "the role that the profile names (role_arn in ~/.aws/config) can't be assumed",
+			remedy: "check its trust policy, its external_id, and that the credentials of its source_profile or credential_source may sts:AssumeRole it"}
 	case strings.Contains(text, "SSO session has expired"):
 		return trouble{is: "the profile's SSO session has expired",
 			remedy: "run aws sso login; a service needs IRSA, Pod Identity, an instance role or keys"}
