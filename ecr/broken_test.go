@@ -342,6 +342,22 @@ func brokenRoles() map[string]brokenSite {
 			},
 			check: "push_role", cause: likely, remedy: "Trust policy that lets", kind: provider.ErrAccessDenied,
 		},
+		"wrong external ID, and AWS says that it is the trust policy": {
+			breaks: func(_ *testing.T, s *place) {
+				s.config.ExternalID = "wrong-id"
+				s.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Error: "AccessDenied", Message: "User: arn:aws:iam::123456789012:user/rise-backend is not authorized to " +
+					"perform: sts:AssumeRole because no role trust policy allows the sts:AssumeRole action"})
+			},
+			check: "push_role", cause: "likeliest first: external_id isn't the external ID that the role's trust policy demands; its trust policy doesn't name",
+			remedy: "its external ID (external_id)", kind: provider.ErrAccessDenied,
+		},
+		"Deny in the trust policy": {
+			breaks: func(_ *testing.T, s *place) {
+				s.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Error: "AccessDenied", Message: "User: arn:aws:iam::123456789012:user/rise-backend is not authorized to " +
+					"perform: sts:AssumeRole with an explicit deny in the role trust policy"})
+			},
+			check: "push_role", cause: "a Deny in the trust policy of the role in push_role_arn", remedy: "take it out", kind: provider.ErrAccessDenied,
+		},
 		"recreated controller role": {
 			breaks: func(_ *testing.T, s *place) {
 				s.outside()

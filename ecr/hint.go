@@ -126,7 +126,7 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case r.code == "InvalidClientTokenId" || r.code == "UnrecognizedClientException":
 		return trouble{is: "AWS doesn't know the credentials that signed the call",
 			remedy: "check the keys (deleted, deactivated, mistyped, without " +
-				"their session_token), and that they are of this partition"}
+				"their session_token), that they are of this partition, and that the account has enabled the region"}
 	case op == opCredentials:
 		return explainNoCredentials(kind, err)
 	}
@@ -264,6 +264,11 @@ func explainTrust(c Config, op string, r refusal) trouble {
 		t.remedy, t.more = "set role_arn to a controller role in account "+c.AccountID+", or correct account_id, or use credentials of that account", ""
 		return t
 	}
+	if r.explicit {
+		t.is = "a Deny in the trust policy of the role in " + key + " forbids " + identity + " to assume it"
+		t.remedy, t.more = "take it out, or except "+identity, ""
+		return t
+	}
 	causes := []string{
 		"its trust policy doesn't name " + identity + ", or names one that was deleted (recreating a role breaks the trust in it)",
 		"the role doesn't exist",
@@ -272,15 +277,15 @@ func explainTrust(c Config, op string, r refusal) trouble {
 	if op == opAssumeController {
 		causes[0] = "its trust policy doesn't name this process's identity, or names one that was deleted and made again"
 	}
-	switch {
-	case r.layer != "": // it is the trust policy
+	if r.layer != "" { // AWS says that it is the trust policy
 		causes = causes[:1]
-	case id != "":
+	}
+	if id != "" {
 		causes = append([]string{idKey + " isn't the external ID that the role's trust policy demands"}, causes...)
-	default:
+	} else {
 		causes[0] += ", or demands an external ID, and " + idKey + " isn't set"
 	}
-	if op == opAssumePush && r.layer == "" && c.AccountID != "" && !c.SessionTags {
+	if op == opAssumePush && c.AccountID != "" && !c.SessionTags {
 		causes = append(causes, "its trust policy demands the session tag "+tagProject+", and session_tags is off")
 	}
 	t.is = "the role in " + key + " can't be assumed; likeliest first: " + strings.Join(causes, "; ")
