@@ -737,6 +737,16 @@ func brokenNetworks() map[string]brokenSite {
 			},
 			check: "sts", cause: "the TLS handshake with 127.0.0.1:", remedy: "client certificates", kind: provider.ErrUnavailable,
 		},
+		"firewall that drops packets": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				single(s)
+				s.at("https://" + realtest.Unreachable(t))
+				quick := awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = 200 * time.Millisecond })
+				s.opts = append(s.opts, ecr.WithLoadOptions(config.WithHTTPClient(quick)))
+			},
+			check: "sts", cause: "no connection to 127.0.0.1:", remedy: "check firewalls, security groups", kind: provider.ErrUnavailable,
+		},
 		"STS fails": {
 			breaks: func(_ *testing.T, s *place) {
 				single(s)
@@ -833,6 +843,17 @@ func brokenNetworks() map[string]brokenSite {
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = "" },
 		},
 	}
+}
+
+// By default, connections are given up before attempts are: else nobody could tell that it is the connection.
+func TestDroppedPackets(t *testing.T) {
+	t.Parallel()
+	s := newPlace(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	single(s)
+	s.at("https://" + realtest.Unreachable(t))
+	_, err := provider.Issue(t.Context(), s.build(t), push)
+	require.ErrorIs(t, err, provider.ErrUnavailable)
+	require.Contains(t, asError(t, err).Hint, "no connection to 127.0.0.1:")
 }
 
 func brokenRepositories() map[string]brokenSite {

@@ -103,8 +103,10 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 			return provider.ErrMisconfigured
 		}
 	}
+	var dial *net.OpError // whose timeouts are context.DeadlineExceeded too
+	dialed := errors.As(err, &dial) && dial.Op == "dial"
 	switch {
-	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
+	case ctx.Err() != nil || (errors.Is(err, context.DeadlineExceeded) && !dialed) || errors.Is(err, context.Canceled):
 		return provider.ErrTimeout
 	case status == http.StatusTooManyRequests:
 		return provider.ErrThrottled
@@ -120,8 +122,7 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 	var sent *smithyhttp.RequestSendError
 	var network net.Error
 	if errors.As(err, &sent) || errors.As(err, &network) {
-		var dial *net.OpError
-		if errors.As(err, &network) && network.Timeout() && (!errors.As(err, &dial) || dial.Op != "dial") {
+		if errors.As(err, &network) && network.Timeout() && !dialed {
 			return provider.ErrTimeout
 		}
 		return provider.ErrUnavailable

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -152,7 +153,10 @@ func repositoryARN(c Config) (string, error) {
 }
 
 func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, error) {
-	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})} // else the SDK writes to stderr
+	load := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), // else the SDK writes to stderr
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
+	}
 	load = append(load, options...)
 	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
 	if !c.AccessKeyID.IsZero() {
@@ -169,7 +173,7 @@ func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOpt
 	if err != nil {
 		return aws.Config{}, err
 	}
-	if cfg.HTTPClient == nil { // unless AWS_CA_BUNDLE or an option made one
+	if cfg.HTTPClient == nil { // an option may say so
 		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
 	cfg.HTTPClient = keepingClient{cfg.HTTPClient}
