@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // Remedies hold statements as an operator can paste them. They have few keys, so they are maps, which encoding/json sorts.
@@ -53,6 +55,29 @@ func principalOf(c Config, caller string) string {
 	return "arn:" + a.Partition + ":iam::" + account + ":role/" + role
 }
 
+// podIdentityTags are the session tags that EKS Pod Identity passes on.
+func podIdentityTags() []string {
+	return []string{
+		"eks-cluster-arn", "eks-cluster-name", "kubernetes-namespace", "kubernetes-service-account", "kubernetes-pod-name", "kubernetes-pod-uid",
+	}
+}
+
+// pushStatement is what the push role's own policy has to allow, as package iampolicy makes it: without its conditions, a
+// session would be bound to its project by the session policy alone.
+func pushStatement(c Config, repositories string) object {
+	const resourceTag = "aws:ResourceTag/"
+	ours := object{resourceTag + tagManaged: tagTrue}
+	if c.Installation != "" {
+		ours[resourceTag+tagInstallation] = c.Installation
+	}
+	if c.SessionTags {
+		ours[resourceTag+tagProject] = "${aws:PrincipalTag/" + tagProject + "}"
+	}
+	s := allow(pushActions, repositories)
+	s["Condition"] = object{"StringEquals": ours, "StringNotEquals": object{resourceTag + tagOrphaned: tagTrue}}
+	return s
+}
+
 // trustRemedy is what to paste and to run where a role can't be assumed. It is empty where the roles aren't known.
 func trustRemedy(c Config, op string, r refusal) string {
 	role := roleOf(c, op)
@@ -60,17 +85,25 @@ func trustRemedy(c Config, op string, r refusal) string {
 		return ""
 	}
 	principal := principalOf(c, r.caller)
-	assume, id := object{}, c.ExternalID
-	if op == opAssumeController {
+	assume, equal, id, tags := object{}, object{}, c.ExternalID, []string{}
+	switch op {
+	case opAssumeController:
 		id = c.RoleExternalID
-	} else {
+	case opAssumePull:
+		equal["sts:RoleSessionName"] = sessionName(provider.Request{AllProjects: true, Access: provider.Pull})
+		tags = podIdentityTags()
+	default:
 		assume["StringLike"] = object{"sts:RoleSessionName": []string{"rise-push-*", "rise-pull-*"}}
-		if c.SessionTags && op != opAssumePull {
+		if c.SessionTags {
 			assume["Null"] = object{"aws:RequestTag/" + tagProject: "false"}
 		}
+		tags = append([]string{tagProject}, podIdentityTags()...)
 	}
 	if id != "" {
-		assume["StringEquals"] = object{"sts:ExternalId": id}
+		equal["sts:ExternalId"] = id
+	}
+	if len(equal) > 0 {
+		assume["StringEquals"] = equal
 	}
 	trust := func(action string, condition object) object {
 		s := object{"Effect": "Allow", "Principal": object{"AWS": principal}, "Action": action}
@@ -81,7 +114,7 @@ func trustRemedy(c Config, op string, r refusal) string {
 	}
 	statements := []object{trust("sts:AssumeRole", assume)}
 	if op != opAssumeController {
-		statements = append(statements, trust("sts:TagSession", nil))
+		statements = append(statements, trust("sts:TagSession", object{"ForAllValues:StringEquals": object{"aws:TagKeys": tags}}))
 	}
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	path := ""

@@ -164,11 +164,11 @@ func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) 
 		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
 			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix"
 	case r.layer != "" && r.layer != "identity-based policy":
-		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(allow(pushActions, all))
+		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(pushStatement(d.config, all))
 	}
 	return "the push role's own policy doesn't allow " + action + " on the repository: it lacks the action, is for another prefix than repo_prefix, " +
 			"or asks for tags that the repository hasn't",
-		"let the push role's policy allow it\n" + policyOf(allow(pushActions, all))
+		"let the push role's policy allow it\n" + policyOf(pushStatement(d.config, all))
 }
 
 func (d *diagnosis) checkIsolation(ctx context.Context) provider.Finding {

@@ -146,6 +146,48 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// What remedies say to paste is no wider than what package iampolicy makes.
+func TestRemediesAreNoWider(t *testing.T) {
+	t.Parallel()
+	statements := func(document any) []iampolicy.Statement {
+		text, err := json.Marshal(document)
+		if s, ok := document.(string); ok {
+			text, err = []byte(s), nil
+		}
+		require.NoError(t, err)
+		var d iampolicy.Document
+		require.NoError(t, json.Unmarshal(text, &d))
+		for i := range d.Statement {
+			d.Statement[i].Sid = ""
+			slices.Sort(d.Statement[i].Action)
+		}
+		return d.Statement
+	}
+	for _, tags := range []bool{false, true} {
+		s := newPlace(t, ecrtest.Config{}, ecrtest.SetupOptions{SessionTags: tags, ExternalID: "push-id", PullRole: true})
+		options := iampolicy.Options{ControllerARN: "arn:aws:iam::123456789012:user/rise-backend"}
+		s.o.WriteProbe = true
+		s.UpdateRole(pushName, func(r *ecrtest.Role) { r.Policies = replaced(r.Policies, `"ecr:InitiateLayerUpload",`, "") })
+		wanted, err := iampolicy.Push(s.config)
+		require.NoError(t, err)
+		f := worst(diagnose(t.Context(), t, s.build(t), s.o))
+		require.Equal(t, "repository_access", f.Check)
+		require.Equal(t, statements(wanted)[1:2], statements(documents(t, f)[0]))
+
+		for check, test := range map[string]struct {
+			role string
+			of   func(ecr.Config, iampolicy.Options) (iampolicy.Document, error)
+		}{"push_role": {pushName, iampolicy.PushTrust}, "pull_role": {"rise-backend-ecr-pull", iampolicy.PullTrust}} {
+			wanted, err := test.of(s.config, options)
+			require.NoError(t, err)
+			s.trust(test.role, nobody)
+			list := diagnose(t.Context(), t, s.build(t), s.o)
+			i := slices.IndexFunc(list, func(f provider.Finding) bool { return f.Check == check })
+			require.Equal(t, statements(wanted), statements(documents(t, list[i])[0]))
+		}
+	}
+}
+
 // A diagnosis reads. Every session that it opens is narrowed, as an issued credential's is.
 func TestDiagnosisChangesNothing(t *testing.T) {
 	t.Parallel()
