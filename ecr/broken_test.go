@@ -884,6 +884,18 @@ func brokenRepositories() map[string]brokenSite {
 				return err
 			}),
 		},
+		"missing repository, and another project's name ends alike": {
+			breaks: func(_ *testing.T, s *place) {
+				s.DeleteRepository("rise/hello")
+				s.CreateRepository(s.deployment.Repository("say-hello"))
+				s.CreateRepository(ecrtest.Repository{Name: "docker-hub/library/hello"})
+			},
+			check: "repository", cause: "there is no repository rise/hello: ECR makes none on push", remedy: "operator repo ensure hello",
+			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
+				_, err := m.EnsureRepository(ctx, provider.Project{Name: "hello"}, provider.EnsureOptions{})
+				return err
+			}),
+		},
 		"prefix mismatch": {
 			breaks: func(_ *testing.T, s *place) { s.config.RepoPrefix = "rise-backend/" },
 			check:  "repository", cause: "there is no repository rise-backend/hello, but there is rise/hello: repo_prefix disagrees", remedy: "set repo_prefix: rise/",

@@ -81,6 +81,12 @@ func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
 	name, project := d.repositoryName(), d.o.Project
 	f := provider.Finding{Status: provider.Failed, Evidence: []slog.Attr{resource}}
 	names, _ := d.listing.get()
+	if slices.ContainsFunc(names, func(n string) bool { // then it is the prefix, and a likeness of names means nothing
+		other, ok := strings.CutPrefix(n, d.config.RepoPrefix)
+		return ok && provider.ValidateProject(other) == nil
+	}) {
+		names = nil
+	}
 	for _, n := range names {
 		if prefix, ok := strings.CutSuffix(n, project); ok && n != name && (prefix == "" || strings.ContainsAny(prefix[len(prefix)-1:], "/._-")) {
 			f.Summary = "there is no repository " + name + ", but there is " + n + ": repo_prefix disagrees with how it was made"
