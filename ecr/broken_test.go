@@ -759,6 +759,17 @@ func brokenNetworks() map[string]brokenSite {
 			check:  "sts", cause: "what answers isn't AWS", remedy: "check AWS_ENDPOINT_URL", kind: provider.ErrBadResponse,
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
 		},
+		"a firewall answers in STS's place": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.at("http://" + plainListener(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(http.StatusForbidden)
+					_, _ = io.WriteString(w, "<html>blocked</html>")
+				})))
+			},
+			check: "sts", cause: "what answers isn't AWS", remedy: "proxies that answer in AWS's place", kind: provider.ErrBadResponse,
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+		},
 		"not a token": {
 			breaks: func(_ *testing.T, s *place) {
 				s.Inject(ecrtest.Fault{Action: "ecr:GetAuthorizationToken", Malformed: true})

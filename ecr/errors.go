@@ -95,10 +95,10 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 			return provider.ErrNotFound
 		case code == "RegionDisabledException": // a 403, but nobody's rights help
 			return provider.ErrMisconfigured
+		case code == "" || code == unknownError: // whatever its status: a proxy's or firewall's 403 is no word of AWS on rights
+			return provider.ErrBadResponse
 		case status == http.StatusUnauthorized || status == http.StatusForbidden:
 			return provider.ErrAccessDenied
-		case code == "" || code == unknownError:
-			return provider.ErrBadResponse
 		default: // AWS understood, and refuses what we are configured to ask
 			return provider.ErrMisconfigured
 		}
