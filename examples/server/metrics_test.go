@@ -216,7 +216,7 @@ func TestDetectionRules(t *testing.T) {
 				call("sts", "AssumeRole", "admin/alice", "", map[string]any{"roleArn": "arn:aws:iam::123456789012:role/other"})},
 		},
 		"registry-changes": {
-			hit:  []map[string]any{call("ecr", "SetRepositoryPolicy", "admin/alice", "", nil), call("ecr", "CreateRepositoryCreationTemplate", "admin/alice", "", nil),
+			hit: []map[string]any{call("ecr", "SetRepositoryPolicy", "admin/alice", "", nil), call("ecr", "CreateRepositoryCreationTemplate", "admin/alice", "", nil),
 				call("ecr", "PutAccountSetting", "admin/alice", "", map[string]any{"name": "REGISTRY_POLICY_SCOPE", "value": "V2"})},
 			miss: []map[string]any{call("ecr", "PutImage", session, "", nil)},
 		},

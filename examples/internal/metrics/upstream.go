@@ -27,18 +27,19 @@ var knownCodes = map[string]bool{
 
 // Upstream returns the option that counts an ecr provider's calls to AWS.
 func (m *Metrics) Upstream() ecr.Option {
-	count := middleware.FinalizeMiddlewareFunc("RiseMetrics", func(
-		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
-	) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	// After Finalize, in which the SDK finds the credentials for an attempt: that may be other calls, which fail for themselves.
+	count := middleware.DeserializeMiddlewareFunc("RiseMetrics", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		start := time.Now()
-		out, metadata, err := next.HandleFinalize(ctx, in)
+		out, metadata, err := next.HandleDeserialize(ctx, in)
 		service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
 		m.attempts.WithLabelValues(service, operation, codeOf(err)).Inc()
 		m.attemptDurations.WithLabelValues(service, operation).Observe(time.Since(start).Seconds())
 		return out, metadata, err
 	})
 	return ecr.WithLoadOptions(config.WithAPIOptions([]func(*middleware.Stack) error{
-		func(s *middleware.Stack) error { return s.Finalize.Insert(count, "Retry", middleware.After) },
+		func(s *middleware.Stack) error { return s.Deserialize.Add(count, middleware.Before) },
 	}))
 }
 
