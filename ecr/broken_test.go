@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -518,6 +519,15 @@ func brokenIdentities() map[string]brokenSite {
 		"clock off, and the SDK corrects for it": {
 			server: behind, breaks: func(*testing.T, *place) {},
 			check: "clock", cause: "this machine's clock is off: ", remedy: "NTP",
+		},
+		"the root user's key": {
+			breaks: func(_ *testing.T, s *place) {
+				s.Inject(ecrtest.Fault{Action: "sts:GetCallerIdentity", Mutate: func(body []byte) []byte {
+					return bytes.ReplaceAll(body, []byte(":user/rise-backend<"), []byte(":root<"))
+				}})
+				s.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Error: "AccessDenied", Message: "Roles may not be assumed by root accounts."})
+			},
+			check: "identity", cause: "the credentials are the account's root user's", remedy: "delete the root user's", kind: provider.ErrAccessDenied,
 		},
 		"unknown key": {
 			breaks: func(_ *testing.T, s *place) { s.DeleteAccessKey(s.deployment.ControllerUser.ID) },

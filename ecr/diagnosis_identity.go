@@ -160,10 +160,9 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 		return provider.Finding{Status: provider.Failed, Evidence: evidence,
 			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
 			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
-	case strings.HasSuffix(a.Resource, "root") && a.Service == "iam":
-		return provider.Finding{Status: provider.Warned, Evidence: evidence,
-			Summary: "the credentials are the account's root user's",
-			Remedy:  "use a role, and delete the root user's keys"}
+	case a.Resource == "root":
+		t := explainRoot()
+		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
 	}
 	return passed("AWS knows the credentials as "+caller, evidence...)
 }

@@ -376,6 +376,17 @@ func TestHostileImageRegistry(t *testing.T) {
 	}
 }
 
+// A user whose name ends as the root user's ARN does is a user.
+func TestUserNamedRoot(t *testing.T) {
+	t.Parallel()
+	s := newPlace(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	s.Inject(ecrtest.Fault{Action: "sts:GetCallerIdentity", Mutate: func(body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(":user/rise-backend<"), []byte(":user/rise-root<"))
+	}})
+	list := diagnose(t.Context(), t, s.build(t), s.o)
+	require.Empty(t, worst(list).Check, readable(t, list))
+}
+
 // Hints of repository calls come from the same knowledge.
 func TestRepositoryHints(t *testing.T) {
 	t.Parallel()

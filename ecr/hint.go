@@ -96,6 +96,8 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 		return t
 	}
 	switch {
+	case strings.Contains(r.message, "not be assumed by root"):
+		return explainRoot()
 	case strings.Contains(r.message, "role chaining"):
 		return trouble{is: "the process itself runs as an assumed role (IRSA, Pod Identity, an instance role or role_arn), and AWS limits a role " +
 			"assumed by a role to one hour (role chaining)", remedy: "set session_duration to 1h or less"}
@@ -148,6 +150,10 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 				"answer in AWS's place"}
 	}
 	return trouble{}
+}
+
+func explainRoot() trouble {
+	return trouble{is: "the credentials are the account's root user's, and AWS lets it assume no role", remedy: "use a role, or the keys of an IAM user, and delete the root user's"}
 }
 
 // badClock is from when on a clock is wrong: AWS takes signatures that are five minutes off.
