@@ -845,6 +845,16 @@ func brokenNetworks() map[string]brokenSite {
 			check: "registry", cause: "plain HTTP is spoken at registry.example.com:5000, where HTTPS is expected", remedy: "let it serve TLS",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
+		"a website as registry_host": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.config.RegistryHost = plainListener(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, "<!DOCTYPE html><title>Welcome</title>")
+				}))
+			},
+			check: "registry", cause: "what answers is no image registry", remedy: "check registry_host",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+		},
 		"image registry: another's": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.Registry(t, true) },
 			check:  "registry", cause: "doesn't take the token: it is another registry", remedy: "check registry_host",

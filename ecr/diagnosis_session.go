@@ -142,7 +142,7 @@ func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
 		if d.config.RegistryHost != "" {
 			f.Remedy += "; check registry_host"
 		}
-	case a.Status == http.StatusOK:
+	case a.Status == http.StatusOK && !a.IsPage():
 		d.login = at
 		return passed("the image registry can be reached and takes the token", a.Evidence...)
 	case a.Status == http.StatusUnauthorized:
@@ -154,7 +154,7 @@ func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
 	case a.Status == http.StatusTooManyRequests || a.Status >= http.StatusInternalServerError:
 		f.Summary, f.Remedy = "the image registry fails or is busy", "try again later; see AWS's health dashboard"
 	default:
-		f.Summary, f.Remedy = "what answers is no image registry", "check registry_host"
+		f.Summary, f.Remedy = "what answers is no image registry", "check registry_host, and proxies that answer in its place"
 	}
 	return f
 }

@@ -111,12 +111,15 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 	}
 	challenge := strings.ToLower(strings.SplitN(a.Header.Get("WWW-Authenticate"), " ", 2)[0])
 	switch {
-	case a.Status == http.StatusOK:
+	case a.Status == http.StatusOK && !a.IsPage():
 		challenge = "none"
 	case a.Status == http.StatusUnauthorized && (challenge == "basic" || challenge == "bearer"):
 	default:
 		f.Status, f.Summary = provider.Failed, fmt.Sprintf("%s doesn't speak the OCI distribution API: GET /v2/ answered %d", key, a.Status)
 		f.Remedy = "check that the host and port are the registry's, not those of its website, of a load balancer, or of a proxy"
+		if a.Status == http.StatusOK {
+			f.Summary += " with a web page"
+		}
 		if a.Status == http.StatusTooManyRequests || a.Status >= 500 {
 			f.Summary, f.Remedy = fmt.Sprintf("%s fails or is busy: GET /v2/ answered %d", key, a.Status), "look at the registry's log; try again later"
 		}

@@ -102,6 +102,18 @@ func TestDiagnosis(t *testing.T) {
 	secure := tlsServer(t, images())
 	website := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(website.Close)
+	welcome := func(header string) *httptest.Server {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if header != "" {
+				w.Header().Set(header, "registry/2.0")
+			}
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = io.WriteString(w, "true")
+		}))
+		t.Cleanup(server.Close)
+		return server
+	}
+	portal, quay := welcome(""), welcome("Docker-Distribution-API-Version")
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	t.Cleanup(busy.Close)
 	readOnly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -159,6 +171,11 @@ func TestDiagnosis(t *testing.T) {
 		"not a registry": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(website)}, opts: login("", "")}, fine,
 			"registry", provider.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 404", "its website",
+		},
+		"a website that has a page for everything": {
+			site{config: oci.ClientAuthConfig{RegistryURL: host(portal)}, opts: login("", "")},
+			site{config: oci.ClientAuthConfig{RegistryURL: host(quay)}, opts: login("", "")},
+			"registry", provider.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 200 with a web page", "its website",
 		},
 		"a registry that fails": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(busy)}, opts: login("", "")}, fine,

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -25,6 +26,13 @@ type Answer struct {
 	Body   []byte
 	// Evidence are host, address, proxy, TLS version and HTTP status, as far as they are known.
 	Evidence []slog.Attr
+}
+
+// IsPage reports whether the answer is for people: a website's, or a login page of a proxy. Registries that call their own answers
+// HTML, as Quay does, say what they are.
+func (a Answer) IsPage() bool {
+	kind, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
+	return err == nil && kind == "text/html" && a.Header.Get("Docker-Distribution-Api-Version") == ""
 }
 
 // Host asks hosts over HTTP. It follows no redirection.
