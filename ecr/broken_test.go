@@ -723,6 +723,18 @@ func brokenNetworks() map[string]brokenSite {
 			},
 			check: "sts", cause: "the HTTP proxy for sts.eu-west-1.amazonaws.com can't be reached or refuses", remedy: "NO_PROXY", kind: provider.ErrUnavailable,
 		},
+		"proxy with a dead DNS name": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				single(s)
+				s.at("https://sts.eu-west-1.amazonaws.com")
+				dead := realtest.NoSuchHost(t)
+				s.use(func(t *http.Transport) {
+					t.DialContext, t.Proxy = dead.DialContext, http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.invalid:3128"})
+				})
+			},
+			check: "sts", cause: "the HTTP proxy for sts.eu-west-1.amazonaws.com can't be reached or refuses", remedy: "check HTTPS_PROXY", kind: provider.ErrUnavailable,
+		},
 		"proxy wants a login": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()
@@ -843,6 +855,17 @@ func brokenNetworks() map[string]brokenSite {
 				s.dial(at)
 			},
 			check: "registry", cause: "plain HTTP is spoken at registry.example.com:5000, where HTTPS is expected", remedy: "let it serve TLS",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+		},
+		"a firewall's page in the image registry's place": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.config.RegistryHost = plainListener(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(http.StatusForbidden)
+					_, _ = io.WriteString(w, "<!DOCTYPE html><title>This category is blocked</title>")
+				}))
+			},
+			check: "registry", cause: "what answers is no image registry", remedy: "proxies that answer in its place",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"a website as registry_host": {

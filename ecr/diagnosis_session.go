@@ -145,14 +145,14 @@ func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
 	case a.Status == http.StatusOK && !a.IsPage():
 		d.login = at
 		return passed("the image registry can be reached and takes the token", a.Evidence...)
-	case a.Status == http.StatusUnauthorized:
-		f.Summary = "the image registry doesn't take the token: it is another registry than the one that issued it"
-		f.Remedy = "check registry_host: it must be the registry of account " + d.config.AccountID + " in " + d.config.Region
-	case a.Status == http.StatusForbidden:
-		f.Summary = "the image registry refuses the token: " + d.said(a)
-		f.Remedy = "a token is bound to its region: check registry_host and region"
 	case a.Status == http.StatusTooManyRequests || a.Status >= http.StatusInternalServerError:
 		f.Summary, f.Remedy = "the image registry fails or is busy", "try again later; see AWS's health dashboard"
+	case a.Status == http.StatusUnauthorized && !a.IsPage():
+		f.Summary = "the image registry doesn't take the token: it is another registry than the one that issued it"
+		f.Remedy = "check registry_host: it must be the registry of account " + d.config.AccountID + " in " + d.config.Region
+	case a.Status == http.StatusForbidden && !a.IsPage():
+		f.Summary = "the image registry refuses the token: " + d.said(a)
+		f.Remedy = "a token is bound to its region: check registry_host and region"
 	default:
 		f.Summary, f.Remedy = "what answers is no image registry", "check registry_host, and proxies that answer in its place"
 	}

@@ -30,6 +30,11 @@ func failure(step, summary, remedy string) Failure {
 // Explain finds the network's part in err. ok is false if it has none.
 func Explain(err error) (f Failure, ok bool) {
 	host := hostOf(err)
+	var dial *net.OpError // before what is inside of it, such as that the proxy's name doesn't exist
+	if errors.As(err, &dial) && dial.Op == "proxyconnect" {
+		return failure("proxy", "the HTTP proxy for"+host+" can't be reached or refuses",
+			"check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"), true
+	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		name := quoted(dns.Name)
@@ -44,11 +49,6 @@ func Explain(err error) (f Failure, ok bool) {
 			return failure("dns", "the DNS resolver failed for"+name,
 				"check that this process can reach its DNS resolver"), true
 		}
-	}
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "proxyconnect" {
-		return failure("proxy", "the HTTP proxy for"+host+" can't be reached or refuses",
-			"check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"), true
 	}
 	if f, ok := explainTLS(err, host); ok {
 		return f, true
