@@ -1065,6 +1065,18 @@ func doubtfulSites() map[string]brokenSite {
 			},
 			check: "creation_templates", status: provider.Warned, cause: "creates repositories on push reaches into rise/: rise", remedy: "aws ecr delete-repository-creation-template --prefix rise",
 		},
+		"create-on-push template above our prefix, with a slash": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.config.RepoPrefix = "rise/team/"
+				s.CreateRepository(ecrtest.Repository{Name: "rise/team/hello", Tags: s.deployment.Repository("hello").Tags})
+				t.Cleanup(s.AddCreationTemplate(ecrtest.CreationTemplate{Prefix: "rise", AppliedFor: []string{"CREATE_ON_PUSH"}}))
+				s.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositoryCreationTemplates", Mutate: func(body []byte) []byte {
+					return bytes.ReplaceAll(body, []byte(`"prefix":"rise"`), []byte(`"prefix":"rise/"`))
+				}})
+			},
+			check: "creation_templates", status: provider.Warned, cause: "creates repositories on push reaches into rise/team/: rise/", remedy: "--prefix rise/",
+		},
 		"pull-through cache rule": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()

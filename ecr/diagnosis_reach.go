@@ -144,9 +144,9 @@ func statementsOf(element json.RawMessage) ([]grant, error) {
 // root is the prefix of templates and rules that are for all repositories.
 const root = "ROOT"
 
-// overlaps reports whether repositories under a template's or rule's prefix, which has no slash at its end, can be under ours.
+// overlaps reports whether repositories under a template's or rule's prefix, which may lack the slash at its end, can be under ours.
 func (d *diagnosis) overlaps(prefix string) bool {
-	ours, theirs := d.config.RepoPrefix, prefix+"/"
+	ours, theirs := d.config.RepoPrefix, strings.TrimSuffix(prefix, "/")+"/"
 	return prefix == root || strings.HasPrefix(theirs, ours) || strings.HasPrefix(ours, theirs)
 }
 
