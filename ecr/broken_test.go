@@ -689,7 +689,7 @@ func brokenNetworks() map[string]brokenSite {
 				s.at("https://sts.eu-mars-9.invalid")
 				s.dial(realtest.NoSuchHost(t).DialContext)
 			},
-			check: "sts", cause: "the host name sts.eu-mars-9.invalid doesn't exist in DNS", remedy: "check the name", kind: provider.ErrUnavailable,
+			check: "sts", cause: "the host name sts.eu-mars-9.invalid doesn't exist in DNS", remedy: "check region", kind: provider.ErrUnavailable,
 		},
 		"closed port": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); single(s); s.at("http://" + realtest.FreeAddress(t)) },

@@ -133,6 +133,9 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 		return explainNoCredentials(kind, err)
 	}
 	if f, ok := probe.Explain(err); ok {
+		if f.Step == "dns" { // the names are made of it
+			f.Remedy += "; check region, and AWS_ENDPOINT_URL* if set"
+		}
 		return trouble{is: f.Summary, remedy: f.Remedy}
 	}
 	switch kind {
