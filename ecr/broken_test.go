@@ -920,8 +920,17 @@ func brokenRepositories() map[string]brokenSite {
 			})
 		}
 	}
-	retag := func(key, value string) func(*testing.T, *place, provider.Finding) {
-		return func(t *testing.T, s *place, _ provider.Finding) { t.Helper(); tag(key, value)(t, s) }
+	// tagResource does what the command in the remedy does, with the operator's rights.
+	tagResource := func(t *testing.T, s *place, f provider.Finding) {
+		t.Helper()
+		command := regexp.MustCompile(`(?m)^aws ecr tag-resource --region eu-west-1 --resource-arn arn:aws:ecr:eu-west-1:123456789012:repository/(\S+) --tags (.*)$`).
+			FindStringSubmatch(f.Remedy)
+		require.NotNil(t, command, f.Remedy)
+		for pair := range strings.FieldsSeq(command[2]) {
+			key, value, ok := strings.Cut(strings.TrimPrefix(pair, "Key="), ",Value=")
+			require.True(t, ok, pair)
+			s.UpdateRepository(command[1], func(r *ecrtest.Repository) { r.Tags[key] = value })
+		}
 	}
 	manage := func(do func(context.Context, provider.RepositoryManager) error) func(*testing.T, *place, provider.Finding) {
 		return func(t *testing.T, s *place, _ provider.Finding) {
@@ -955,17 +964,42 @@ func brokenRepositories() map[string]brokenSite {
 			check:  "repository", cause: "there is no repository rise-backend/hello, but there is rise/hello: repo_prefix disagrees", remedy: "set repo_prefix: rise/",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RepoPrefix = "rise/" },
 		},
+		"controller is forbidden to read tags": {
+			breaks: func(_ *testing.T, s *place) {
+				s.UpdateUser(controllerName, func(u *ecrtest.User) {
+					u.Policies = append(u.Policies, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ecr:ListTagsForResource","Resource":"*"}]}`)
+				})
+			},
+			check: "repository", cause: "a Deny in an identity-based policy forbids ecr:ListTagsForResource", remedy: "take it out, or except this",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+				s.UpdateUser(controllerName, func(u *ecrtest.User) { u.Policies = u.Policies[:len(u.Policies)-1] })
+			},
+		},
+		"nobody's repository": {
+			breaks: func(_ *testing.T, s *place) {
+				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags = nil })
+			},
+			check: "repository", cause: "isn't ours: it isn't tagged rise:managed", remedy: "operator repo adopt hello",
+			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
+				_, err := m.AdoptRepository(ctx, provider.Project{Name: "hello"}, false)
+				return err
+			}),
+		},
 		"foreign repository": {
-			breaks: tag("rise:managed", ""), check: "repository", cause: "isn't ours: it isn't tagged rise:managed", remedy: "operator repo adopt hello",
-			mends: retag("rise:managed", "true"),
+			breaks: tag("rise:managed", ""), check: "repository", cause: "isn't ours: it isn't tagged rise:managed", remedy: "aws ecr tag-resource",
+			mends: tagResource,
+		},
+		"a repository from before installation was set": {
+			breaks: tag("rise:installation", ""), check: "repository", cause: "isn't ours: it has no tag rise:installation", remedy: "aws ecr tag-resource",
+			mends: tagResource,
 		},
 		"another installation's repository": {
 			breaks: tag("rise:installation", "staging"), check: "repository", cause: "its tag rise:installation names another installation", remedy: "correct installation",
-			mends: retag("rise:installation", "prod"),
+			mends: tagResource,
 		},
 		"another project's repository": {
-			breaks: tag("rise:project", "other"), check: "repository", cause: "its tag rise:project doesn't name the project", remedy: "operator repo adopt hello",
-			mends: retag("rise:project", "hello"),
+			breaks: tag("rise:project", "other"), check: "repository", cause: "its tag rise:project doesn't name the project", remedy: "name the project otherwise",
+			mends: tagResource,
 		},
 		"orphaned repository": {
 			breaks: tag("rise:orphaned", "true"), check: "repository", cause: "is orphaned", remedy: "operator repo restore hello",

@@ -25,6 +25,9 @@ func (d *diagnosis) unread(ctx context.Context, op string, err error, actions []
 		return f
 	}
 	f.Status, f.Summary = provider.Skipped, "the controller may not "+op
+	if refusalOf(err).explicit { // no Allow helps
+		return f
+	}
 	f.Remedy = "it is optional: allow it to the controller (operator policies diagnose), or run the diagnosis with rights that include it\n" +
 		policyOf(allow(actions, resource))
 	return f

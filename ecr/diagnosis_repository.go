@@ -64,7 +64,7 @@ func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
 		return d.missing(resource)
 	case err != nil:
 		f := d.failed(ctx, opReadRepository, err, resource)
-		if denied {
+		if denied && !refusalOf(err).explicit {
 			f.Remedy = "allow the controller to read it (its policy may be for another prefix than repo_prefix)\n" +
 				policyOf(allow([]string{"ecr:ListTagsForResource"}, d.repositoryARN+d.config.RepoPrefix+"*"))
 		}
@@ -116,8 +116,7 @@ func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provide
 		f.Remedy = "set installation to the tag's value, if it is this one"
 	case !owner.Ours:
 		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
-		f.Remedy = "if it should be, take it over: operator repo adopt " + project + "; or correct installation, use a repo_prefix of your own, or " +
-			"name the project otherwise"
+		f.Remedy = d.claim(tags)
 	case owner.Orphaned:
 		f.Summary = "the repository " + name + " is orphaned: it was released, and no credential works with it"
 		f.Remedy = "operator repo restore " + project
@@ -128,6 +127,33 @@ func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provide
 		f.Status, f.Summary = provider.Passed, "the repository "+name+" exists and is ours"
 	}
 	return f
+}
+
+// claim is what makes a repository the project's. Adoption is for what is nobody's: the controller's policy, too, doesn't let it
+// tag what bears a tag of ours.
+func (d *diagnosis) claim(tags map[string]string) string {
+	_, managed := tags[tagManaged]
+	installation, installed := tags[tagInstallation]
+	other := tags[tagProject] != "" && tags[tagProject] != d.o.Project
+	switch {
+	case !managed && !installed && !other:
+		return "if it should be, take it over: operator repo adopt " + d.o.Project + "; or use a repo_prefix of your own, or name the project otherwise"
+	case installed && installation != d.config.Installation:
+		return "correct installation, use a repo_prefix of your own, or name the project otherwise; if the repository should be this project's here, " + d.tagging()
+	case other:
+		return "use a repo_prefix of your own, or name the project otherwise; if the repository should be this project's, " + d.tagging()
+	}
+	return "if it should be, " + d.tagging()
+}
+
+// tagging is the command that says whose a repository is.
+func (d *diagnosis) tagging() string {
+	command := "tag it with rights of your own:\naws ecr tag-resource --region " + d.config.Region + " --resource-arn " + d.repositoryARN + d.repositoryName() +
+		" --tags Key=" + tagManaged + ",Value=" + tagTrue + " Key=" + tagProject + ",Value=" + d.o.Project
+	if d.config.Installation != "" {
+		command += " Key=" + tagInstallation + ",Value=" + d.config.Installation
+	}
+	return command
 }
 
 func (d *diagnosis) checkAccess(ctx context.Context) provider.Finding {
