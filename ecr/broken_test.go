@@ -94,6 +94,18 @@ func (s *place) pod() {
 	s.config.AccessKeyID, s.config.SecretAccessKey = provider.Secret{}, provider.Secret{}
 }
 
+// podBefore runs the process as a pod's own role, which assumes the controller role.
+func (s *place) podBefore() {
+	role := s.AddRole(ecrtest.Role{
+		Name:     "pod",
+		Trust:    `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`,
+		Policies: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*"}]}`},
+	})
+	s.config.RoleARN = s.deployment.ControllerRoleARN
+	s.config.AccessKeyID, s.config.SecretAccessKey = provider.Secret{}, provider.Secret{}
+	s.opts = append(s.opts, ecr.WithLoadOptions(containerCredentials(s.AddPodIdentity(ecrtest.PodIdentity{Role: role}))))
+}
+
 func (s *place) build(t *testing.T) *ecr.Provider {
 	t.Helper()
 	p, err := ecr.New(t.Context(), s.config, append([]ecr.Option{hermetic()}, s.opts...)...)
@@ -464,6 +476,28 @@ func brokenRoles() map[string]brokenSite {
 			mends: func(t *testing.T, s *place, f provider.Finding) {
 				t.Helper()
 				s.trust("rise-backend-ecr-pull", documents(t, f)[0])
+			},
+		},
+		"missing TagSession for the controller role, under Pod Identity": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				s.podBefore()
+				s.UpdateRole(controllerName, func(r *ecrtest.Role) {
+					r.Trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/pod"},"Action":"sts:AssumeRole"}]}`
+				})
+			},
+			check: "controller_role", cause: "sts:TagSession isn't allowed for the role in role_arn", remedy: "allow sts:TagSession", kind: provider.ErrAccessDenied,
+			mends: func(t *testing.T, s *place, f provider.Finding) {
+				t.Helper()
+				s.trust(controllerName, documents(t, f)[0])
+			},
+		},
+		"controller role trusts somebody else, under Pod Identity": {
+			breaks: func(_ *testing.T, s *place) { s.podBefore(); s.trust(controllerName, nobody) },
+			check:  "controller_role", cause: "the role in role_arn", remedy: "aws iam get-role --role-name rise-backend", kind: provider.ErrAccessDenied,
+			mends: func(t *testing.T, s *place, f provider.Finding) {
+				t.Helper()
+				s.trust(controllerName, documents(t, f)[0])
 			},
 		},
 		"controller role's external ID": {

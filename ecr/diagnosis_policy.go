@@ -88,7 +88,7 @@ func trustRemedy(c Config, op string, r refusal) string {
 	assume, equal, id, tags := object{}, object{}, c.ExternalID, []string{}
 	switch op {
 	case opAssumeController:
-		id = c.RoleExternalID
+		id, tags = c.RoleExternalID, podIdentityTags()
 	case opAssumePull:
 		equal["sts:RoleSessionName"] = sessionName(provider.Request{AllProjects: true, Access: provider.Pull})
 		tags = podIdentityTags()
@@ -113,7 +113,7 @@ func trustRemedy(c Config, op string, r refusal) string {
 		return s
 	}
 	statements := []object{trust("sts:AssumeRole", assume)}
-	if op != opAssumeController {
+	if _, _, session := assumedRole(r.caller); op != opAssumeController || session { // sessions may pass tags on, as EKS Pod Identity's do
 		statements = append(statements, trust("sts:TagSession", object{"ForAllValues:StringEquals": object{"aws:TagKeys": tags}}))
 	}
 	name := role[strings.LastIndexByte(role, '/')+1:]
