@@ -25,6 +25,12 @@ func assumedRole(sessionARN string) (account, role string, ok bool) {
 	return a.AccountID, parts[1], true
 }
 
+// isRole reports whether an ARN is the role of that account and name, whatever its path.
+func isRole(text, account, name string) bool {
+	a, err := arn.Parse(text)
+	return err == nil && a.AccountID == account && a.Resource[strings.LastIndexByte(a.Resource, '/')+1:] == name
+}
+
 // accountOf returns the account of an ARN, "" if it is none.
 func accountOf(text string) string {
 	a, err := arn.Parse(text)

@@ -500,6 +500,14 @@ func brokenRoles() map[string]brokenSite {
 				s.trust(controllerName, documents(t, f)[0])
 			},
 		},
+		"running as the push role": {
+			breaks: func(_ *testing.T, s *place) {
+				s.trust(pushName, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`)
+				s.chain(nil)
+				s.opts = append(s.opts, ecr.WithLoadOptions(containerCredentials(s.AddPodIdentity(ecrtest.PodIdentity{Role: s.deployment.PushRoleARN}))))
+			},
+			check: "push_role", cause: "runs as the role in push_role_arn itself", remedy: "run as the controller role", kind: provider.ErrAccessDenied,
+		},
 		"controller role's external ID": {
 			setup: ecrtest.SetupOptions{RoleExternalID: "outside-id"}, breaks: func(_ *testing.T, s *place) { s.outside(); s.config.RoleExternalID = "wrong-id" },
 			check: "controller_role", cause: "likeliest first: role_external_id isn't the external ID", remedy: "role_external_id", kind: provider.ErrAccessDenied,

@@ -2,12 +2,10 @@ package ecr
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -118,8 +116,7 @@ func (c *controller) baseIsRole(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	account, role, ok := assumedRole(aws.ToString(out.Arn))
-	want, _ := arn.Parse(c.roleARN) // Config.Validate parsed it before
-	isRole := ok && account == want.AccountID && role == want.Resource[strings.LastIndexByte(want.Resource, '/')+1:]
-	c.isRole.Store(&isRole)
-	return isRole, nil
+	same := ok && isRole(c.roleARN, account, role)
+	c.isRole.Store(&same)
+	return same, nil
 }

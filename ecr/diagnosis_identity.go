@@ -169,9 +169,8 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 
 func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
 	account, role, ok := assumedRole(aws.ToString(d.identity.Arn))
-	want, _ := arn.Parse(d.config.RoleARN) // Config.Validate parsed it before
 	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
-	if ok && account == want.AccountID && role == want.Resource[strings.LastIndexByte(want.Resource, '/')+1:] {
+	if ok && isRole(d.config.RoleARN, account, role) {
 		return passed("the process runs as the controller role already", evidence...)
 	}
 	d.controller = aws.Credentials{}

@@ -273,6 +273,11 @@ func explainTrust(c Config, op string, r refusal) trouble {
 		t.remedy, t.more = "set role_arn to a controller role in account "+c.AccountID+", or correct account_id, or use credentials of that account", ""
 		return t
 	}
+	if account, own, ok := assumedRole(r.caller); ok && isRole(roleOf(c, op), account, own) {
+		t.is = identity + " runs as the role in " + key + " itself: a role can't assume itself, and this one is for sessions only"
+		t.remedy, t.more = "run as the controller role (the role in AWS_ROLE_ARN, of the pod or instance, or role_arn must be another one)", ""
+		return t
+	}
 	if r.explicit {
 		t.is = "a Deny in the trust policy of the role in " + key + " forbids " + identity + " to assume it"
 		t.remedy, t.more = "take it out, or except "+identity, ""
