@@ -85,7 +85,8 @@ func trustRemedy(c Config, op string, r refusal) string {
 		return ""
 	}
 	principal := principalOf(c, r.caller)
-	assume, equal, id, tags := object{}, object{}, c.ExternalID, []string{}
+	assume, equal, id := object{}, object{}, c.ExternalID
+	var tags []string
 	switch op {
 	case opAssumeController:
 		id, tags = c.RoleExternalID, podIdentityTags()
