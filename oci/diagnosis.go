@@ -109,16 +109,20 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 		}
 		return f, ""
 	}
-	challenge := strings.ToLower(strings.SplitN(a.Header.Get("WWW-Authenticate"), " ", 2)[0])
+	challenge := schemeOf(a.Header.Values("WWW-Authenticate"))
 	switch {
 	case a.Status == http.StatusOK && !a.IsPage():
 		challenge = "none"
-	case a.Status == http.StatusUnauthorized && (challenge == "basic" || challenge == "bearer"):
+	case a.Status == http.StatusUnauthorized && challenge != "":
 	default:
 		f.Status, f.Summary = provider.Failed, fmt.Sprintf("%s doesn't speak the OCI distribution API: GET /v2/ answered %d", key, a.Status)
 		f.Remedy = "check that the host and port are the registry's, not those of its website, of a load balancer, or of a proxy"
 		if a.Status == http.StatusOK {
 			f.Summary += " with a web page"
+		}
+		if to := redirected(a); to != "" {
+			f.Summary = key + " redirects to " + to
+			f.Remedy = "set " + key + ": " + to + ", if that is the registry; else use the host and port that answer GET /v2/ themselves"
 		}
 		if a.Status == http.StatusTooManyRequests || a.Status >= 500 {
 			f.Summary, f.Remedy = fmt.Sprintf("%s fails or is busy: GET /v2/ answered %d", key, a.Status), "look at the registry's log; try again later"
@@ -128,6 +132,28 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 	f.Status, f.Summary = provider.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
 	f.Evidence = append(f.Evidence, slog.String("authentication", challenge))
 	return f, challenge
+}
+
+// redirected is the scheme and host that an answer sends elsewhere to; empty if it doesn't.
+func redirected(a probe.Answer) string {
+	to, err := url.Parse(a.Header.Get("Location"))
+	if err != nil || a.Status/100 != 3 || (to.Scheme != "https" && to.Scheme != "http") {
+		return ""
+	}
+	if _, _, err := hostport.Split(to.Host); err != nil { // it is the registry's text
+		return ""
+	}
+	return to.Scheme + "://" + to.Host
+}
+
+// schemeOf is the first scheme of authentication in the challenges that clients of registries know, in lower case; empty if there is none.
+func schemeOf(challenges []string) string {
+	for _, c := range challenges {
+		if scheme, _, _ := strings.Cut(strings.ToLower(c), " "); scheme == "basic" || scheme == "bearer" {
+			return scheme
+		}
+	}
+	return ""
 }
 
 func asksFor(challenge string) string {

@@ -114,6 +114,15 @@ func TestDiagnosis(t *testing.T) {
 		return server
 	}
 	portal, quay := welcome(""), welcome("Docker-Distribution-API-Version")
+	moved := httptest.NewServer(http.RedirectHandler("https://me:hunter2@"+host(secure)+"/v2/", http.StatusMovedPermanently))
+	t.Cleanup(moved.Close)
+	negotiating := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != realtest.Password {
+			w.Header()["Www-Authenticate"] = []string{"Negotiate", `Basic realm="all"`}
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(negotiating.Close)
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	t.Cleanup(busy.Close)
 	readOnly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -176,6 +185,16 @@ func TestDiagnosis(t *testing.T) {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(portal)}, opts: login("", "")},
 			site{config: oci.ClientAuthConfig{RegistryURL: host(quay)}, opts: login("", "")},
 			"registry", provider.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 200 with a web page", "its website",
+		},
+		"redirected": {
+			site{config: oci.ClientAuthConfig{RegistryURL: "http://" + host(moved)}, opts: append(login("", ""), trusting)},
+			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + host(secure)}, opts: append(login("", ""), trusting)},
+			"registry", provider.Failed, "registry_url redirects to https://" + host(secure), "set registry_url: https://" + host(secure) + ",",
+		},
+		"several ways to log in": {
+			site{config: oci.ClientAuthConfig{RegistryURL: host(negotiating)}, opts: login(realtest.User, "hunter2")},
+			site{config: oci.ClientAuthConfig{RegistryURL: host(negotiating)}, opts: login(realtest.User, realtest.Password)},
+			"registry_login", provider.Failed, "the registry refuses the local docker login", "docker login " + host(negotiating),
 		},
 		"a registry that fails": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(busy)}, opts: login("", "")}, fine,
