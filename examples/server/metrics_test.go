@@ -221,7 +221,10 @@ func TestDetectionRules(t *testing.T) {
 			miss: []map[string]any{call("ecr", "PutImage", session, "", nil)},
 		},
 		"role-changes": {
-			hit: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend"})},
+			hit: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend"}),
+				call("iam", "UpdateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend", "status": "Active"}),
+				call("iam", "CreateLoginProfile", "admin/alice", "", map[string]any{"userName": "rise-backend"}),
+				call("iam", "DeleteUserPermissionsBoundary", "admin/alice", "", map[string]any{"userName": "rise-backend"})},
 			miss: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "other"}), call("iam", "GetRole", "admin/alice", "", map[string]any{"roleName": "rise-backend"}),
 				call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "alice"}), call("iam", "CreateAccessKey", "admin/alice", "", nil)},
 		},
