@@ -231,9 +231,9 @@ func unwrapped(err error) error {
 	return err
 }
 
-func requestID(metadata middleware.Metadata) slog.Attr {
+func (d *diagnosis) requestID(metadata middleware.Metadata) slog.Attr {
 	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
-	return slog.String("request_id", printable(id))
+	return slog.String("request_id", scrub(id, d.hidden.all()))
 }
 
 func passed(summary string, evidence ...slog.Attr) provider.Finding {

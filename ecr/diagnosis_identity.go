@@ -103,7 +103,7 @@ func (d *diagnosis) checkSTS(ctx context.Context) provider.Finding {
 	err := d.identified
 	if err == nil {
 		d.offset, d.dated = answeredOffset(d.identity.ResultMetadata)
-		return passed("STS answers", requestID(d.identity.ResultMetadata))
+		return passed("STS answers", d.requestID(d.identity.ResultMetadata))
 	}
 	d.offset, d.dated = clockOffset(err)
 	var response *smithyhttp.ResponseError
@@ -143,7 +143,7 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 		return d.failed(ctx, opCallerIdentity, d.identified)
 	}
 	caller := printable(aws.ToString(d.identity.Arn))
-	evidence := []slog.Attr{slog.String("arn", caller), requestID(d.identity.ResultMetadata)}
+	evidence := []slog.Attr{slog.String("arn", caller), d.requestID(d.identity.ResultMetadata)}
 	d.controller = d.base
 	a, err := arn.Parse(caller)
 	if err != nil {
@@ -189,7 +189,7 @@ func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
 	if err != nil {
 		return d.failed(ctx, opAssumeController, err, evidence...)
 	}
-	return passed("the controller role can be assumed", append(evidence, requestID(out.ResultMetadata))...)
+	return passed("the controller role can be assumed", append(evidence, d.requestID(out.ResultMetadata))...)
 }
 
 // readingPolicy limits the controller's session to what a diagnosis does with it.

@@ -45,7 +45,7 @@ func (d *diagnosis) checkRepositoryPolicy(ctx context.Context) provider.Finding 
 		return d.unread(ctx, op, err, []string{"ecr:GetRepositoryPolicy"}, d.repositoryARN+d.config.RepoPrefix+"*")
 	}
 	return d.grants("the repository's policy", aws.ToString(out.PolicyText), "aws ecr delete-repository-policy --repository-name "+name,
-		requestID(out.ResultMetadata))
+		d.requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
@@ -59,7 +59,7 @@ func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
 	}
 	return d.grants("the registry's policy", aws.ToString(out.PolicyText),
 		"aws ecr get-registry-policy; aws ecr put-registry-policy --policy-text file://narrowed.json",
-		requestID(out.ResultMetadata))
+		d.requestID(out.ResultMetadata))
 }
 
 // grants looks for statements that let others than the account in and whose resources, if they name any, reach our repositories.
@@ -167,7 +167,7 @@ func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
 		}
 	}
 	return d.intruders(reach, "creation template", "creates repositories on push",
-		"aws ecr delete-repository-creation-template --prefix ", requestID(out.ResultMetadata))
+		"aws ecr delete-repository-creation-template --prefix ", d.requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
@@ -183,7 +183,7 @@ func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
 		}
 	}
 	return d.intruders(reach, "pull-through cache rule", "creates repositories on pull",
-		"aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ", requestID(out.ResultMetadata))
+		"aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ", d.requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) intruders(prefixes []string, what, does, command string, evidence slog.Attr) provider.Finding {

@@ -74,7 +74,7 @@ func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
 	for _, t := range out.Tags {
 		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
-	return d.owner(tags, resource, requestID(out.ResultMetadata))
+	return d.owner(tags, resource, d.requestID(out.ResultMetadata))
 }
 
 func (d *diagnosis) missing(resource slog.Attr) provider.Finding {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -61,8 +60,7 @@ func (d *diagnosis) try(ctx context.Context, input *sts.AssumeRoleInput) (sessio
 	}
 	c, err := checkSession(out.Credentials)
 	d.hidden.hide(c.SecretAccessKey, c.SessionToken)
-	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	return session{credentials: c, requestID: id}, err
+	return session{credentials: c, requestID: d.requestID(out.ResultMetadata).Value.String()}, err
 }
 
 // narrow tells apart what AWS doesn't: it asks again with one thing changed, and drops what it gets.
@@ -105,7 +103,7 @@ func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
 	d.token = t
 	d.hidden.hide(t.password.Reveal())
 	return passed("ECR issues a token to the session",
-		slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
+		slog.String("request_id", scrub(t.requestID, d.hidden.all())), slog.Time("expires_at", t.expiresAt))
 }
 
 func (d *diagnosis) checkRegistryHost(context.Context) provider.Finding {

@@ -7,9 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // An endpoint that sends back, wherever an error of AWS has text, what it was sent: a session token, say.
@@ -31,6 +34,33 @@ func TestErrorsEchoNothing(t *testing.T) {
 			require.NotContains(t, fmt.Sprint(err.Error(), slog.GroupValue(e.Details...)), secret, "%s in the %s", action, name)
 		}
 	}
+}
+
+// echoing has that for the request id of each answer.
+type echoing string
+
+func (e echoing) Do(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultClient.Do(r)
+	if err == nil {
+		response.Header.Set("X-Amzn-Requestid", string(e))
+	}
+	return response, err
+}
+
+// An answer that is no error, with a secret for its request id, in a diagnosis.
+func TestDiagnosisEchoesNothing(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws.config.RegistryHost = aws.RegistryHost
+	secret := aws.config.SecretAccessKey.Reveal()
+	echo := ecr.WithLoadOptions(config.WithHTTPClient(echoing(secret)))
+	seen := false
+	for f := range aws.provider(t, echo).Diagnose(t.Context(), provider.DiagnoseOptions{}) {
+		text := fmt.Sprint(f.Summary, f.Remedy, slog.GroupValue(f.Evidence...))
+		require.NotContains(t, text, secret, f.Check)
+		seen = seen || strings.Contains(text, provider.Redacted)
+	}
+	require.True(t, seen, "some finding has that request id")
 }
 
 // What a terminal obeys isn't text.
