@@ -95,8 +95,11 @@ type Repository struct {
 	Project string
 	// Name is its name in the registry, without the host.
 	Name string
-	// CreatedAt is when it was made.
+	// CreatedAt is when it was made, by the registry's clock.
 	CreatedAt time.Time
+	// ReadAt is the registry's own time of the answer that showed it: its age is ReadAt minus CreatedAt, whatever the
+	// local clock says. Zero: the registry didn't say, and its age isn't known.
+	ReadAt time.Time
 	// Drift are the settings, as far as a listing shows them, that aren't as configured and that EnsureRepository would
 	// mend.
 	Drift []RepositoryAction
@@ -113,6 +116,9 @@ type RepositoryOwner struct {
 	// Orphaned reports whether it was released, and OrphanedAt when; zero if that can't be told.
 	Orphaned   bool
 	OrphanedAt time.Time
+	// ReadAt is the registry's own time of the answer that showed all this: what was orphaned is so for ReadAt minus
+	// OrphanedAt, whatever the local clock says. Zero: the registry didn't say, and no age is known.
+	ReadAt time.Time
 	// Suspended reports whether no credential works with it.
 	Suspended bool
 }
