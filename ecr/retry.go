@@ -72,6 +72,22 @@ func (r retryer) rate(ctx context.Context) *rate {
 	return found.(*rate)
 }
 
+// GetAttemptToken is the adaptive mode's, whose rate falls when an attempt that was throttled gives its token back. The cause
+// is there before that: whoever finds the rate fallen has to find why.
+func (r *rate) GetAttemptToken(ctx context.Context) (func(error) error, error) {
+	release, err := r.RetryerV2.GetAttemptToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(err error) error {
+		if throttled(err) {
+			cause := newCause(err)
+			r.cause.Store(&cause)
+		}
+		return release(err)
+	}, nil
+}
+
 // turn is how long an attempt waits before it looks again whether the adaptive rate lets it out.
 const turn = 50 * time.Millisecond
 
@@ -158,10 +174,6 @@ func (r *rate) wait(ctx context.Context) (func(error) error, error) {
 
 // GetRetryToken is called with the error that the SDK is going to try again after.
 func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
-	if rate := r.rate(ctx); rate != nil && throttled(err) {
-		cause := newCause(err)
-		rate.cause.Store(&cause)
-	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {
 		a.retry(err)
 	}
