@@ -29,7 +29,7 @@ const (
 )
 
 // Diagnose implements [provider.Diagnoser]. The checks, in order: registry (registry_url can be reached, speaks the OCI distribution
-// API, and which login it asks for), registry_login (this machine's docker login has an entry for it, which is accepted), the
+// API, which login it asks for, and whether clients can use the token service that it names, by its form), registry_login (this machine's docker login has an entry for it, which is accepted), the
 // same for client_registry_url where it is another, and for a project push_access, which is skipped without o.WriteProbe: it starts
 // an upload and cancels it.
 //
@@ -131,6 +131,9 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 	}
 	f.Status, f.Summary = provider.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
 	f.Evidence = append(f.Evidence, slog.String("authentication", challenge))
+	if challenge == "bearer" {
+		f = checkRealm(ctx, f, key, scheme, registry, a.Header)
+	}
 	return f, challenge
 }
 

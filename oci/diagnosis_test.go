@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -436,7 +437,7 @@ func TestLoginsStayWhereTheyBelong(t *testing.T) {
 				o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true},
 			}.diagnose(t)
 			if name != "location" {
-				require.Equal(t, provider.Failed, trouble(list).Status)
+				require.True(t, slices.ContainsFunc(list, func(f provider.Finding) bool { return f.Status == provider.Failed }), "%+v", list)
 			}
 			require.Zero(t, visits.Load(), "%+v", list)
 		})
