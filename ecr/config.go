@@ -41,6 +41,9 @@ type Config struct {
 	// SessionTags tags each project's session with rise:project. Needs sts:TagSession for the caller and in the trust
 	// policy of the push role.
 	SessionTags bool `yaml:"session_tags"`
+	// STSRegion is the region where STS is asked, of the registry's partition: where STS of the registry's region isn't
+	// activated or can't be reached. Default: Region, or the one that AWS_ENDPOINT_URL_STS names.
+	STSRegion string `yaml:"sts_region"`
 	// UseFIPS and UseDualStack choose those endpoints and host names.
 	UseFIPS      bool `yaml:"use_fips"`
 	UseDualStack bool `yaml:"use_dual_stack"`

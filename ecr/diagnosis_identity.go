@@ -30,7 +30,7 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	c := d.config
 	stsEndpoint, ecrEndpoint := d.upstream.assumer.client.Options().BaseEndpoint, d.upstream.registry.Options().BaseEndpoint
 	partition, _, _ := resolveRegion(c.Region) // New resolved it
-	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("partition", partition),
+	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", partition),
 		slog.String("account", c.AccountID), slog.String("registry_host", d.Provider.host.RegistryStr()),
 		slog.String("push_role_arn", c.PushRoleARN), slog.String("repo_prefix", c.RepoPrefix))
 	var doubts, remedies []string

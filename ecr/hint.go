@@ -108,7 +108,7 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 		return trouble{is: "the session policy and tags are too large for AWS", remedy: "shorten repo_prefix"}
 	case r.code == "RegionDisabledException":
 		return trouble{is: "STS isn't activated for this account in this region",
-			remedy: "activate it in the account's IAM settings, or use another region"}
+			remedy: "activate it in the account's IAM settings, or set sts_region to a region where it is"}
 	case kind == provider.ErrThrottled:
 		return trouble{is: "AWS limits the rate of this call per account and region",
 			remedy: "retry later, or ask AWS for a higher quota"}

@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,14 +94,10 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	cfg, err := loadAWSConfig(ctx, c, o.load)
+	cfg, client, err := loadSTS(ctx, c, o.load)
 	if err != nil {
-		return nil, misconfigured(fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newCause(err)))
+		return nil, misconfigured(err)
 	}
-	client := sts.NewFromConfig(cfg, func(o *sts.Options) {
-		o.Retryer = newRetryer(cfg, o.Retryer)
-		o.HTTPClient = impatientClient{o.HTTPClient}
-	})
 	controller := newController(c, client, cfg.Credentials)
 	forRegistry := func(o *ecr.Options) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
@@ -152,13 +149,37 @@ func repositoryARN(c Config) (string, error) {
 	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
 }
 
-func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, error) {
+// loadSTS loads the SDK's configuration and makes the client of STS. Whom the SDK itself asks for credentials, it asks in the same region.
+func loadSTS(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, *sts.Client, error) {
+	region := cmp.Or(c.STSRegion, c.Region)
+	for {
+		cfg, err := loadAWSConfig(ctx, c, region, options)
+		if err != nil {
+			return aws.Config{}, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newCause(err))
+		}
+		client := sts.NewFromConfig(cfg, func(o *sts.Options) {
+			o.Retryer = newRetryer(cfg, o.Retryer)
+			o.HTTPClient = impatientClient{o.HTTPClient}
+		})
+		named := stsRegionOf(client.Options().BaseEndpoint)
+		switch {
+		case named == "" || named == region:
+			cfg.Region = c.Region
+			return cfg, client, nil
+		case c.STSRegion != "" || region != c.Region:
+			return aws.Config{}, nil, fmt.Errorf("the endpoint set by AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is of region %s, and sts_region is another: correct one of them", named)
+		}
+		region = named
+	}
+}
+
+func loadAWSConfig(ctx context.Context, c Config, region string, options []func(*config.LoadOptions) error) (aws.Config, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // else the SDK writes to stderr
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
+	load = append(load, config.WithRegion(region), config.WithAPIOptions(boundedResponses()))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))

@@ -52,6 +52,7 @@ func (c Config) Validate() error {
 	c = c.withDefaults()
 	v := &validator{}
 	partition := v.region(c.Region)
+	v.stsRegion(c.STSRegion, partition)
 	v.required("account_id", c.AccountID, accountPattern, "must be an AWS account id of 12 digits")
 	v.role("push_role_arn", c.PushRoleARN, partition, c.AccountID, true)
 	v.role("pull_role_arn", c.PullRoleARN, partition, c.AccountID, false)
@@ -101,6 +102,19 @@ func (v *validator) region(region string) string {
 		v.fail("region", "is in no partition that the AWS SDK knows")
 	}
 	return partition
+}
+
+func (v *validator) stsRegion(region, partition string) {
+	if region == "" {
+		return
+	}
+	if !regionPattern.MatchString(region) {
+		v.fail("sts_region", "must be an AWS region such as eu-west-1")
+		return
+	}
+	if own, _, err := resolveRegion(region); err != nil || (partition != "" && own != partition) {
+		v.fail("sts_region", "must be in the registry's partition, %s", partition)
+	}
 }
 
 func (v *validator) role(key, value, partition, account string, required bool) {

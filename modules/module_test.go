@@ -183,7 +183,7 @@ func TestRegistryKeys(t *testing.T) {
 	}
 	collect(reflect.TypeFor[ecr.Config]())
 	require.Greater(t, len(known), 25)
-	left := []string{"access_key_id", "secret_access_key", "session_token", "use_fips", "use_dual_stack", "registry_host", "insecure"}
+	left := []string{"access_key_id", "secret_access_key", "session_token", "sts_region", "use_fips", "use_dual_stack", "registry_host", "insecure"}
 	require.ElementsMatch(t, known, append(registryKeys(t), left...))
 }
 

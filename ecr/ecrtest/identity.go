@@ -398,7 +398,9 @@ func (s *Server) authenticate(r *http.Request, body []byte, service string, c *C
 	}
 	want := ""
 	if m := apiHostPattern.FindStringSubmatch(r.Host); m != nil {
-		want = m[1]
+		if want = m[1]; want == "amazonaws" { // sts.amazonaws.com
+			want = "us-east-1"
+		}
 	}
 	if !s.knownRegion(sig.region) || want != "" && want != sig.region {
 		return identity{}, forbidden("SignatureDoesNotMatch", "Credential should be scoped to a valid region.")
