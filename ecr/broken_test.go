@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -930,6 +931,26 @@ func brokenNetworks() map[string]brokenSite {
 			check:  "isolation", cause: "isn't refused another project's repository", remedy: "stop handing out credentials",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
+		"image registry: one that lets everybody in, beside orphaned and suspended neighbours": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				for name, tag := range map[string]string{"a": "rise:orphaned", "b": "rise:suspended"} {
+					r := s.deployment.Repository(name)
+					r.Tags[tag] = "true"
+					s.CreateRepository(r)
+				}
+				registry := realtest.Registry(t, false)
+				s.config.RegistryHost = plainListener(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.Contains(r.URL.Path, "/rise/a/") || strings.Contains(r.URL.Path, "/rise/b/") { // as the push role's own policy does
+						w.WriteHeader(http.StatusForbidden)
+						return
+					}
+					(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.Out.URL.Scheme, p.Out.URL.Host = "http", registry }}).ServeHTTP(w, r)
+				}))
+			},
+			check: "isolation", cause: "isn't refused another project's repository", remedy: "stop handing out credentials",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+		},
 		"image registry: another region's": {
 			server: ecrtest.Config{InMemory: true, OtherRegions: []string{"eu-central-1"}},
 			breaks: func(_ *testing.T, s *place) {
@@ -1133,6 +1154,28 @@ func doubtfulSites() map[string]brokenSite {
 			mends: func(_ *testing.T, s *place, _ provider.Finding) {
 				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":"arn:aws:ecr:eu-west-1:123456789012:repository/public/*"`))
 			},
+		},
+		"registry policy that lets others in by wildcards": {
+			breaks: func(_ *testing.T, s *place) {
+				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":["arn:aws:ecr:*:*:repository/public/*","arn:aws:ecr:*:123456789012:*/r?se/h*"]`))
+			},
+			check: "registry_policy", status: provider.Warned, cause: "the registry's policy lets others into our repositories: *", remedy: "aws ecr put-registry-policy",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { // for what is public alone, whatever its wildcards
+				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":["arn:aws:ecr:*:*:repository/public/*","arn:aws:ecr:*:123456789012:repository/?ublic-*",`+
+					`"arn:aws:ecr:*:*:repository/*/public/*","arn:aws:ecr:eu-west-1:123456789012:repository/rise","arn:aws:ecr:*:*:repository/rise/team/*"]`))
+			},
+		},
+		"managed signing": {
+			breaks: func(t *testing.T, s *place) {
+				t.Helper()
+				t.Cleanup(s.AddSigningRule("public/*"))
+				t.Cleanup(s.AddSigningRule("other/*", "*/hello"))
+			},
+			check: "managed_signing", status: provider.Warned, cause: "signer:SignPayload, which sessions are denied by design", remedy: "aws ecr get-signing-configuration",
+		},
+		"managed signing of everything": {
+			breaks: func(t *testing.T, s *place) { t.Helper(); t.Cleanup(s.AddSigningRule()) },
+			check:  "managed_signing", status: provider.Warned, cause: "what is pushed there stays unsigned", remedy: "narrow the rule's repository filters",
 		},
 		"create-on-push template": {
 			breaks: func(t *testing.T, s *place) {

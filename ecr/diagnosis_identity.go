@@ -205,4 +205,6 @@ func (d *diagnosis) readingPolicy() string {
 }
 
 // registryReads are the rights that a diagnosis has use for and issuing credentials hasn't.
-var registryReads = []string{"ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositoryCreationTemplates", "ecr:GetRegistryPolicy"}
+var registryReads = []string{
+	"ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositoryCreationTemplates", "ecr:GetRegistryPolicy", "ecr:GetSigningConfiguration",
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -104,15 +105,37 @@ func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provi
 	}
 }
 
-// reaches reports whether a resource pattern may match something that begins with prefix.
+// reaches reports whether a resource pattern, in which * stands for any text and ? for one character, matches a repository of prefix and
+// some project's name.
 func reaches(pattern, prefix string) bool {
-	literal, _, wild := strings.Cut(pattern, "*")
-	literal, _, mark := strings.Cut(literal, "?")
-	if wild || mark {
-		return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
+	// open are the places in pattern from which what comes next may be matched.
+	open := make([]bool, len(pattern)+1)
+	open[0] = true
+	for i := range len(prefix) {
+		next := make([]bool, len(pattern)+1)
+		for place := range len(pattern) {
+			if !open[place] {
+				continue
+			}
+			switch c := pattern[place]; {
+			case c == '*':
+				next[place], open[place+1] = true, true // it takes one character more, or ends before
+			case c == '?' || c == prefix[i]:
+				next[place+1] = true
+			}
+		}
+		open = next
 	}
-	return strings.HasPrefix(literal, prefix)
+	for place, is := range open {
+		if is && projectPattern.MatchString(pattern[place:]) {
+			return true
+		}
+	}
+	return false
 }
+
+// projectPattern matches a pattern that a project's name may match.
+var projectPattern = regexp.MustCompile(`^[a-z0-9*?-]+$`)
 
 // texts is a text or a list of them, as IAM has it.
 type texts []string
@@ -197,4 +220,32 @@ func (d *diagnosis) intruders(prefixes []string, what, does, command string, evi
 			"; such repositories lack the tags that make them ours",
 		Remedy: "use another repo_prefix, or take it away: " + command + prefixes[0],
 	}
+}
+
+// checkSigning is about ECR's managed signing, which signs what is pushed with the pusher's own rights (ECR User Guide, "Managed signing").
+func (d *diagnosis) checkSigning(ctx context.Context) provider.Finding {
+	out, err := d.upstream.registry.GetSigningConfiguration(ctx, &ecr.GetSigningConfigurationInput{}, d.asController)
+	var none *types.SigningConfigurationNotFoundException
+	switch {
+	case errors.As(err, &none):
+		return passed("ECR's managed signing isn't configured")
+	case err != nil:
+		return d.unread(ctx, "read the registry's signing configuration", err, registryReads, "*")
+	}
+	evidence := d.requestID(out.ResultMetadata)
+	if out.SigningConfiguration != nil {
+		for _, rule := range out.SigningConfiguration.Rules {
+			if len(rule.RepositoryFilters) == 0 || slices.ContainsFunc(rule.RepositoryFilters, func(f types.SigningRepositoryFilter) bool {
+				return reaches(aws.ToString(f.Filter), d.config.RepoPrefix)
+			}) {
+				return provider.Finding{
+					Status:   provider.Warned,
+					Summary:  "ECR's managed signing is configured for repositories under " + d.config.RepoPrefix + ", and what is pushed there stays unsigned: it needs signer:SignPayload, which sessions are denied by design",
+					Remedy:   "narrow the rule's repository filters (aws ecr get-signing-configuration), and sign by a role of your own after the push",
+					Evidence: []slog.Attr{evidence, slog.String("signing_profile_arn", printable(aws.ToString(rule.SigningProfileArn)))},
+				}
+			}
+		}
+	}
+	return passed("ECR's managed signing isn't for repositories under "+d.config.RepoPrefix, evidence)
 }

@@ -204,14 +204,10 @@ func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) 
 }
 
 func (d *diagnosis) checkIsolation(ctx context.Context) provider.Finding {
-	other, exists := d.config.RepoPrefix+"diagnose-other", false
-	names, _ := d.listing.get()
-	for _, n := range names {
-		project, ok := strings.CutPrefix(n, d.config.RepoPrefix)
-		if ok && project != d.o.Project && provider.ValidateProject(project) == nil {
-			other, exists = n, true
-			break
-		}
+	other, exists := d.neighbour(ctx)
+	if other == "" {
+		return provider.Finding{Status: provider.Skipped, Summary: "there is no other project's repository in use to try with: the push role's own policy " +
+			"denies orphaned and suspended ones to every session"}
 	}
 	a := d.host.Do(ctx, http.MethodHead, d.login.base+"/v2/"+other+"/manifests/"+noSuchTag, d.login.user)
 	f := provider.Finding{Evidence: append(a.Evidence, slog.String("repository", other))}
@@ -230,6 +226,40 @@ func (d *diagnosis) checkIsolation(ctx context.Context) provider.Finding {
 		f.Remedy = "try again later"
 	}
 	return f
+}
+
+// neighbours is of how many repositories checkIsolation reads the tags at most.
+const neighbours = 5
+
+// neighbour is another project's repository, and whether it exists. It is one that the push role's own policy denies for no other
+// reason than that it is another project's; empty where there are only such that it does.
+func (d *diagnosis) neighbour(ctx context.Context) (name string, exists bool) {
+	names, _ := d.listing.get()
+	tried := 0
+	for _, n := range names {
+		project, ok := strings.CutPrefix(n, d.config.RepoPrefix)
+		if !ok || project == d.o.Project || provider.ValidateProject(project) != nil {
+			continue
+		}
+		if tried++; tried > neighbours {
+			break
+		}
+		out, err := d.upstream.registry.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + n)}, d.asController)
+		if err != nil {
+			continue
+		}
+		tags := map[string]string{}
+		for _, t := range out.Tags {
+			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
+		if owner := d.config.owner(project, tags); tags[tagManaged] == tagTrue && !owner.Orphaned && !owner.Suspended {
+			return n, true
+		}
+	}
+	if tried > 0 {
+		return "", false
+	}
+	return d.config.RepoPrefix + "diagnose-other", false
 }
 
 type ociErrors struct {

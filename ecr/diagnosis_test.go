@@ -59,7 +59,7 @@ func readable(t *testing.T, list []provider.Finding) string {
 // reads lets the controller read what a diagnosis looks at beyond its own work.
 func (s *awsServer) reads() {
 	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:DescribePullThroughCacheRules",` +
-		`"ecr:DescribeRepositoryCreationTemplates","ecr:GetRegistryPolicy"],"Resource":"*"}]}`
+		`"ecr:DescribeRepositoryCreationTemplates","ecr:GetRegistryPolicy","ecr:GetSigningConfiguration"],"Resource":"*"}]}`
 	s.UpdateUser("rise-backend", func(u *ecrtest.User) { u.Policies = append(u.Policies, policy) })
 	s.UpdateRole("rise-backend", func(r *ecrtest.Role) { r.Policies = append(r.Policies, policy) })
 }
@@ -100,7 +100,7 @@ func TestHealthy(t *testing.T) {
 			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true, ExternalID: "push-id", RoleExternalID: "outside-id"}, change: func(_ *testing.T, s *awsServer) { s.outside() },
 			o: project, reads: true, special: "credentials warned",
 		},
-		"static keys": {o: project, special: "credentials warned, registry_policy skipped, creation_templates skipped, pull_through_rules skipped"},
+		"static keys": {o: project, special: "credentials warned, registry_policy skipped, creation_templates skipped, pull_through_rules skipped, managed_signing skipped"},
 		"exactly the generated policies": {
 			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true, ExternalID: "push-id"}, change: func(t *testing.T, s *awsServer) { t.Helper(); s.generated(t) }, o: project,
 			special: "credentials warned",
@@ -141,7 +141,7 @@ func TestHealthy(t *testing.T) {
 				}
 			}
 			require.Equal(t, test.special, strings.Join(special, ", "), readable(t, list))
-			require.LessOrEqual(t, len(aws.Calls()), 15, aws.names())
+			require.LessOrEqual(t, len(aws.Calls()), 17, aws.names())
 		})
 	}
 }
@@ -245,7 +245,7 @@ func TestDiagnosisEnds(t *testing.T) {
 	t.Parallel()
 	all := []string{
 		"config", "credentials", "sts", "clock", "identity", "controller_role", "push_role", "pull_role", "token", "registry_host", "registry", "repository",
-		"repository_access", "isolation", "repository_policy", "registry_policy", "creation_templates", "pull_through_rules",
+		"repository_access", "isolation", "repository_policy", "registry_policy", "creation_templates", "pull_through_rules", "managed_signing",
 	}
 	for name, test := range map[string]struct {
 		action, check string

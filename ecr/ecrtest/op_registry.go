@@ -129,6 +129,26 @@ func describePullThroughCacheRules(c *ecrCall) (any, *awsError) {
 	})
 }
 
+func getSigningConfiguration(c *ecrCall) (any, *awsError) {
+	reg, err := c.ownRegistry()
+	if err != nil {
+		return nil, err
+	}
+	if len(reg.signing) == 0 {
+		return nil, errorf("SigningConfigurationNotFoundException", "The signing configuration does not exist in the registry with id '%s'", reg.key.account)
+	}
+	rules := []any{}
+	for _, filters := range reg.signing {
+		list := []jsonFilter{}
+		for _, f := range *filters {
+			list = append(list, jsonFilter{Filter: f, FilterType: "WILDCARD_MATCH"})
+		}
+		rules = append(rules, map[string]any{"repositoryFilters": list,
+			"signingProfileArn": "arn:" + c.partition + ":signer:" + reg.key.region + ":" + reg.key.account + ":/signing-profiles/images"})
+	}
+	return map[string]any{"registryId": reg.key.account, "signingConfiguration": map[string]any{"rules": rules}}, nil
+}
+
 // byPrefix finds those of the wanted prefixes, and reports whether there are all of them. None wanted means each.
 func byPrefix[T any](list []T, wanted []string, prefix func(T) string) (found map[string]T, all bool) {
 	found = map[string]T{}

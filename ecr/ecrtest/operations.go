@@ -56,6 +56,8 @@ func operation(name string) func(*ecrCall) (any, *awsError) {
 		return describeRepositoryCreationTemplates
 	case "DescribePullThroughCacheRules":
 		return describePullThroughCacheRules
+	case "GetSigningConfiguration":
+		return getSigningConfiguration
 	case "BatchCheckLayerAvailability":
 		return batchCheckLayerAvailability
 	case "BatchGetImage":

@@ -22,6 +22,7 @@ type registry struct {
 	policy       *iam.Policy
 	templates    []*template
 	cacheRules   []*cacheRule
+	signing      []*[]string // rules, as their filters
 }
 
 type repository struct {

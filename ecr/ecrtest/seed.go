@@ -217,3 +217,18 @@ func (s *Server) AddPullThroughCacheRule(prefix, upstreamURL string) (remove fun
 		reg.cacheRules = slices.DeleteFunc(reg.cacheRules, func(r *cacheRule) bool { return r == one })
 	}
 }
+
+// AddSigningRule adds a rule to the signing configuration of the server's own account and region: images that are pushed to
+// repositories whose names match one of the filters, or to all if there is none, are to be signed by AWS Signer. It is only
+// shown: the server signs nothing. The returned function deletes it.
+func (s *Server) AddSigningRule(filters ...string) (remove func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reg := s.registry(s.cfg.Account, s.cfg.Region)
+	reg.signing = append(reg.signing, &filters)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		reg.signing = slices.DeleteFunc(reg.signing, func(f *[]string) bool { return f == &filters })
+	}
+}

@@ -244,6 +244,8 @@ func (a *account) call(ctx context.Context, cfg awssdk.Config, action, repositor
 		_, err = client.GetRegistryPolicy(ctx, &awsecr.GetRegistryPolicyInput{})
 	case "DescribeRegistry":
 		_, err = client.DescribeRegistry(ctx, &awsecr.DescribeRegistryInput{})
+	case "GetSigningConfiguration":
+		_, err = client.GetSigningConfiguration(ctx, &awsecr.GetSigningConfigurationInput{})
 	case "DescribePullThroughCacheRules":
 		_, err = client.DescribePullThroughCacheRules(ctx, &awsecr.DescribePullThroughCacheRulesInput{})
 	case "DescribeRepositoryCreationTemplates":
@@ -268,7 +270,7 @@ func denied(t *testing.T, err error) bool {
 	case "KmsException": // KMS refused ECR, in the caller's name
 		require.ErrorContains(t, err, "is not authorized to perform: kms:")
 		return true
-	case "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException", "RegistryPolicyNotFoundException":
+	case "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException", "RegistryPolicyNotFoundException", "SigningConfigurationNotFoundException":
 		return false
 	}
 	require.Fail(t, "neither allowed nor denied", "%v", err)

@@ -139,7 +139,7 @@ func TestPushRoleOnlyPushes(t *testing.T) {
 		"CreateRepository", "DeleteRepository", "TagResource", "UntagResource", "DescribeRepositories", "ListTagsForResource",
 		"GetRepositoryPolicy", "SetRepositoryPolicy", "DeleteRepositoryPolicy", "GetLifecyclePolicy", "PutLifecyclePolicy",
 		"DeleteLifecyclePolicy", "PutImageTagMutability", "PutImageScanningConfiguration", "BatchDeleteImage",
-		"GetRegistryPolicy", "DescribeRegistry", "DescribePullThroughCacheRules", "DescribeRepositoryCreationTemplates",
+		"GetRegistryPolicy", "DescribeRegistry", "DescribePullThroughCacheRules", "DescribeRepositoryCreationTemplates", "GetSigningConfiguration",
 	} {
 		repository := "rise/hello"
 		if action == "CreateRepository" {
@@ -461,8 +461,8 @@ func TestDiagnose(t *testing.T) {
 			}
 		}
 	}
-	require.Len(t, read, 6)
-	for _, action := range []string{"GetRegistryPolicy", "DescribeRegistry", "DescribePullThroughCacheRules", "DescribeRepositoryCreationTemplates"} {
+	require.Len(t, read, 7)
+	for _, action := range []string{"GetRegistryPolicy", "DescribeRegistry", "DescribePullThroughCacheRules", "DescribeRepositoryCreationTemplates", "GetSigningConfiguration"} {
 		require.True(t, denied(t, a.call(t.Context(), controller, action, "", nil)), "%s: the controller alone doesn't have it", action)
 	}
 	for _, action := range []string{"TagResource", "DeleteRepository", "PutLifecyclePolicy", "SetRepositoryPolicy", "GetAuthorizationToken"} {

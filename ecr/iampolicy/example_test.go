@@ -39,7 +39,7 @@ func ExampleAll() {
 	// controller-trust 423
 	// push 1285
 	// push-trust 622
-	// diagnose 576
+	// diagnose 606
 	// service-control 497
 }
 

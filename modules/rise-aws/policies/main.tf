@@ -291,6 +291,7 @@ locals {
         "ecr:DescribeRegistry",
         "ecr:DescribeRepositoryCreationTemplates",
         "ecr:GetRegistryPolicy",
+        "ecr:GetSigningConfiguration",
       ]
       Resource = "*"
     },
