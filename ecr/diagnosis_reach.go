@@ -117,10 +117,10 @@ func reaches(pattern, prefix string) bool {
 			if !open[place] {
 				continue
 			}
-			switch c := pattern[place]; {
-			case c == '*':
+			switch pattern[place] {
+			case '*':
 				next[place], open[place+1] = true, true // it takes one character more, or ends before
-			case c == '?' || c == prefix[i]:
+			case '?', prefix[i]:
 				next[place+1] = true
 			}
 		}

@@ -104,8 +104,18 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case strings.Contains(r.message, "MaxSessionDuration"):
 		return trouble{is: "session_duration is longer than the role's MaxSessionDuration",
 			remedy: "shorten the one or raise the other"}
+	case r.code == "PackedPolicyTooLarge" && strings.Contains(strings.ToLower(r.message), "session tags"):
+		return trouble{is: "the session's tags, or its policy and tags together, are too large for AWS", remedy: "pass on fewer or shorter ones: those that the process's own session passes on count too " +
+			"(EKS Pod Identity's are, unless its association disables session tags)"}
 	case r.code == "PackedPolicyTooLarge":
 		return trouble{is: "the session policy and tags are too large for AWS", remedy: "shorten repo_prefix"}
+	case r.code == "KmsException":
+		return trouble{is: "ECR can't use the KMS key that encrypts the repository (kms_key_arn)",
+			remedy: "check that the key exists, is enabled and in the registry's region, and that its policy and the controller's allow kms:DescribeKey, kms:CreateGrant and kms:RetireGrant " +
+				"through ECR (operator policies)"}
+	case r.code == "OptInRequired":
+		return trouble{is: "the account isn't registered for this service, or hasn't enabled the region",
+			remedy: "finish the account's registration, or enable the region in its account settings"}
 	case r.code == "RegionDisabledException":
 		return trouble{is: "STS isn't activated for this account in this region",
 			remedy: "activate it in the account's IAM settings, or set sts_region to a region where it is"}
