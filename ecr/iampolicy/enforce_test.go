@@ -135,6 +135,21 @@ func TestPushRoleAlone(t *testing.T) {
 	}
 }
 
+// Tags of the push role itself open nothing to a session, which has its own.
+func TestTaggedPushRole(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, ecrtest.Config{}, standard(), everyone())
+	a.UpdateRole(pushARN, func(r *ecrtest.Role) { r.Tags = tags("rise:project", "other", "Rise:Installation", "staging") })
+	for _, project := range []string{"hello", "other"} {
+		a.CreateRepository(ecrtest.Repository{Name: "rise/" + project, Tags: ours(project), Policy: openPolicy})
+	}
+	login := a.login(t, a.assume(t, pushARN, "rise-push-hello", "hello"))
+	require.True(t, a.pushes(t, login, "rise/hello"))
+	require.False(t, a.pulls(t, login, "rise/other"))
+	_, err := awssts.NewFromConfig(a.controller(t)).AssumeRole(t.Context(), a.input(pushARN, "rise-push-hello", ""))
+	require.True(t, denied(t, err), "a session without its own would have the role's")
+}
+
 // The push role can do nothing but push and pull.
 func TestPushRoleOnlyPushes(t *testing.T) {
 	t.Parallel()
