@@ -396,6 +396,12 @@ func TestRepositoryHints(t *testing.T) {
 	_, err := aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:CreateRepository: allow it there")
+	aws.CreateRepository(aws.deployment.Repository("hello"))
+	aws.config.MaxImageCount = 9 // which the controller's policy wasn't made for
+	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	require.ErrorIs(t, err, provider.ErrAccessDenied)
+	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:PutLifecyclePolicy: allow it there; the controller's policy is made for a configuration")
+	aws.config.MaxImageCount = 0
 	aws.trust("rise-backend", nobody)
 	aws.outside()
 	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
