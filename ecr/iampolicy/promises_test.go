@@ -138,7 +138,7 @@ func TestPromises(t *testing.T) {
 				project = ""
 			}
 			login := a.login(t, a.assume(t, pushARN, "rise-push-hello", project))
-			r := rand.New(rand.NewPCG(uint64(i), 12)) //nolint:gosec // the same each time
+			r := rand.New(rand.NewPCG(uint64(i), 12))
 			draw := func(chance float64) map[string]string {
 				drawn := map[string]string{}
 				for _, key := range keys {
