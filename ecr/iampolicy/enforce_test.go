@@ -635,3 +635,47 @@ func TestSession(t *testing.T) {
 	_, err = iampolicy.Session(ecr.Config{}, provider.Request{Project: "hello", Access: provider.Pull})
 	require.ErrorIs(t, err, provider.ErrMisconfigured)
 }
+
+// What the double provisions are the generated policies, written down once more.
+func TestSetupIsGenerated(t *testing.T) {
+	t.Parallel()
+	sorted := func(d iampolicy.Document) []iampolicy.Statement {
+		list := slices.Clone(d.Statement)
+		slices.SortFunc(list, func(a, b iampolicy.Statement) int { return strings.Compare(a.Sid, b.Sid) })
+		for _, s := range list {
+			slices.Sort(s.Action)
+		}
+		return list
+	}
+	for _, o := range []ecrtest.SetupOptions{
+		{}, {SessionTags: true}, {Lifecycle: true, AutoRemove: true, TagKeys: []string{"a", "b"}},
+		{SessionTags: true, PullRole: true, KMSKeyARN: keyARN, AutoRemove: true, Lifecycle: true, TagKeys: []string{"a"}, Prefix: "x/", Installation: "i"},
+	} {
+		server := ecrtest.NewServer(ecrtest.Config{InMemory: true})
+		d := server.Setup(o)
+		c := standard()
+		c.PushRoleARN, c.PullRoleARN, c.RepoPrefix, c.Installation = d.PushRoleARN, d.PullRoleARN, d.Options.Prefix, d.Options.Installation
+		c.SessionTags, c.AutoRemove, c.KMSKeyARN, c.Tags = o.SessionTags, o.AutoRemove, o.KMSKeyARN, map[string]string{}
+		for _, key := range o.TagKeys {
+			c.Tags[key] = ""
+		}
+		if o.Lifecycle {
+			c.MaxImageCount = 1
+		}
+		for role, generate := range map[string]func(ecr.Config) (iampolicy.Document, error){
+			d.ControllerRoleARN: iampolicy.Controller, d.PushRoleARN: iampolicy.Push, d.PullRoleARN: iampolicy.Pull,
+		} {
+			if role == "" {
+				continue
+			}
+			want, err := generate(c)
+			require.NoError(t, err)
+			var text string
+			server.UpdateRole(role, func(r *ecrtest.Role) { text = r.Policies[0] })
+			var got iampolicy.Document
+			require.NoError(t, json.Unmarshal([]byte(text), &got))
+			require.Equal(t, sorted(want), sorted(got))
+		}
+		server.Close()
+	}
+}
