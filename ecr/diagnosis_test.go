@@ -396,7 +396,9 @@ func TestRepositoryHints(t *testing.T) {
 	_, err := aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:CreateRepository: allow it there")
-	aws.CreateRepository(aws.deployment.Repository("hello"))
+	old := aws.deployment.Repository("hello")
+	old.CreatedAt = time.Now().Add(-time.Hour) // what is new is tried again
+	aws.CreateRepository(old)
 	aws.config.MaxImageCount = 9 // which the controller's policy wasn't made for
 	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
