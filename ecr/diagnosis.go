@@ -42,6 +42,7 @@ const (
 	checkTemplates      = "creation_templates"
 	checkCacheRules     = "pull_through_rules"
 	checkSigning        = "managed_signing"
+	checkRoleTags       = "push_role_tags"
 )
 
 // Diagnose implements [provider.Diagnoser]. The checks, in order:
@@ -65,14 +66,17 @@ const (
 //	creation_templates  no template makes repositories under our prefix
 //	pull_through_rules  no pull-through cache rule does
 //	managed_signing     no signing configuration is for our repositories: sessions can't sign, by design
+//	push_role_tags      no tag of the push role itself counts as its sessions'
 //
-// The last group needs rights that issuing credentials doesn't; without them a check is skipped, with the statement that allows
-// it. Without a project, the push role is assumed for a project "diagnose", and the checks about a project's repository are left out.
+// Those from repository_policy to managed_signing need rights that issuing credentials doesn't; without them a check is skipped,
+// with the statement that allows it. Without a project, the push role is assumed for a project "diagnose", and the checks about a
+// project's repository are left out.
 //
-// It makes at most 17 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
-// of them show in CloudTrail, refused ones as errors: AssumeRole under the usual session names, and for isolation a
-// BatchGetImage of a tag that doesn't exist, denied as it has to be. No session that it opens can do more than the session that
-// it stands for, and all are dropped at once. A write probe's upload expires by itself, since ECR can't cancel one.
+// It makes at most 19 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
+// of them show in CloudTrail, refused ones as errors: AssumeRole under the usual session names, for isolation a
+// BatchGetImage of a tag that doesn't exist, denied as it has to be, and with session_tags an AssumeRole without a tag, likewise. No
+// session that it opens can do more than the session that it stands for, and all are dropped at once. A write probe's upload
+// expires by itself, since ECR can't cancel one.
 func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) iter.Seq[provider.Finding] {
 	return probe.Run(ctx, func() []probe.Check {
 		d := &diagnosis{Provider: p, o: o, upstream: p.clients()}
@@ -111,6 +115,7 @@ func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) ite
 			probe.Check{ID: checkTemplates, Needs: controller, Run: d.checkTemplates},
 			probe.Check{ID: checkCacheRules, Needs: controller, Run: d.checkCacheRules},
 			probe.Check{ID: checkSigning, Needs: controller, Run: d.checkSigning},
+			probe.Check{ID: checkRoleTags, Needs: []string{checkToken}, Run: d.checkRoleTags},
 		)
 	})
 }

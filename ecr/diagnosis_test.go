@@ -141,7 +141,7 @@ func TestHealthy(t *testing.T) {
 				}
 			}
 			require.Equal(t, test.special, strings.Join(special, ", "), readable(t, list))
-			require.LessOrEqual(t, len(aws.Calls()), 17, aws.names())
+			require.LessOrEqual(t, len(aws.Calls()), 19, aws.names())
 		})
 	}
 }
@@ -245,7 +245,7 @@ func TestDiagnosisEnds(t *testing.T) {
 	t.Parallel()
 	all := []string{
 		"config", "credentials", "sts", "clock", "identity", "controller_role", "push_role", "pull_role", "token", "registry_host", "registry", "repository",
-		"repository_access", "isolation", "repository_policy", "registry_policy", "creation_templates", "pull_through_rules", "managed_signing",
+		"repository_access", "isolation", "repository_policy", "registry_policy", "creation_templates", "pull_through_rules", "managed_signing", "push_role_tags",
 	}
 	for name, test := range map[string]struct {
 		action, check string
@@ -396,6 +396,14 @@ func TestRepositoryHints(t *testing.T) {
 	_, err := aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:CreateRepository: allow it there")
+	old := aws.deployment.Repository("hello")
+	old.CreatedAt = time.Now().Add(-time.Hour) // what is new is tried again
+	aws.CreateRepository(old)
+	aws.config.MaxImageCount = 9 // which the controller's policy wasn't made for
+	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	require.ErrorIs(t, err, provider.ErrAccessDenied)
+	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:PutLifecyclePolicy: allow it there; the controller's policy is made for a configuration")
+	aws.config.MaxImageCount = 0
 	aws.trust("rise-backend", nobody)
 	aws.outside()
 	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
@@ -472,4 +480,53 @@ func FuzzRegistryPolicy(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Tags of the push role itself show in sessions without a tag of that key, and are found without iam:GetRole.
+func TestRoleTags(t *testing.T) {
+	t.Parallel()
+	const demands = `"Null":{"aws:RequestTag/rise:project":"false"}`
+	for name, test := range map[string]struct {
+		session, open bool // session tags, and a trust policy that doesn't demand them
+		tags          map[string]string
+		warned        string
+	}{
+		"none":                                 {},
+		"others":                               {tags: map[string]string{"team": "a", "sunrise:project": "x"}},
+		"a project":                            {tags: map[string]string{"rise:project": "hello"}, warned: "bears one of the tags rise:project"},
+		"an installation":                      {tags: map[string]string{"rise:installation": "prod"}, warned: "bears one of the tags"},
+		"an empty one":                         {tags: map[string]string{"rise:suspended": ""}, warned: "bears one of the tags"},
+		"in another spelling":                  {tags: map[string]string{"RISE:Project": "hello"}, warned: "bears one of the tags"},
+		"session tags":                         {session: true},
+		"session tags, a project":              {session: true, tags: map[string]string{"rise:project": "hello"}},
+		"session tags that needn't be":         {session: true, open: true, warned: "can be assumed without the session tag rise:project"},
+		"session tags that needn't be, others": {session: true, open: true, tags: map[string]string{"team": "a"}, warned: "can be assumed without"},
+		"session tags that needn't be, a project": {session: true, open: true, tags: map[string]string{"rise:project": "hello"},
+			warned: "bears one of the tags"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{SessionTags: test.session})
+			aws.config.RegistryHost, aws.config.Installation = aws.RegistryHost, "prod"
+			aws.UpdateRole(aws.deployment.PushRoleARN, func(r *ecrtest.Role) {
+				r.Tags = test.tags
+				if test.open {
+					require.Contains(t, r.Trust, demands+",")
+					r.Trust = strings.Replace(r.Trust, demands+",", "", 1)
+				}
+			})
+			list := diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{})
+			f := list[len(list)-1]
+			require.Equal(t, "push_role_tags", f.Check)
+			if test.warned == "" {
+				require.Equal(t, provider.Passed, f.Status, readable(t, list))
+				return
+			}
+			require.Equal(t, provider.Warned, f.Status, readable(t, list))
+			require.Contains(t, f.Summary, test.warned)
+			for _, c := range aws.Calls() {
+				require.False(t, c.Action == "AssumeRole" && c.Form.Get("Policy") == "")
+			}
+		})
+	}
 }

@@ -119,16 +119,20 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 		return nil
 	}
 	if !opts.DryRun {
-		if err := o.tag(ctx, "tag repository", missing); err != nil {
+		err := o.tag(ctx, "tag repository", missing)
+		if err != nil && (missing[tagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
 			return err
 		}
-		if missing[tagProjectID] != "" { // maybe another project's at the same time
+		if missing[tagProjectID] != "" { // maybe another project's at the same time, which denies ours
 			if _, err := o.readOurs(ctx, opEnsure); err != nil {
 				return err
 			}
 			if o.another() {
 				return o.notOurs()
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	o.did(provider.ActionTag)

@@ -236,6 +236,11 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 func explainDenial(c Config, op string, r refusal) trouble {
 	if r.layer != "" && r.layer != "role trust policy" && r.action != "" {
 		t := trouble{is: "no " + r.layer + " allows " + r.action, remedy: "allow it there"}
+		switch r.action {
+		case "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy", "ecr:TagResource", "ecr:DeleteRepository":
+			t.remedy += "; the controller's policy is made for a configuration (operator policies controller), and has to be made again where " +
+				"max_image_count, untagged_expire_days, tags, installation or auto_remove changed"
+		}
 		if r.explicit {
 			t = trouble{is: "a Deny in " + r.article() + " forbids " + r.action, remedy: "take it out, or except this"}
 		}

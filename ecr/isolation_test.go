@@ -447,14 +447,17 @@ func TestMutationsAreCaught(t *testing.T) {
 		}
 		return strings.ReplaceAll(policy, pullActions, pushActions)
 	}
-	dropTagCondition := func(w *world) {
-		w.UpdateRole(w.deployment.PushRoleARN, func(r *ecrtest.Role) {
-			before := r.Policies[0]
-			condition := regexp.MustCompile(`,?"aws:ResourceTag/rise:project":"\$\{aws:PrincipalTag/rise:project\}"`)
-			r.Policies[0] = condition.ReplaceAllString(before, "")
-			require.NotEqual(t, before, r.Policies[0])
-		})
+	drop := func(pattern string) func(*world) {
+		return func(w *world) {
+			w.UpdateRole(w.deployment.PushRoleARN, func(r *ecrtest.Role) {
+				before := r.Policies[0]
+				r.Policies[0] = regexp.MustCompile(pattern).ReplaceAllString(before, "")
+				require.NotEqual(t, before, r.Policies[0])
+			})
+		}
 	}
+	const otherProject = `,\{[^{}]*\{"StringNotEquals":\{"aws:ResourceTag/rise:project":[^{}]*\{[^{}]*\}[^{}]*\}\}[^{}]*"OtherProject"\}`
+	dropTags, dropDeny := drop(otherProject+`|,?"aws:ResourceTag/rise:project":"\$\{aws:PrincipalTag/rise:project\}"`), drop(otherProject)
 	for name, mutant := range map[string]struct {
 		tags    bool
 		opts    []ecr.Option
@@ -470,7 +473,10 @@ func TestMutationsAreCaught(t *testing.T) {
 		"pull actions swapped for push actions":               {opts: []ecr.Option{changePolicy(swap)}, broken: []string{pullOnlyPulls}},
 		"one project's credential reused for another":         {change: func(w *world) { w.provider = &careless{w.provider, map[provider.Access]provider.Credentials{}} }, broken: []string{ownAnswer}},
 		"no session policy, but session tags":                 {tags: true, opts: []ecr.Option{changePolicy(nil)}, broken: []string{pullOnlyPulls}},
-		"no session policy, the role's tag condition dropped": {tags: true, opts: []ecr.Option{changePolicy(nil)}, change: dropTagCondition, broken: []string{othersClosed, apiClosed, mountClosed, pullOnlyPulls}},
+		"no session policy, the role's tag condition dropped": {tags: true, opts: []ecr.Option{changePolicy(nil)}, change: dropTags, broken: []string{othersClosed, apiClosed, mountClosed, pullOnlyPulls}},
+		"no session policy, session tags, with grants":        {tags: true, opts: []ecr.Option{changePolicy(nil)}, granted: true, broken: []string{pullOnlyPulls}},
+		"no session policy, the role's Deny of others dropped, with grants": {tags: true, opts: []ecr.Option{changePolicy(nil)}, change: dropDeny, granted: true,
+			broken: []string{grantsClosed, apiClosed, mountClosed, pullOnlyPulls}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

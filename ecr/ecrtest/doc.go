@@ -46,7 +46,7 @@
 // another. Each request needs its ECR action: HEAD of a blob BatchCheckLayerAvailability, GET GetDownloadUrlForLayer,
 // POST, PATCH and PUT of an upload InitiateLayerUpload, UploadLayerPart and CompleteLayerUpload, PUT of a manifest
 // PutImage, GET and HEAD of a manifest and referrers BatchGetImage, tags/list ListImages, DELETE of a manifest
-// BatchDeleteImage. A mount takes both rights to read on the source and else becomes an upload. Tag immutability with
+// BatchDeleteImage. A mount takes GetDownloadUrlForLayer on the source and else becomes an upload. Tag immutability with
 // its exclusions, create-on-push templates, and layers that must be there before a manifest are held.
 //
 // # What AWS doesn't tell
@@ -66,6 +66,8 @@
 //   - A policy may name a principal that doesn't exist yet, and names it once it does; AWS refuses such a policy.
 //   - A value with a policy variable that can't be resolved matches nothing; AWS says that the statement "might be
 //     invalid".
+//   - Tags that differ in case only are one condition key, and AWS doesn't say whose value it has. Here a statement that
+//     allows holds for any of them, and one that denies only where it does for all: what is shown closed is so either way.
 //   - Wildcards in a Resource match any characters, colons included. ECR's service-specific limits on a policy's
 //     elements, and whether actions and keys exist, aren't checked.
 //   - A repository that exists has no influence on the authorization of a CreateRepository for its name.

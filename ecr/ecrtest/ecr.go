@@ -198,10 +198,9 @@ func (s *Server) decide(who identity, r *rights, action, resource, account, regi
 		policies.Resource = append(policies.Resource, reg.policy)
 	}
 	if repo != nil {
-		for key, value := range repo.effectiveTags(s.now(), s.cfg.TagDelay) {
-			ctx.Set("aws:ResourceTag/"+key, value)
-			ctx.Set("ecr:ResourceTag/"+key, value)
-		}
+		tags := repo.effectiveTags(s.now(), s.cfg.TagDelay)
+		ctx.SetTags("aws:ResourceTag", tags)
+		ctx.SetTags("ecr:ResourceTag", tags)
 		if repo.policy != nil {
 			policies.Resource = append(policies.Resource, repo.policy)
 		}

@@ -1,6 +1,7 @@
 package ecrtest_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -585,4 +586,28 @@ func TestTemplatesAndRules(t *testing.T) {
 	require.Equal(t, "V2", *setting.Value)
 	_, err = client.DescribeRegistry(t.Context(), nil)
 	require.NoError(t, err)
+}
+
+// Tags that differ in case only are one condition key. A repository that has both, and a request, are decided the same way
+// each time, and the worse one.
+func TestTagsInTwoCases(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, ecrtest.Config{})
+	srv.CreateRepository(ecrtest.Repository{Name: "rise/hello", Tags: map[string]string{"team": "a", "Team": "b"}})
+	client := func(policy string) *ecr.Client {
+		return ecr.NewFromConfig(awsConfig(srv, srv.AddUser(ecrtest.User{Name: rand.Text(), Policies: []string{policy}})))
+	}
+	const on = `"Action":"ecr:*","Resource":"*","Condition":{"StringEquals":`
+	allowed, refused := client(`{"Statement":{"Effect":"Allow",`+on+`{"aws:ResourceTag/team":"b"}}}}`),
+		client(`{"Statement":{"Effect":"Allow",`+on+`{"ecr:ResourceTag/team":"c"}}}}`)
+	creates := client(`{"Statement":{"Effect":"Allow",` + on + `{"aws:RequestTag/team":"b"}}}}`)
+	denies := client(`{"Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"},{"Effect":"Deny",` + on + `{"aws:ResourceTag/team":"b"}}}]}`)
+	for i := range 20 {
+		in := &ecr.ListTagsForResourceInput{ResourceArn: aws.String(repositoryARN("rise/hello"))}
+		require.NoError(t, second(allowed.ListTagsForResource(t.Context(), in)))
+		require.NoError(t, second(denies.ListTagsForResource(t.Context(), in)))
+		requireCode(t, second(refused.ListTagsForResource(t.Context(), in)), "AccessDeniedException", "")
+		require.NoError(t, second(creates.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
+			RepositoryName: aws.String(fmt.Sprintf("rise/r%d", i)), Tags: []types.Tag{ecrTag("team", "b"), ecrTag("Team", "a")}})))
+	}
 }

@@ -453,22 +453,16 @@ func (s *Server) context(who identity, region string, r *http.Request) iam.Conte
 		for key, value := range who.session.federated {
 			ctx.Set(key, value)
 		}
-		for key, value := range who.session.role.def.Tags {
-			ctx.Set("aws:PrincipalTag/"+key, value)
-		}
+		ctx.SetTags("aws:PrincipalTag", who.session.role.def.Tags)
 		tags = who.session.tags
 	}
-	for key, value := range tags {
-		ctx.Set("aws:PrincipalTag/"+key, value)
-	}
+	ctx.SetTags("aws:PrincipalTag", tags)
 	return ctx
 }
 
 // requestTags adds the keys for tags that a request carries.
 func requestTags(ctx iam.Context, tags map[string]string) {
-	for key, value := range tags {
-		ctx.Set("aws:RequestTag/"+key, value)
-	}
+	ctx.SetTags("aws:RequestTag", tags)
 	ctx.Set("aws:TagKeys", slices.Sorted(maps.Keys(tags))...)
 }
 

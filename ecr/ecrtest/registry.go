@@ -357,7 +357,7 @@ func (x *ociCall) startUpload(repo *repository) (response, *awsError) {
 	return resp, nil
 }
 
-// mount copies a blob from another repository if the token may read it there. A mount that isn't possible becomes an
+// mount copies a blob from another repository if the token may download it there (ECR User Guide, "Blob mounting"). A mount that isn't possible becomes an
 // upload, and says nothing about the source.
 func (x *ociCall) mount(into *repository, digest, from string) bool {
 	if !imageDigest.MatchString(digest) {
@@ -378,8 +378,7 @@ func (x *ociCall) mount(into *repository, digest, from string) bool {
 			continue
 		}
 		blob, ok := source.blobs[digest]
-		if ok && x.authorize("BatchCheckLayerAvailability", name, source) == nil &&
-			x.authorize("GetDownloadUrlForLayer", name, source) == nil {
+		if ok && x.authorize("GetDownloadUrlForLayer", name, source) == nil {
 			into.blobs[digest] = blob
 			return true
 		}

@@ -242,8 +242,8 @@ func TestMount(t *testing.T) {
 	}{
 		{"with the right on the source", ecrtest.Config{}, `"ecr:*"`, "rise/source", true},
 		{"without any right on the source", ecrtest.Config{}, "", "rise/source", false},
-		{"with half the right on the source", ecrtest.Config{}, `"ecr:BatchCheckLayerAvailability"`, "rise/source", false},
-		{"with the other half", ecrtest.Config{}, `"ecr:GetDownloadUrlForLayer"`, "rise/source", false},
+		{"with the right to see it on the source", ecrtest.Config{}, `"ecr:BatchCheckLayerAvailability"`, "rise/source", false},
+		{"with the right to download from the source alone", ecrtest.Config{}, `"ecr:GetDownloadUrlForLayer"`, "rise/source", true},
 		{"from a repository without the blob", ecrtest.Config{}, `"ecr:*"`, "rise/target", false},
 		{"from a repository that isn't there", ecrtest.Config{}, `"ecr:*"`, "rise/nothing", false},
 		{"without from", ecrtest.Config{}, `"ecr:*"`, "", false},

@@ -25,6 +25,8 @@ type SetupOptions struct {
 	KMSKeyARN string
 	// TagKeys are the keys of further tags that the controller may set.
 	TagKeys []string
+	// Lifecycle lets the controller set lifecycle policies; without it, it may only remove them.
+	Lifecycle bool
 	// MaxSessionDuration is that of all roles; default 12 h.
 	MaxSessionDuration time.Duration
 }
@@ -117,12 +119,17 @@ func (s *Server) pushPolicy(o SetupOptions) string {
 	if o.SessionTags {
 		ours["aws:ResourceTag/rise:project"] = "${aws:PrincipalTag/rise:project}"
 	}
+	guards := s.guards(o)
+	if o.SessionTags {
+		guards = append(guards, object{"Sid": "OtherProject", "Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken", "Resource": "*",
+			"Condition": object{"StringNotEquals": object{"aws:ResourceTag/rise:project": "${aws:PrincipalTag/rise:project}"}}})
+	}
 	return policy(append([]object{
 		statement("Token", "ecr:GetAuthorizationToken", "*", nil),
 		statement("OneProject", pushActions, s.repositories(o.Prefix+"*"), object{
 			"StringEquals": ours, "StringNotEquals": object{"aws:ResourceTag/rise:orphaned": "true"},
 		}),
-	}, s.guards(o)...)...)
+	}, guards...)...)
 }
 
 func (s *Server) pullPolicy(o SetupOptions) string {
@@ -156,21 +163,36 @@ func (s *Server) guards(o SetupOptions) []object {
 func (s *Server) controllerPolicy(o SetupOptions, assumable []string) string {
 	own := object{"aws:ResourceTag/rise:managed": "true", "aws:ResourceTag/rise:installation": o.Installation}
 	all := s.repositories(o.Prefix + "*")
-	marks := append([]string{"rise:orphaned", "rise:orphaned-at", "rise:suspended", "rise:project-id"}, o.TagKeys...)
+	keys := func(own ...string) object {
+		return object{"aws:TagKeys": append(own, o.TagKeys...)}
+	}
+	lifecycle := "ecr:DeleteLifecyclePolicy"
+	if o.Lifecycle {
+		lifecycle = "ecr:PutLifecyclePolicy"
+	}
 	statements := []object{
 		statement("List", "ecr:DescribeRepositories", s.repositories("*"), nil),
 		statement("Read", []string{"ecr:GetLifecyclePolicy", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"}, all, nil),
 		statement("CreateTagged", []string{"ecr:CreateRepository", "ecr:TagResource"}, all, object{
-			"StringEquals": object{"aws:RequestTag/rise:managed": "true", "aws:RequestTag/rise:installation": o.Installation},
+			"StringEquals":              object{"aws:RequestTag/rise:managed": "true", "aws:RequestTag/rise:installation": o.Installation},
+			"ForAllValues:StringEquals": keys("rise:managed", "rise:installation", "rise:project", "rise:project-id"),
 			"Null": object{"aws:RequestTag/rise:project": "false", "aws:ResourceTag/rise:managed": "true",
 				"aws:ResourceTag/rise:installation": "true"},
 		}),
-		statement("MarkOwn", []string{"ecr:TagResource", "ecr:UntagResource"}, all, object{
-			"StringEquals": own, "ForAllValues:StringEquals": object{"aws:TagKeys": marks},
+		statement("MarkOwn", "ecr:TagResource", all, object{
+			"StringEquals": own, "ForAllValues:StringEquals": keys("rise:orphaned", "rise:orphaned-at", "rise:suspended"),
 			"Null": object{"aws:TagKeys": "false"},
 		}),
-		statement("ConfigureOwn", []string{"ecr:DeleteLifecyclePolicy", "ecr:PutImageScanningConfiguration",
-			"ecr:PutImageTagMutability", "ecr:PutLifecyclePolicy"}, all, object{"StringEquals": own}),
+		statement("NameOwner", "ecr:TagResource", all, object{
+			"StringEquals": own, "ForAllValues:StringEquals": keys("rise:project-id", "rise:orphaned", "rise:orphaned-at"),
+			"Null": object{"aws:TagKeys": "false", "aws:ResourceTag/rise:project-id": "true"},
+		}),
+		statement("UnmarkOwn", "ecr:UntagResource", all, object{
+			"StringEquals": own, "ForAllValues:StringEquals": object{"aws:TagKeys": []string{"rise:orphaned", "rise:orphaned-at", "rise:suspended"}},
+			"Null": object{"aws:TagKeys": "false"},
+		}),
+		statement("ConfigureOwn", []string{lifecycle, "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability"}, all,
+			object{"StringEquals": own}),
 		statement("AssumePush", []string{"sts:AssumeRole", "sts:TagSession"}, assumable, nil),
 	}
 	if o.AutoRemove {

@@ -15,9 +15,10 @@
 // The service runs as the controller role, or assumes it (role_arn). For each credential it assumes the push role with a
 // session policy; registry-wide pull credentials come from the pull role. A session may do what both the role's policy and
 // the session policy allow and neither denies. The session policy names the repository. With session_tags the role's policy
-// by itself demands that the repository bears the project that the session is tagged with, so that a project stays
-// closed to others even if a session policy were lost; but what a repository's or the registry's policy then granted to
-// everybody within this installation, only the session policy's Denies keep out. Set session_tags, and an installation.
+// by itself demands that the repository bears the project that the session is tagged with, and denies every other one, so that a
+// project stays closed to others even if a session policy were lost, whatever a repository's or the registry's policy grants to
+// everybody. Set session_tags, and an installation. A session without that tag would have the role's own of that name: give
+// the push role none that begins with rise:.
 //
 // # Without an installation
 //

@@ -88,8 +88,8 @@ func TestProviderWorks(t *testing.T) {
 	}
 }
 
-// A session of the push role whose session policy was lost still reaches one project's repository and no other. Where
-// resource-based policies grant everything to everybody, it stays within the installation and off what is closed.
+// A session of the push role whose session policy was lost still reaches one project's repository and no other, also where
+// resource-based policies grant everything to everybody.
 func TestPushRoleAlone(t *testing.T) {
 	t.Parallel()
 	for name, mode := range modes() {
@@ -124,9 +124,30 @@ func TestPushRoleAlone(t *testing.T) {
 			check(closed)
 			// What only the role's own Denies keep out.
 			a.SetRegistryPolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*","Resource":"*"}]}`)
-			check([]string{"rise/orphaned", "rise/suspended", "rise/elsewhere", "rise/foreign", "risen/hello", "hello"})
+			granted := []string{"rise/orphaned", "rise/suspended", "rise/other", "rise/elsewhere", "rise/foreign", "risen/hello", "hello"}
+			check(granted)
+			a.SetRegistryPolicy("")
+			for _, repository := range append(granted, "rise/hello") {
+				a.UpdateRepository(repository, func(r *ecrtest.Repository) { r.Policy = openPolicy })
+			}
+			check(granted)
 		})
 	}
+}
+
+// Tags of the push role itself open nothing to a session, which has its own.
+func TestTaggedPushRole(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, ecrtest.Config{}, standard(), everyone())
+	a.UpdateRole(pushARN, func(r *ecrtest.Role) { r.Tags = tags("rise:project", "other", "Rise:Installation", "staging") })
+	for _, project := range []string{"hello", "other"} {
+		a.CreateRepository(ecrtest.Repository{Name: "rise/" + project, Tags: ours(project), Policy: openPolicy})
+	}
+	login := a.login(t, a.assume(t, pushARN, "rise-push-hello", "hello"))
+	require.True(t, a.pushes(t, login, "rise/hello"))
+	require.False(t, a.pulls(t, login, "rise/other"))
+	_, err := awssts.NewFromConfig(a.controller(t)).AssumeRole(t.Context(), a.input(pushARN, "rise-push-hello", ""))
+	require.True(t, denied(t, err), "a session without its own would have the role's")
 }
 
 // The push role can do nothing but push and pull.
@@ -191,7 +212,11 @@ func TestController(t *testing.T) {
 	}{
 		"creates only with tags": {nil, []call{
 			{"CreateRepository", "rise/new", ours("new"), true},
-			{"CreateRepository", "rise/more", ours("more", "cost-center", "7"), true},
+			{"CreateRepository", "rise/new-named", ours("new-named", "rise:project-id", "p-1"), true},
+			{"CreateRepository", "rise/more", ours("more", "cost-center", "7"), false},
+			{"CreateRepository", "rise/more", ours("more", "rise:orphaned", "true"), false},
+			{"CreateRepository", "rise/more", ours("more", "rise:suspended", "true"), false},
+			{"CreateRepository", "rise/more", ours("more", "Rise:Project", "other"), false},
 			{"CreateRepository", "rise/bare", nil, false},
 			{"CreateRepository", "rise/bare", tags("cost-center", "7"), false},
 			{"CreateRepository", "rise/no-project", tags("rise:managed", "true", "rise:installation", "prod"), false},
@@ -201,6 +226,16 @@ func TestController(t *testing.T) {
 			{"CreateRepository", "new", ours("new"), false},
 			{"CreateRepository", "risen/new", ours("new"), false},
 			{"CreateRepository with key", "rise/encrypted", ours("x"), false},
+		}},
+		"creates with configured tags": {func(c *ecr.Config) { c.Tags = tags("cost-center", "7") }, []call{
+			{"CreateRepository", "rise/more", ours("more", "cost-center", "7", "rise:project-id", "p-1"), true},
+			{"CreateRepository", "rise/most", ours("most", "cost-center", "7", "team", "x"), false},
+		}},
+		"creates for no other installation": {func(c *ecr.Config) { c.Installation = "" }, []call{
+			{"CreateRepository", "rise/new", tags("rise:managed", "true", "rise:project", "new"), true},
+			{"CreateRepository", "rise/elsewhere-new", ours("elsewhere-new"), false},
+			{"TagResource", "rise/foreign", ours("foreign"), false},
+			{"TagResource", "rise/foreign", tags("rise:managed", "true", "rise:project", "foreign"), true},
 		}},
 		"reads": {nil, []call{
 			{"DescribeRepositories", "", nil, true},
@@ -215,21 +250,52 @@ func TestController(t *testing.T) {
 		}},
 		"marks its own": {func(c *ecr.Config) { c.Tags = tags("cost-center", "7") }, []call{
 			{"TagResource", "rise/hello", tags("rise:orphaned", "true", "rise:orphaned-at", "2026-01-01T00:00:00Z"), true},
-			{"UntagResource", "rise/hello", tags("rise:orphaned", "", "rise:orphaned-at", "", "rise:suspended", ""), true},
 			{"TagResource", "rise/hello", tags("rise:suspended", "true"), true},
-			{"TagResource", "rise/hello", tags("rise:project-id", "42"), true},
 			{"TagResource", "rise/hello", tags("cost-center", "8"), true},
+			{"TagResource", "rise/hello", tags("cost-center", "8", "rise:suspended", "true"), true},
+			{"TagResource", "rise/hello", tags("Cost-Center", "8"), false},
 			{"TagResource", "rise/hello", tags("Owner", "me"), false},
 			{"TagResource", "rise/hello", tags(), false},
 			{"TagResource", "rise/hello", tags("rise:orphaned", "true", "Owner", "me"), false},
+			{"TagResource", "rise/hello", tags("Rise:Orphaned", "true"), false},
 			{"TagResource", "rise/hello", tags("rise:project", "other"), false},
+			{"TagResource", "rise/hello", tags("Rise:Project", "other"), false},
 			{"TagResource", "rise/hello", ours("other"), false},
+			{"TagResource", "rise/hello", tags("rise:managed", "true"), false},
 			{"TagResource", "rise/hello", tags("rise:installation", "staging"), false},
+		}},
+		"unmarks its own": {func(c *ecr.Config) { c.Tags = tags("cost-center", "7") }, []call{
+			{"UntagResource", "rise/hello", tags("rise:orphaned", "", "rise:orphaned-at", "", "rise:suspended", ""), true},
+			{"UntagResource", "rise/hello", tags("rise:orphaned", "", "rise:orphaned-at", ""), true},
+			{"UntagResource", "rise/hello", tags("rise:suspended", ""), true},
 			{"UntagResource", "rise/hello", tags("rise:managed", ""), false},
 			{"UntagResource", "rise/hello", tags("rise:installation", ""), false},
+			{"UntagResource", "rise/hello", tags("rise:project", ""), false},
+			{"UntagResource", "rise/named", tags("rise:project-id", ""), false},
+			{"UntagResource", "rise/named", tags("rise:orphaned", "", "rise:project-id", ""), false},
+			{"UntagResource", "rise/hello", tags("cost-center", ""), false},
+		}},
+		"names an owner once": {func(c *ecr.Config) { c.Tags = tags("cost-center", "7") }, []call{
+			{"TagResource", "rise/named", tags("rise:project-id", "p-2"), false},
+			{"TagResource", "rise/named", tags("rise:project-id", "p-1"), false}, // the same: by a retry of the SDK
+			{"TagResource", "rise/named", tags("rise:project-id", "p-2", "rise:orphaned", "true"), false},
+			{"TagResource", "rise/named", tags("rise:project-id", "p-2", "cost-center", "8"), false},
+			{"TagResource", "rise/named", tags("Rise:Project-ID", "p-2"), false},
+			{"TagResource", "rise/named", ours("named", "rise:project-id", "p-2"), false},
+			{"TagResource", "rise/named", tags("rise:orphaned", "true", "cost-center", "8"), true},
+			{"TagResource", "rise/hello", tags("rise:project-id", "p-1", "Owner", "me"), false},
+			{"TagResource", "rise/hello", tags("rise:project-id", "p-1", "rise:suspended", "true"), false},
+			{"TagResource", "rise/hello", tags("rise:project-id", "p-1", "rise:project", "other"), false},
+			{"TagResource", "rise/elsewhere", tags("rise:project-id", "p-1"), false},
+			{"TagResource", "rise/foreign", tags("rise:project-id", "p-1"), false},
+			{"TagResource", "rise/rise", tags("rise:project-id", "p-1"), false},
+			{"TagResource", "rise/hello", tags("rise:project-id", "p-1", "rise:orphaned", "true", "rise:orphaned-at", "2026-01-01T00:00:00Z", "cost-center", "8"), true},
+			{"TagResource", "rise/hello", tags("rise:project-id", "p-2"), false},
+			{"UntagResource", "rise/hello", tags("rise:project-id", ""), false},
+			{"TagResource", "rise/orphaned", tags("rise:project-id", "p-1"), true},
 		}},
 		"configures its own": {nil, []call{
-			{"PutLifecyclePolicy", "rise/hello", nil, true},
+			{"PutLifecyclePolicy", "rise/hello", nil, false},
 			{"DeleteLifecyclePolicy", "rise/hello", nil, true},
 			{"PutImageTagMutability", "rise/hello", nil, true},
 			{"PutImageScanningConfiguration", "rise/hello", nil, true},
@@ -237,6 +303,18 @@ func TestController(t *testing.T) {
 			{"DeleteRepositoryPolicy", "rise/hello", nil, false},
 			{"BatchDeleteImage", "rise/hello", nil, false},
 		}},
+		"configures its own lifecycle, by count": {func(c *ecr.Config) { c.MaxImageCount = 9 }, []call{
+			{"PutLifecyclePolicy", "rise/hello", nil, true},
+			{"DeleteLifecyclePolicy", "rise/hello", nil, false},
+			{"PutImageTagMutability", "rise/hello", nil, true},
+			{"PutImageScanningConfiguration", "rise/hello", nil, true},
+			{"BatchDeleteImage", "rise/hello", nil, false},
+		}},
+		"configures its own lifecycle, by age": {func(c *ecr.Config) { c.UntaggedExpireDays = 9 }, slices.Concat(
+			[]call{{"PutLifecyclePolicy", "rise/hello", nil, true}, {"DeleteLifecyclePolicy", "rise/hello", nil, false}},
+			foreign(func(action, repository string) call {
+				return call{action, repository, tags("rise:orphaned", "true"), false}
+			}))},
 		"leaves others' alone": {func(c *ecr.Config) { c.AutoRemove = true }, slices.Concat(
 			foreign(func(action, repository string) call {
 				return call{action, repository, tags("rise:orphaned", "true"), false}
@@ -248,8 +326,12 @@ func TestController(t *testing.T) {
 				{"TagResource", "foreign", ours("foreign"), false},
 				{"TagResource", "risen/hello", ours("hello"), false},
 			})},
-		"may take what nobody has marked": {nil, []call{ // the documented limit
-			{"TagResource", "rise/foreign", ours("foreign"), true},
+		"may take what nobody has marked": {func(c *ecr.Config) { c.Tags = tags("cost-center", "7") }, []call{ // the documented limit
+			{"TagResource", "rise/foreign", ours("foreign", "Owner", "me"), false},
+			{"TagResource", "rise/foreign", ours("foreign", "rise:orphaned", "true"), false},
+			{"TagResource", "rise/foreign", tags("rise:managed", "true", "rise:installation", "prod"), false},
+			{"TagResource", "rise/foreign", ours("foreign", "cost-center", "7", "rise:project-id", "p-1"), true},
+			{"TagResource", "rise/foreign", ours("foreign", "rise:project-id", "p-2"), false},
 		}},
 		"never deletes without auto_remove": {nil, []call{
 			{"DeleteRepository", "rise/hello", nil, false}, {"DeleteRepository", "rise/orphaned", nil, false},
@@ -279,6 +361,7 @@ func TestController(t *testing.T) {
 				"rise/hello": ours("hello"), "rise/orphaned": ours("orphaned", "rise:orphaned", "true"), "rise/foreign": nil,
 				"rise/elsewhere":          ours("elsewhere", "rise:installation", "staging"),
 				"rise/elsewhere-orphaned": ours("x", "rise:installation", "staging", "rise:orphaned", "true"),
+				"rise/named":              ours("named", "rise:project-id", "p-1"),
 				"rise/rise":               tags("rise:managed", "true", "rise:project", "rise"), // made by Rise, without an installation
 				"rise/unmanaged":          tags("rise:installation", "staging"),
 				"foreign":                 nil, "risen/hello": ours("hello"),
@@ -551,4 +634,48 @@ func TestSession(t *testing.T) {
 	require.ErrorIs(t, err, provider.ErrInvalidRequest)
 	_, err = iampolicy.Session(ecr.Config{}, provider.Request{Project: "hello", Access: provider.Pull})
 	require.ErrorIs(t, err, provider.ErrMisconfigured)
+}
+
+// What the double provisions are the generated policies, written down once more.
+func TestSetupIsGenerated(t *testing.T) {
+	t.Parallel()
+	sorted := func(d iampolicy.Document) []iampolicy.Statement {
+		list := slices.Clone(d.Statement)
+		slices.SortFunc(list, func(a, b iampolicy.Statement) int { return strings.Compare(a.Sid, b.Sid) })
+		for _, s := range list {
+			slices.Sort(s.Action)
+		}
+		return list
+	}
+	for _, o := range []ecrtest.SetupOptions{
+		{}, {SessionTags: true}, {Lifecycle: true, AutoRemove: true, TagKeys: []string{"a", "b"}},
+		{SessionTags: true, PullRole: true, KMSKeyARN: keyARN, AutoRemove: true, Lifecycle: true, TagKeys: []string{"a"}, Prefix: "x/", Installation: "i"},
+	} {
+		server := ecrtest.NewServer(ecrtest.Config{InMemory: true})
+		d := server.Setup(o)
+		c := standard()
+		c.PushRoleARN, c.PullRoleARN, c.RepoPrefix, c.Installation = d.PushRoleARN, d.PullRoleARN, d.Options.Prefix, d.Options.Installation
+		c.SessionTags, c.AutoRemove, c.KMSKeyARN, c.Tags = o.SessionTags, o.AutoRemove, o.KMSKeyARN, map[string]string{}
+		for _, key := range o.TagKeys {
+			c.Tags[key] = ""
+		}
+		if o.Lifecycle {
+			c.MaxImageCount = 1
+		}
+		for role, generate := range map[string]func(ecr.Config) (iampolicy.Document, error){
+			d.ControllerRoleARN: iampolicy.Controller, d.PushRoleARN: iampolicy.Push, d.PullRoleARN: iampolicy.Pull,
+		} {
+			if role == "" {
+				continue
+			}
+			want, err := generate(c)
+			require.NoError(t, err)
+			var text string
+			server.UpdateRole(role, func(r *ecrtest.Role) { text = r.Policies[0] })
+			var got iampolicy.Document
+			require.NoError(t, json.Unmarshal([]byte(text), &got))
+			require.Equal(t, sorted(want), sorted(got))
+		}
+		server.Close()
+	}
 }

@@ -35,9 +35,9 @@ func ExampleAll() {
 		fmt.Println(p.Name, p.Document.Size())
 	}
 	// Output:
-	// controller 1653
+	// controller 2488
 	// controller-trust 423
-	// push 1285
+	// push 1479
 	// push-trust 622
 	// diagnose 606
 	// service-control 497

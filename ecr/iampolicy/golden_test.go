@@ -52,7 +52,16 @@ type input struct {
 		Namespace      string `json:"namespace"`
 		ServiceAccount string `json:"service_account"`
 	} `json:"pod_identity"`
-	Settings map[string]any `json:"settings"` // of the registry section
+	Settings struct {
+		MaxImageCount      int `json:"max_image_count"`
+		UntaggedExpireDays int `json:"untagged_expire_days"`
+
+		SessionDuration any `json:"session_duration"` // these have no influence on policies
+		RemoveAfter     any `json:"remove_after"`
+		Mutability      any `json:"image_tag_mutability"`
+		Exclusions      any `json:"image_tag_mutability_exclusions"`
+		ScanOnPush      any `json:"scan_on_push"`
+	} `json:"settings"` // of the registry section
 }
 
 func (in input) config() ecr.Config {
@@ -61,6 +70,7 @@ func (in input) config() ecr.Config {
 	c.PushRoleARN, c.PullRoleARN, c.ExternalID, c.KMSKeyARN = in.PushRoleARN, in.PullRoleARN, in.ExternalID, in.KMSKeyARN
 	c.SessionTags, c.AutoRemove = in.SessionTags, in.AutoRemove
 	c.RoleExternalID, c.Tags = in.RoleExternalID, in.Tags
+	c.MaxImageCount, c.UntaggedExpireDays = in.Settings.MaxImageCount, in.Settings.UntaggedExpireDays
 	if len(in.Principals) > 0 { // they assume the controller role
 		c.RoleARN = in.ControllerRoleARN
 	}

@@ -35,6 +35,16 @@ func TestRefused(t *testing.T) {
 				c.Tags[fmt.Sprintf("%02d", i)+strings.Repeat("k", 126)] = ""
 			}
 		}, nil, "tags", "more than the 6144"},
+		"long tag keys, three times each": {func(c *ecr.Config) {
+			c.Tags = map[string]string{}
+			for i := range 10 {
+				c.Tags[fmt.Sprintf("%02d", i)+strings.Repeat("k", 126)] = ""
+			}
+		}, nil, "tags", "more than the 6144"},
+		"a prefix and ARNs that are too long together": {func(c *ecr.Config) {
+			longest(c)
+			c.PushRoleARN = strings.Replace(c.PushRoleARN, "role/", "role/"+strings.Repeat("more/", 5), 1)
+		}, nil, "repo_prefix", "more than the 6144"},
 		"no controller":                    {nil, func(o *iampolicy.Options) { o.ControllerARN = "" }, "controller_arn", "required where role_arn isn't set"},
 		"another controller than role_arn": {func(c *ecr.Config) { c.RoleARN = controllerARN + "-2" }, nil, "controller_arn", "role_arn"},
 		"controller: root":                 {nil, func(o *iampolicy.Options) { o.ControllerARN = root }, "controller_arn", "root"},
@@ -99,6 +109,32 @@ func TestRefused(t *testing.T) {
 		require.ErrorIs(t, err, provider.ErrMisconfigured, name)
 		require.ErrorContains(t, err, name)
 		require.Empty(t, d)
+	}
+}
+
+// longest makes all names as long as AWS lets them be.
+func longest(c *ecr.Config) {
+	path := "arn:aws:iam::123456789012:role/" + strings.Repeat("p", 510) + "/"
+	c.PushRoleARN, c.PullRoleARN = path+strings.Repeat("r", 64), path+strings.Repeat("q", 64)
+	c.RepoPrefix, c.Installation = strings.Repeat("a", 192)+"/", strings.Repeat("i", 63)
+	c.KMSKeyARN, c.AutoRemove, c.MaxImageCount = keyARN, true, 1
+}
+
+// The controller's policy fits: with the longest names, or with everything that can be configured and 40 tags.
+func TestFits(t *testing.T) {
+	t.Parallel()
+	names, keys := standard(), standard()
+	longest(&names)
+	keys.PullRoleARN, keys.KMSKeyARN, keys.AutoRemove, keys.MaxImageCount, keys.Tags = pullARN, keyARN, true, 1, map[string]string{}
+	for i := range 40 {
+		keys.Tags[fmt.Sprintf("company:%02d:cost-center", i)[:20]] = "x"
+	}
+	require.Len(t, keys.Tags, 40)
+	for _, c := range []ecr.Config{names, keys} {
+		d, err := iampolicy.Controller(c)
+		require.NoError(t, err)
+		require.Greater(t, d.Size(), 5800)
+		require.LessOrEqual(t, d.Size(), iampolicy.MaxIdentity)
 	}
 }
 

@@ -202,6 +202,13 @@ func TestDetectionRules(t *testing.T) {
 		detail["userIdentity"] = map[string]any{"type": "AWSAccount", "principalId": "AROAEXAMPLE:mallory", "accountId": "999999999999"}
 	}
 	pushRole := map[string]any{"roleArn": "arn:aws:iam::123456789012:role/rise-backend-ecr-push"}
+	user := func(detail map[string]any) {
+		detail["userIdentity"] = map[string]any{"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/rise-backend", "accountId": "123456789012"}
+	}
+	hello := map[string]any{"repositoryName": "rise/hello"}
+	tagged := func(repository string) map[string]any {
+		return map[string]any{"resourceArn": "arn:aws:ecr:eu-west-1:123456789012:repository/" + repository}
+	}
 	const session, controller = "rise-backend-ecr-push/rise-push-hello@ci", "rise-backend/rise-controller"
 	tests := map[string]struct{ hit, miss []map[string]any }{
 		"denied-calls": {
@@ -220,8 +227,20 @@ func TestDetectionRules(t *testing.T) {
 				call("ecr", "PutAccountSetting", "admin/alice", "", map[string]any{"name": "REGISTRY_POLICY_SCOPE", "value": "V2"})},
 			miss: []map[string]any{call("ecr", "PutImage", session, "", nil)},
 		},
+		"repository-changes-by-others": {
+			hit: []map[string]any{call("ecr", "PutLifecyclePolicy", "admin/alice", "", hello), call("ecr", "DeleteLifecyclePolicy", "admin/alice", "", hello),
+				call("ecr", "PutImageTagMutability", "admin/alice", "", hello), call("ecr", "DeleteRepository", "admin/alice", "", hello),
+				call("ecr", "BatchDeleteImage", "admin/alice", "", hello), call("ecr", "DeleteRepository", "rise-backend-2/rise-controller", "", hello),
+				call("ecr", "DeleteRepository", session, "AccessDenied", hello), changed(call("ecr", "DeleteRepository", "", "", hello), stranger),
+				changed(call("ecr", "BatchDeleteImage", "", "", hello), user), call("ecr", "TagResource", "admin/alice", "", tagged("rise/hello")),
+				call("ecr", "UntagResource", "admin/alice", "", tagged("rise/hello"))},
+			miss: []map[string]any{call("ecr", "PutLifecyclePolicy", controller, "", hello), call("ecr", "DeleteRepository", controller, "", hello),
+				call("ecr", "TagResource", controller, "", tagged("rise/hello")), call("ecr", "DeleteRepository", "admin/alice", "", map[string]any{"repositoryName": "risen/hello"}),
+				call("ecr", "TagResource", "admin/alice", "", tagged("risen/hello")), call("ecr", "TagResource", "admin/alice", "", tagged("team/rise/hello")),
+				call("ecr", "PutImage", session, "", hello), call("ecr", "ListTagsForResource", "admin/alice", "", tagged("rise/hello"))},
+		},
 		"role-changes": {
-			hit: []map[string]any{call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend"}),
+			hit: []map[string]any{call("iam", "TagRole", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "UpdateAssumeRolePolicy", "admin/alice", "", map[string]any{"roleName": "rise-backend-ecr-push"}), call("iam", "CreateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend"}),
 				call("iam", "UpdateAccessKey", "admin/alice", "", map[string]any{"userName": "rise-backend", "status": "Active"}),
 				call("iam", "CreateLoginProfile", "admin/alice", "", map[string]any{"userName": "rise-backend"}),
 				call("iam", "DeleteUserPermissionsBoundary", "admin/alice", "", map[string]any{"userName": "rise-backend"})},

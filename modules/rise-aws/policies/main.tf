@@ -13,6 +13,13 @@ locals {
   marks = merge({ "rise:managed" = "true" }, var.installation == "" ? {} : { "rise:installation" = var.installation })
   own   = { for key, value in local.marks : "aws:ResourceTag/${key}" => value }
 
+  tag_keys = sort(keys(var.tags))
+
+  # A lifecycle policy deletes images: it may be set only where one is configured.
+  lifecycle_action = (coalesce(var.settings.max_image_count, 0) > 0 || coalesce(var.settings.untagged_expire_days, 0) > 0
+    ? "ecr:PutLifecyclePolicy"
+  : "ecr:DeleteLifecyclePolicy")
+
   pull_actions = [
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
@@ -89,7 +96,13 @@ locals {
         StringNotEquals = { "aws:ResourceTag/rise:orphaned" = "true" }
       }
     },
-  ], local.guards)
+    ], local.guards, !var.session_tags ? [] : [{
+      Sid       = "OtherProject"
+      Effect    = "Deny"
+      NotAction = "ecr:GetAuthorizationToken"
+      Resource  = "*"
+      Condition = { StringNotEquals = { "aws:ResourceTag/rise:project" = "$${aws:PrincipalTag/rise:project}" } }
+  }])
 
   pull = concat([
     local.token,
@@ -167,6 +180,9 @@ locals {
       Resource = local.all_repositories
       Condition = {
         StringEquals = { for key, value in local.marks : "aws:RequestTag/${key}" => value }
+        "ForAllValues:StringEquals" = {
+          "aws:TagKeys" = concat(["rise:managed"], var.installation == "" ? [] : ["rise:installation"], ["rise:project", "rise:project-id"], local.tag_keys)
+        }
         Null = {
           "aws:RequestTag/rise:project"       = "false"
           "aws:ResourceTag/rise:managed"      = "true"
@@ -177,25 +193,43 @@ locals {
     {
       Sid      = "MarkOwn"
       Effect   = "Allow"
-      Action   = ["ecr:TagResource", "ecr:UntagResource"]
+      Action   = "ecr:TagResource"
       Resource = local.all_repositories
       Condition = {
-        StringEquals = local.own
-        "ForAllValues:StringEquals" = {
-          "aws:TagKeys" = concat(["rise:orphaned", "rise:orphaned-at", "rise:suspended", "rise:project-id"], sort(keys(var.tags)))
-        }
-        Null = { "aws:TagKeys" = "false" }
+        StringEquals                = local.own
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = concat(["rise:orphaned", "rise:orphaned-at", "rise:suspended"], local.tag_keys) }
+        Null                        = { "aws:TagKeys" = "false" }
       }
     },
     {
-      Sid    = "ConfigureOwn"
-      Effect = "Allow"
-      Action = [
-        "ecr:DeleteLifecyclePolicy",
-        "ecr:PutImageScanningConfiguration",
-        "ecr:PutImageTagMutability",
-        "ecr:PutLifecyclePolicy",
-      ]
+      Sid      = "NameOwner" # what sets an id sets marks and configured tags in the same call
+      Effect   = "Allow"
+      Action   = "ecr:TagResource"
+      Resource = local.all_repositories
+      Condition = {
+        StringEquals                = local.own
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = concat(["rise:project-id", "rise:orphaned", "rise:orphaned-at"], local.tag_keys) }
+        Null = {
+          "aws:TagKeys"                     = "false"
+          "aws:ResourceTag/rise:project-id" = "true"
+        }
+      }
+    },
+    {
+      Sid      = "UnmarkOwn"
+      Effect   = "Allow"
+      Action   = "ecr:UntagResource"
+      Resource = local.all_repositories
+      Condition = {
+        StringEquals                = local.own
+        "ForAllValues:StringEquals" = { "aws:TagKeys" = ["rise:orphaned", "rise:orphaned-at", "rise:suspended"] }
+        Null                        = { "aws:TagKeys" = "false" }
+      }
+    },
+    {
+      Sid       = "ConfigureOwn"
+      Effect    = "Allow"
+      Action    = sort([local.lifecycle_action, "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability"])
       Resource  = local.all_repositories
       Condition = { StringEquals = local.own }
     },

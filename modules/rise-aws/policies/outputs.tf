@@ -4,7 +4,7 @@ output "controller" {
 
   precondition {
     condition     = length(jsonencode({ Version = "2012-10-17", Statement = local.controller })) <= 6144
-    error_message = "tags make a policy of more than the 6144 characters that AWS allows."
+    error_message = "tags (whose keys are in it three times), repo_prefix and ARNs make a policy of more than the 6144 characters that AWS allows."
   }
 }
 

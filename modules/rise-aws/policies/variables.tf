@@ -231,7 +231,7 @@ variable "pod_identity" {
 }
 
 variable "settings" {
-  description = "What else the registry section holds, by the library's keys. It has no influence on policies; null keeps the library's default."
+  description = "What else the registry section holds, by the library's keys. Null keeps the library's default. Of these, max_image_count and untagged_expire_days decide whether the controller may set a lifecycle policy."
   type = object({
     session_duration                = optional(string)
     remove_after                    = optional(string)

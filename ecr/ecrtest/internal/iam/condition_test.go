@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -173,6 +174,12 @@ func TestVariables(t *testing.T) {
 			values{"aws:PrincipalTag/p": {"*"}, "aws:ResourceTag/p": {"a"}}, false},
 		{"a key with several values isn't resolved", "", `{"StringEquals":{"aws:ResourceTag/p":"${aws:TagKeys}"}}`, "*",
 			values{"aws:TagKeys": {"a", "b"}, "aws:ResourceTag/p": {"a"}}, false},
+		{"a key that holds a list isn't resolved, even with one value", "", `{"StringEquals":{"aws:ResourceTag/p":"${aws:TagKeys}"}}`, "*",
+			values{"aws:TagKeys": {"a"}, "aws:ResourceTag/p": {"a"}}, false},
+		{"nor by its default", "", `{"StringEquals":{"aws:ResourceTag/p":"${sts:TransitiveTagKeys, 'a'}"}}`, "*",
+			values{"sts:TransitiveTagKeys": {"a"}, "aws:ResourceTag/p": {"a"}}, false},
+		{"nor in a resource", "", `{}`, "arn:aws:ecr:*:*:repository/rise/${aws:PrincipalOrgPaths}",
+			values{"aws:PrincipalOrgPaths": {"a"}}, false},
 		{"a value isn't expanded again", "", `{"StringEquals":{"aws:ResourceTag/p":"${aws:PrincipalTag/p}"}}`, "*",
 			values{"aws:PrincipalTag/p": {"${aws:username}"}, "aws:username": {"u"}, "aws:ResourceTag/p": {"u"}}, false},
 		{"default value", "", `{"StringEquals":{"aws:ResourceTag/p":"${aws:PrincipalTag/p, 'none'}"}}`, "*",
@@ -194,6 +201,58 @@ func TestVariables(t *testing.T) {
 				c.version = "2012-10-17"
 			}
 			require.Equal(t, c.want, conditionHolds(t, c.version, c.condition, c.resource, c.context))
+		})
+	}
+}
+
+// Tags that differ in case only are one condition key ("Controlling access to AWS resources using tags"), and AWS doesn't say
+// whose value it has: the worse way, whatever the order.
+func TestTagsThatDifferInCase(t *testing.T) {
+	t.Parallel()
+	const other = `"aws:ResourceTag/rise:project":"b"`
+	for _, c := range []struct {
+		name, statement string
+		tags            map[string]string
+		want            bool
+	}{
+		{"an Allow for one of them", `"Effect":"Allow","Condition":{"StringEquals":{"aws:ResourceTag/rise:project":"a"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, true},
+		{"for the other", `"Effect":"Allow","Condition":{"StringEquals":{"AWS:ResourceTag/RISE:project":"b"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, true},
+		{"for neither", `"Effect":"Allow","Condition":{"StringEquals":{"aws:ResourceTag/rise:project":"c"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, false},
+		{"an Allow but for one of them", `"Effect":"Allow","Condition":{"StringNotEquals":{"aws:ResourceTag/rise:project":"a"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, true},
+		{"by a variable", `"Effect":"Allow","Condition":{"StringEquals":{"aws:PrincipalTag/rise:project":"${aws:ResourceTag/rise:project}"}}`,
+			map[string]string{"rise:project": "a", "RISE:project": "b"}, true},
+		{"as one value within a statement", `"Effect":"Allow","Condition":{"StringEquals":{"aws:ResourceTag/rise:project":"a"},"StringNotEquals":{"aws:ResourceTag/rise:project":"a"}}`,
+			map[string]string{"rise:project": "a", "RISE:project": "b"}, false},
+		{"a Deny for one of them", `"Effect":"Deny","Condition":{"StringEquals":{` + other + `}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, true},
+		{"a Deny but for one of them", `"Effect":"Deny","Condition":{"StringNotEquals":{` + other + `}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, true},
+		{"a Deny for all of them", `"Effect":"Deny","Condition":{"StringLike":{"aws:ResourceTag/rise:project":"?"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b", "RISE:PROJECT": "b"}, false},
+		{"a Deny where the tags agree", `"Effect":"Deny","Condition":{"StringEquals":{` + other + `}}`,
+			map[string]string{"rise:project": "b", "Rise:Project": "b"}, false},
+		{"they are there", `"Effect":"Deny","Condition":{"Null":{"aws:ResourceTag/rise:project":"false"}}`,
+			map[string]string{"rise:project": "a", "Rise:Project": "b"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			allow := ""
+			if strings.Contains(c.statement, "Deny") {
+				allow = allowAll + ","
+			}
+			p, err := iam.Parse(document(allow+`{"Action":"*","Resource":"*",`+c.statement+`}`), iam.Identity)
+			require.NoError(t, err)
+			for range 20 { // maps have another order each time
+				r := iam.Request{Principal: role(), Action: "ecr:PutImage", Resource: repoA, Account: account, Context: iam.Context{}}
+				r.Context.SetTags("aws:ResourceTag", c.tags)
+				r.Context.SetTags("aws:PrincipalTag", map[string]string{"Rise:project": "c", "rise:Project": "d"})
+				r.Context.SetTags("aws:PrincipalTag", map[string]string{"rise:project": "a"}) // a session's go before its role's
+				require.Equal(t, c.want, iam.Evaluate(r, iam.Policies{Identity: []*iam.Policy{p}}).Allowed)
+			}
 		})
 	}
 }

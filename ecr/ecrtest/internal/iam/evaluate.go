@@ -29,7 +29,8 @@ type Request struct {
 
 // Policies are those that apply to a request.
 type Policies struct {
-	// ServiceControl are the organization's limits for the principal's account. None: no limit.
+	// ServiceControl are the organization's limits for the principal's account. None: no limit. They bind no service and
+	// no identity provider's principal.
 	ServiceControl []*Policy
 	// Identity are the user's or role's.
 	Identity []*Policy
@@ -123,6 +124,9 @@ func Evaluate(r Request, p Policies) Decision {
 		boundary = []*Policy{p.Boundary}
 	}
 	bounded := p.Boundary != nil
+	if r.Principal.Account == "" { // an organization's policies bind its accounts' users and roles only
+		p.ServiceControl = nil
+	}
 	for _, layer := range []struct {
 		policies []*Policy
 		name     Layer
@@ -206,6 +210,11 @@ func (s *statement) covers(r Request) bool {
 	if s.actions != nil && !anyAction(s.actions, r.Action) || s.notActions != nil && anyAction(s.notActions, r.Action) {
 		return false
 	}
+	for _, key := range s.keys {
+		if v := r.Context[key]; v.either {
+			return s.coversEither(r, key, v.values)
+		}
+	}
 	if s.resources != nil && !anyResource(s.resources, r) || s.notResources != nil && anyResource(s.notResources, r) {
 		return false
 	}
@@ -215,6 +224,18 @@ func (s *statement) covers(r Request) bool {
 		}
 	}
 	return true
+}
+
+// coversEither is covers where key has one of values: for any of them if the statement allows, for all of them if it denies.
+func (s *statement) coversEither(r Request, key string, values []string) bool {
+	base := r.Context
+	for _, value := range values {
+		r.Context = base.with(key, value)
+		if s.covers(r) != s.deny {
+			return !s.deny
+		}
+	}
+	return s.deny
 }
 
 // anyAction ignores case, as AWS does for actions.

@@ -69,11 +69,12 @@ func document(statements string) string {
 
 // The statements of which the cases are made.
 const (
-	allowPut  = `{"Effect":"Allow","Action":"ecr:PutImage","Resource":"` + repoA + `"}`
-	allowGet  = `{"Effect":"Allow","Action":"ecr:BatchGetImage","Resource":"` + repoA + `"}`
-	denyPut   = `{"Effect":"Deny","Action":"ecr:PutImage","Resource":"*"}`
-	allowAll  = `{"Effect":"Allow","Action":"*","Resource":"*"}`
-	denyOther = `{"Effect":"Deny","NotAction":"ecr:GetAuthorizationToken","NotResource":"` + repoA + `"},` +
+	allowPut       = `{"Effect":"Allow","Action":"ecr:PutImage","Resource":"` + repoA + `"}`
+	allowGet       = `{"Effect":"Allow","Action":"ecr:BatchGetImage","Resource":"` + repoA + `"}`
+	denyPut        = `{"Effect":"Deny","Action":"ecr:PutImage","Resource":"*"}`
+	allowAll       = `{"Effect":"Allow","Action":"*","Resource":"*"}`
+	denyEverything = `{"Effect":"Deny","Action":"*","Resource":"*"}`
+	denyOther      = `{"Effect":"Deny","NotAction":"ecr:GetAuthorizationToken","NotResource":"` + repoA + `"},` +
 		`{"Effect":"Deny","NotAction":["ecr:GetAuthorizationToken","ecr:PutImage"],"Resource":"*"}`
 )
 
@@ -177,6 +178,14 @@ func TestEvaluate(t *testing.T) {
 				scp: []string{allowAll + "," + denyPut}, resource: []string{grantTo(toAll, "")}}, want: explicitSCP},
 			{name: "service control policy is silent", policies: policies{identity: []string{allowAll}, scp: []string{allowGet}},
 				want: noSCP},
+			{name: "service control policy, for a service", who: iam.Principal{Service: "pods.eks.amazonaws.com"}, action: "sts:AssumeRole",
+				resource: roleARN, policies: policies{trust: true, scp: []string{denyEverything, allowGet},
+					resource: []string{grant("sts:AssumeRole", `{"Service":"pods.eks.amazonaws.com"}`)}}, want: allowed},
+			{name: "service control policy, for an identity provider", who: iam.Principal{Federated: "arn:aws:iam::123456789012:oidc-provider/x"},
+				action: "sts:AssumeRoleWithWebIdentity", resource: roleARN, policies: policies{trust: true, scp: []string{denyEverything},
+					resource: []string{grant("sts:AssumeRoleWithWebIdentity", `{"Federated":"arn:aws:iam::123456789012:oidc-provider/x"}`)}}, want: allowed},
+			{name: "service control policy, for another account's", who: iam.Principal{ARN: "arn:aws:iam::999999999999:user/x", ID: "AIDAEXAMPLEX00000001", Account: other},
+				owner: account, policies: policies{scp: []string{denyEverything}, identity: []string{allowAll}, resource: []string{grantTo(toOther, "")}}, want: explicitSCP},
 			{name: "service control policy allows", policies: policies{identity: []string{allowPut}, scp: []string{allowAll}},
 				want: allowed},
 		}},
@@ -361,6 +370,18 @@ func TestEvaluate(t *testing.T) {
 				`{"Effect":"Deny","Action":"*","NotResource":"` + repoA + `"}`}}, want: explicitIdentity},
 			{name: "NotResource leaves its own out", policies: policies{identity: []string{allowAll + `,` +
 				`{"Effect":"Deny","Action":"*","NotResource":["` + repoA + `","` + repoB + `"]}`}}, want: allowed},
+			{name: "an incomplete ARN is completed with *", policies: policies{identity: []string{allow("ecr:PutImage", "arn:aws:ecr")}},
+				want: allowed},
+			{name: "an incomplete ARN of another service", policies: policies{identity: []string{allow("ecr:PutImage", "arn:aws:s3")}},
+				want: noIdentity},
+			{name: "an incomplete ARN with a variable", context: map[string][]string{"aws:RequestedRegion": {"eu-west-1"}}, policies: policies{
+				identity: []string{allow("ecr:PutImage", "arn:aws:ecr:${aws:RequestedRegion}")}}, want: allowed},
+			{name: "an incomplete ARN in NotResource", policies: policies{identity: []string{allowAll + `,` +
+				`{"Effect":"Deny","Action":"*","NotResource":"arn:aws:ecr:eu-west-1"}`}}, want: allowed},
+			{name: "an incomplete ARN in NotResource, another region", policies: policies{identity: []string{allowAll + `,` +
+				`{"Effect":"Deny","Action":"*","NotResource":"arn:aws:ecr:eu-west-2"}`}}, want: explicitIdentity},
+			{name: "a complete ARN isn't a prefix", policies: policies{identity: []string{allow("ecr:PutImage",
+				"arn:aws:ecr:eu-west-1:123456789012:repository")}}, want: noIdentity},
 			{name: "GetAuthorizationToken is on *, which no ARN matches", action: "ecr:GetAuthorizationToken", resource: "*",
 				policies: policies{identity: []string{allow("ecr:*", "arn:aws:ecr:*")}}, want: noIdentity},
 		}},

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -63,8 +64,23 @@ func newVariable(s string) part {
 	return v
 }
 
+// completed is an ARN of a Resource element with * for the parts that it lacks (IAM User Guide, "IAM JSON policy elements:
+// Resource").
+func (p pattern) completed() pattern {
+	colons := 0
+	for _, part := range p.parts {
+		colons += strings.Count(part.text, ":")
+	}
+	if p.raw == "*" || colons >= 5 {
+		return p
+	}
+	missing := strings.Repeat(":*", 5-colons)
+	return pattern{raw: p.raw + missing, parts: append(slices.Clone(p.parts), part{text: missing})}
+}
+
 // expand replaces the variables by their values in ctx. What a variable stands for is always literal: a tag whose value
-// is "*" matches an asterisk only. It reports false when a variable has no single value.
+// is "*" matches an asterisk only. It reports false when a variable has no single value: a key that holds a list is no
+// variable, even with one value (IAM User Guide, "IAM policy elements: Variables and tags").
 func (p pattern) expand(ctx Context, wildcards bool) ([]rune, bool) {
 	out := make([]rune, 0, len(p.raw))
 	for _, part := range p.parts {
@@ -82,8 +98,10 @@ func (p pattern) expand(ctx Context, wildcards bool) ([]rune, bool) {
 		case "*", "?", "$":
 			out = append(out, rune(part.variable[0]))
 		default:
-			values := ctx[part.variable]
+			values := ctx[part.variable].values
 			switch {
+			case listed[part.variable]:
+				return nil, false
 			case len(values) == 1:
 				out = append(out, runes(values[0])...)
 			case len(values) == 0 && part.hasDefault:

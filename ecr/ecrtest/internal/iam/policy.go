@@ -38,6 +38,7 @@ type statement struct {
 	resources     []pattern // nil together with notResources: any, as in trust policies
 	notResources  []pattern
 	conditions    []condition
+	keys          []string // that conditions and variables name, lower case
 }
 
 // principal is one entry of a Principal element.
@@ -128,9 +129,9 @@ func parseStatement(raw json.RawMessage, kind Kind, variables bool) (statement, 
 		case "NotAction":
 			s.notActions, err = patterns(f.value, false, checkAction)
 		case "Resource":
-			s.resources, err = patterns(f.value, variables, checkResource)
+			s.resources, err = resources(f.value, variables)
 		case "NotResource":
-			s.notResources, err = patterns(f.value, variables, checkResource)
+			s.notResources, err = resources(f.value, variables)
 		case "Condition":
 			s.conditions, err = parseConditions(f.value, variables)
 		default:
@@ -165,6 +166,18 @@ func parseStatement(raw json.RawMessage, kind Kind, variables bool) (statement, 
 		return s, errors.New("a trust policy has no Resource")
 	case (kind == Identity || kind == Resource) && !hasResource:
 		return s, errors.New("needs either Resource or NotResource")
+	}
+	values := slices.Concat(s.resources, s.notResources)
+	for _, c := range s.conditions {
+		s.keys = append(s.keys, c.key)
+		values = append(values, c.values...)
+	}
+	for _, p := range values {
+		for _, part := range p.parts {
+			if part.variable != "" {
+				s.keys = append(s.keys, part.variable)
+			}
+		}
 	}
 	return s, nil
 }
@@ -257,6 +270,15 @@ func patterns(raw json.RawMessage, variables bool, check func(string) error) ([]
 		out[i] = newPattern(v, variables)
 	}
 	return out, nil
+}
+
+// resources are patterns of ARNs.
+func resources(raw json.RawMessage, variables bool) ([]pattern, error) {
+	out, err := patterns(raw, variables, checkResource)
+	for i := range out {
+		out[i] = out[i].completed()
+	}
+	return out, err
 }
 
 // texts reads a string or a list of strings that isn't empty.
