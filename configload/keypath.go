@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // maxShownKey bounds how much of an odd key an error shows.
@@ -56,7 +57,8 @@ func namesFrom(from, to string) []string {
 
 // hasWord reports whether name is in text and no part of a longer one.
 func hasWord(text, name string) bool {
-	return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return r != '-' && (r > 0x7f || !isNameByte(byte(r))) }), name)
+	apart := func(r rune) bool { return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	return slices.Contains(strings.FieldsFunc(text, apart), name)
 }
 
 func plainKey(name string) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestZeroFieldsAreDefaults(t *testing.T) {
 // eachField visits the fields that have keys, those of inline structs too.
 func eachField(t reflect.Type, index []int, visit func(key string, index []int)) {
 	for f := range t.Fields() {
-		at := append(index[:len(index):len(index)], f.Index...)
+		at := slices.Concat(index, f.Index)
 		switch key, option, _ := strings.Cut(f.Tag.Get("yaml"), ","); {
 		case option == "inline":
 			eachField(f.Type, at, visit)
