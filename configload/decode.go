@@ -17,6 +17,9 @@ func (d *decoder) decode(n *node, to reflect.Value) {
 	t := to.Type()
 	switch {
 	case n.kind == invalidKind: // has been reported
+		if n.element && t.Kind() == reflect.Pointer {
+			to.Set(reflect.New(t.Elem())) // Validate methods needn't expect elements that are nil
+		}
 	case isScalar(t):
 		d.scalar(n, to)
 	case t.Kind() == reflect.Pointer:
@@ -102,7 +105,7 @@ func (d *decoder) structure(n *node, to reflect.Value) {
 	for _, e := range n.entries {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.name })
 		if i < 0 {
-			d.errs.report(e.value, "%s", unknownKey(e.name, names(fields)))
+			d.errs.unknownKey(n, e, names(fields))
 			continue
 		}
 		d.decode(e.value, to.FieldByIndex(fields[i].index))

@@ -72,8 +72,10 @@
 // # Validation
 //
 // After decoding, Load calls Validate() error once on each struct in the configuration that has it, the innermost first,
-// defaults included, unless the struct has a mistake already. Validate checks the struct's own fields: those of structs in
-// it are checked by theirs. It doesn't change anything. An embedded inline struct counts as part of the one around it,
+// defaults included. Validate checks the struct's own fields: those of structs in it are checked by theirs. It doesn't change
+// anything. Where a value couldn't be decoded, its field has its default: what Validate says then of that key, or of another by a
+// text with that key's name in it, isn't reported, as it may not be so; nor is what names no key, of a struct that has a mistake.
+// An embedded inline struct counts as part of the one around it,
 // whose own or promoted Validate is called. The parts of a [Variant] are validated like structs, then the Variant, which
 // only checks rules across its parts.
 //
@@ -81,7 +83,8 @@
 //
 //	ConfigKey() string     // relative to the struct: "region", "tokens[2].access", `tags["a b"]`
 //
-// is reported at that key, with file and line if a file has it. Others are reported at the struct's key path. The text is
+// is reported at that key, with file and line: the key's, or those of the mapping that lacks it, if a file has one. Others are
+// reported at the struct's key path. The text is
 // that of Error, or if there is one, of
 //
 //	ConfigProblem() string

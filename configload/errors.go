@@ -18,7 +18,8 @@ type Error struct {
 	Key  string // the key path, such as "registry.tokens[2].access"; "" for a mistake of a whole file
 	Msg  string // what is wrong and what would be right
 
-	cause error // for errors.Is, such as fs.ErrNotExist; never printed
+	cause error  // for errors.Is, such as fs.ErrNotExist; never printed
+	meant string // of an unknown key: the key path that was probably meant and isn't there, or ""
 }
 
 // Error returns "config/local.yaml:12: registry.session_duration: <msg>" without the parts that are absent.
@@ -68,9 +69,41 @@ func (e *Errors) report(n *node, format string, args ...any) {
 	*e = append(*e, &Error{File: n.file, Line: n.line, Key: n.key, Msg: fmt.Sprintf(format, args...)})
 }
 
+// unknownKey adds that key, an entry of mapping, is none of the known ones, which are in the order of the fields.
+func (e *Errors) unknownKey(mapping *node, key entry, known []string) {
+	err := &Error{File: key.value.file, Line: key.value.line, Key: key.value.key}
+	near := nearest(key.name, known)
+	switch {
+	case len(known) == 0:
+		err.Msg = "unknown key; no key is possible here"
+	case near != "":
+		err.Msg = "unknown key; did you mean " + strconv.Quote(near) + "?"
+		if mapping.child(near) == nil {
+			err.meant = childKey(mapping.key, near)
+		}
+	default:
+		err.Msg = "unknown key; the known ones are " + strings.Join(known, ", ")
+	}
+	*e = append(*e, err)
+}
+
 // inside reports whether any mistake is at key or below it.
 func (e Errors) inside(key string) bool {
 	return slices.ContainsFunc(e, func(err *Error) bool { return within(err.Key, key) })
+}
+
+// mayCause reports whether what err, an error of Validate, says may be so only because of one of the mistakes: values that weren't
+// decoded are at their defaults. That is so where it is about the same key or names it.
+func (e Errors) mayCause(err *Error) bool {
+	return slices.ContainsFunc(e, func(mistake *Error) bool {
+		return err.touches(mistake.Key) || mistake.meant != "" && err.touches(mistake.meant)
+	})
+}
+
+// touches reports whether e is about key, what is in it or around it, or names it.
+func (e *Error) touches(key string) bool {
+	return within(e.Key, key) || within(key, e.Key) ||
+		slices.ContainsFunc(namesFrom(e.Key, key), func(name string) bool { return hasWord(e.Msg, name) })
 }
 
 // sorted returns the mistakes in their final order, each once.

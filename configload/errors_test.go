@@ -202,14 +202,16 @@ var mistakes = []struct {
 	// Rules.
 	{"rules", dev("registry:\n  type: ecr\n  session_duration: 1m\n  access_key_id: AKIA\n" +
 		"auth:\n  tokens:\n  - {subject: a}\n  - access: all\n    subject: b\n"), nil, []string{
+		"dev:1: registry.region: is required",
 		"dev:3: registry.session_duration: must be between 15m and 12h",
 		"dev:8: auth.tokens[1].access: must be pull or push",
-		"registry: access_key_id and secret_access_key are set both or not at all",
-		"registry.region: is required"}},
+		"registry: access_key_id and secret_access_key are set both or not at all"}},
 	{"rules and other mistakes", dev("auth:\n  tokens:\n  - {access: all, token: \"${T}\"}\n  - {access: all}\n"), nil, []string{
+		"dev:3: auth.tokens[0].access: must be pull or push",
+		"dev:3: auth.tokens[0].subject: is required",
 		"dev:3: auth.tokens[0].token: variable T is not set",
 		"dev:4: auth.tokens[1].access: must be pull or push",
-		"auth.tokens[1].subject: is required"}},
+		"dev:4: auth.tokens[1].subject: is required"}},
 
 	// All at once.
 	{"everything",
@@ -220,9 +222,9 @@ var mistakes = []struct {
 			"dev:1: listen: variable LISTEN is not set",
 			"dev:2: labels.a: duplicate key, already on line 2",
 			"dev:3: server.timeout: has no unit; write a duration with a unit, such as 90s, 15m or 1h30m",
+			"dev:4: registry.region: is required",
 			`local:1: serve: unknown key; did you mean "server"?`,
-			"auth.tokens[0].subject: is required",
-			"registry.region: is required"}},
+			"local:2: auth.tokens[0].subject: is required"}},
 }
 
 func TestMistakes(t *testing.T) {

@@ -1,8 +1,10 @@
 package configload
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // maxShownKey bounds how much of an odd key an error shows.
@@ -34,6 +36,29 @@ func joinKey(parent, relative string) string {
 func within(key, parent string) bool {
 	rest, ok := strings.CutPrefix(key, parent)
 	return ok && (parent == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// parentKey returns the path of what key is in, "" for the top level. Inside of a quoted name it is no path of anything.
+func parentKey(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
+
+// namesFrom returns the names by which a text about the key from may speak of the key to: those of to that from doesn't share. There
+// are none for another element of a sequence: a rule that names "token" is about its own.
+func namesFrom(from, to string) []string {
+	apart := func(r rune) bool { return r == '.' || r == '[' }
+	here, there := strings.FieldsFunc(from, apart), strings.FieldsFunc(to, apart)
+	for len(here) > 0 && len(there) > 0 && here[0] == there[0] {
+		here, there = here[1:], there[1:]
+	}
+	if len(there) > 0 && strings.HasSuffix(there[0], "]") {
+		return nil
+	}
+	return there
+}
+
+// hasWord reports whether name is in text and no part of a longer one.
+func hasWord(text, name string) bool {
+	apart := func(r rune) bool { return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	return slices.Contains(strings.FieldsFunc(text, apart), name)
 }
 
 func plainKey(name string) bool {

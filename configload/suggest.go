@@ -1,20 +1,6 @@
 package configload
 
-import (
-	"strconv"
-	"strings"
-)
-
-// unknownKey words the error for a key that isn't one of the known ones, which are in the order of the fields.
-func unknownKey(name string, known []string) string {
-	if len(known) == 0 {
-		return "unknown key; no key is possible here"
-	}
-	if near := nearest(name, known); near != "" {
-		return "unknown key; did you mean " + strconv.Quote(near) + "?"
-	}
-	return "unknown key; the known ones are " + strings.Join(known, ", ")
-}
+import "strings"
 
 // nearest returns the known name that name is most likely a slip of, or "" when none is near.
 func nearest(name string, known []string) string {

@@ -82,10 +82,10 @@ func (v *validator) variant(variant Variant, key string) {
 	v.call(variant, key)
 }
 
-// call validates what p points to, unless it is known to be wrong already.
+// call validates what p points to.
 func (v *validator) call(p any, key string) {
 	s, ok := p.(validatable)
-	if !ok || v.wrong.inside(key) {
+	if !ok {
 		return
 	}
 	for _, err := range flatten(s.Validate()) {
@@ -102,11 +102,24 @@ func (v *validator) report(err error, key string) {
 	var k keyed
 	if errors.As(err, &k) && k.ConfigKey() != "" {
 		e.Key = joinKey(key, k.ConfigKey())
-		if n := v.nodes[e.Key]; n != nil {
-			e.File, e.Line = n.file, n.line
+		e.File, e.Line = v.place(e.Key)
+		if v.wrong.mayCause(e) {
+			return
 		}
+	} else if v.wrong.inside(key) {
+		return // there is no telling which keys it is about
 	}
 	*v.errs = append(*v.errs, e)
+}
+
+// place returns where key is, or where the mapping is that lacks it. A key of the top level that is missing has no place.
+func (v *validator) place(key string) (file string, line int) {
+	for ; key != ""; key = parentKey(key) {
+		if n := v.nodes[key]; n != nil {
+			return n.file, n.line
+		}
+	}
+	return "", 0
 }
 
 // flatten returns the errors in err's tree that are reported one by one: those that name a key, and those that name none

@@ -81,6 +81,33 @@ func TestValidate(t *testing.T) {
 		{"not skipped after a mistake elsewhere", "unknown: x\ninner: {name: bad}\n", nil, []string{
 			"config/development.yaml:1: unknown: unknown key; the known ones are a, inner, ptr, nil, list, map, scalar, tags",
 			"config/development.yaml:2: inner.name: must be good"}},
+		{"a key without a mistake, of a struct with one", "a: x\nnothing: y\n", problem{"a", "is wrong"}, []string{
+			"config/development.yaml:1: a: is wrong",
+			"config/development.yaml:2: nothing: unknown key; the known ones are a, inner, ptr, nil, list, map, scalar, tags"}},
+		{"nor is it for a key with a mistake, one around it, or one inside", "a: ${U}\ninner: {name: [x]}\nlist: ${U}\n",
+			errors.Join(problem{"a", "1"}, problem{"inner", "2"}, problem{"list[0].name", "3"}), []string{
+				"config/development.yaml:1: a: variable U is not set",
+				"config/development.yaml:2: inner.name: must be a single value, not a sequence",
+				"config/development.yaml:3: list: variable U is not set"}},
+		{"nor where the text names one", "a: ${U}\ninner: {name: ok}\n",
+			errors.Join(problem{"tags", "goes with a"}, problem{"inner.name", "needs a, or b"}, problem{"inner", "has a-b, _a and á"}), []string{
+				"config/development.yaml:1: a: variable U is not set",
+				"config/development.yaml:2: inner: has a-b, _a and á"}},
+		{"nor for what was probably meant", "lst: x\n", errors.Join(problem{"list", "is required"}, problem{"a", "goes with list"}), []string{
+			`config/development.yaml:1: lst: unknown key; did you mean "list"?`}},
+		{"but it is if that is there, too", "lst: x\nlist: []\n", problem{"list", "is required"}, []string{
+			`config/development.yaml:1: lst: unknown key; did you mean "list"?`,
+			"config/development.yaml:2: list: is required"}},
+		{"elements don't speak of each other", "list:\n- name: ${U}\n- name: x\n", problem{"list[1].name", "is a name twice"}, []string{
+			"config/development.yaml:2: list[0].name: variable U is not set",
+			"config/development.yaml:3: list[1].name: is a name twice"}},
+		{"a missing key is in its section", "a: x\nmap:\n  k:\n    name: x\nlist:\n- {}\n",
+			errors.Join(problem{"map.k.other", "1"}, problem{"list[0].name", "2"}, problem{"list[7].name", "3"}, problem{"inner.name", "4"}, problem{`map["a.b"].name`, "5"}), []string{
+				`config/development.yaml:2: map["a.b"].name: 5`,
+				"config/development.yaml:3: map.k.other: 1",
+				"config/development.yaml:5: list[7].name: 3",
+				"config/development.yaml:6: list[0].name: 2",
+				"inner.name: 4"}},
 		{"not skipped after a mistake of a namesake", "innerx: x\ninner: {name: bad}\n", nil, []string{
 			`config/development.yaml:1: innerx: unknown key; did you mean "inner"?`,
 			"config/development.yaml:2: inner.name: must be good"}},
@@ -92,6 +119,31 @@ func TestValidate(t *testing.T) {
 			require.LessOrEqual(t, len(*got.calls), 1)
 		})
 	}
+}
+
+// Validate methods meet no nil among elements that didn't decode.
+func TestValidateMeetsNoNilElements(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{
+		"config/development.yaml:1: list[0]: tags (!) are not supported; remove it, or quote a value that starts with !",
+		"config/development.yaml:1: list[1]: an element can't be empty or null; remove it or give it a value",
+		"config/development.yaml:1: list[2]: variable U is not set",
+		"config/development.yaml:2: map.k: variable U is not set",
+	}, lines(load(dev("list: [!t a, null, \"${U}\"]\nmap: {k: \"${U}\"}\n"), nil, new(derefs))))
+}
+
+// derefs follows its pointers without looking.
+type derefs struct {
+	List []*rule          `yaml:"list"`
+	Map  map[string]*rule `yaml:"map"`
+}
+
+func (d derefs) Validate() error {
+	for _, r := range d.List {
+		_ = r.Name
+	}
+	_ = d.Map["k"].Name
+	return nil
 }
 
 type keyOnly struct{}

@@ -63,7 +63,7 @@ func (d *decoder) variant(n *node, v Variant) {
 	}
 	for _, e := range n.entries {
 		if !taken[e.name] {
-			d.errs.report(e.value, "%s", unknownKey(e.name, known))
+			d.errs.unknownKey(n, e, known)
 		}
 	}
 }

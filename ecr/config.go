@@ -9,8 +9,8 @@ import (
 // Type is the type's name in configurations.
 const Type = "ecr"
 
-// Config is the configuration section of type "ecr". Region, AccountID and PushRoleARN are required; the defaults of the
-// rest are those of [DefaultConfig]. An empty string means its default.
+// Config is the configuration section of type "ecr". Region, AccountID and PushRoleARN are required. The zero value of each other
+// field means its default, as leaving the key out does; [DefaultConfig] has the defaults written out.
 type Config struct {
 	// Region is the registry's AWS region, such as "eu-west-1". AWS_REGION is not consulted.
 	Region string `yaml:"region"`
@@ -70,8 +70,8 @@ type Repositories struct {
 	ImageTagMutability string `yaml:"image_tag_mutability"`
 	// ImageTagMutabilityExclusions are up to five tag patterns for the _WITH_EXCLUSION modes.
 	ImageTagMutabilityExclusions []string `yaml:"image_tag_mutability_exclusions"`
-	// ScanOnPush scans images when they are pushed. Default true.
-	ScanOnPush bool `yaml:"scan_on_push"`
+	// ScanOnPush scans images when they are pushed. nil means true; new(false) turns it off where it is on.
+	ScanOnPush *bool `yaml:"scan_on_push"`
 	// KMSKeyARN encrypts new repositories with this key.
 	KMSKeyARN string `yaml:"kms_key_arn"`
 	// MaxImageCount is how many images the lifecycle policy keeps; 0 keeps all.
@@ -97,12 +97,13 @@ func DefaultConfig() Config {
 		Repositories: Repositories{
 			RemoveAfter:        new(defaultRemoveAfter),
 			ImageTagMutability: defaultMutability,
-			ScanOnPush:         true,
+			ScanOnPush:         new(true),
 		},
 	}
 }
 
-// withDefaults fills in what can't be empty. Fields whose zero value means something are left alone.
+// withDefaults fills in what is zero and has another default. A field whose zero value means something else than its default is a
+// pointer.
 func (c Config) withDefaults() Config {
 	if c.RepoPrefix == "" {
 		c.RepoPrefix = defaultRepoPrefix
@@ -115,6 +116,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ImageTagMutability == "" {
 		c.ImageTagMutability = defaultMutability
+	}
+	if c.ScanOnPush == nil {
+		c.ScanOnPush = new(true)
 	}
 	return c
 }

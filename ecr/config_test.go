@@ -115,6 +115,20 @@ func TestConfigInvalid(t *testing.T) {
 		"half a key":       {func(c *ecr.Config) { c.AccessKeyID = provider.NewSecret("AKIA") }, map[string]string{"secret_access_key": "is required with access_key_id: static keys are both or neither"}},
 		"other half":       {func(c *ecr.Config) { c.SecretAccessKey = provider.NewSecret("x") }, map[string]string{"access_key_id": "is required with secret_access_key: static keys are both or neither"}},
 		"a lone token":     {func(c *ecr.Config) { c.SessionToken = provider.NewSecret("x") }, map[string]string{"session_token": "goes with access_key_id and secret_access_key"}},
+		"keys as files have them": {func(c *ecr.Config) {
+			c.AccessKeyID, c.SecretAccessKey, c.SessionToken = provider.NewSecret("AKIA\n"), provider.NewSecret("x\r"), provider.NewSecret("\ufeffx")
+		}, map[string]string{
+			"access_key_id": "ends in the end of a line", "secret_access_key": "ends in the end of a line", "session_token": "holds a byte order mark",
+		}},
+		"keys in quotes": {func(c *ecr.Config) {
+			c.AccessKeyID, c.SecretAccessKey = provider.NewSecret(`"AKIA"`), provider.NewSecret("$AWS_SECRET_ACCESS_KEY")
+		}, map[string]string{"access_key_id": "has quotes around it", "secret_access_key": "is the name of a variable"}},
+		"keys that no header can carry": {func(c *ecr.Config) {
+			c.AccessKeyID, c.SecretAccessKey, c.SessionToken = provider.NewSecret("AK\nIA"), provider.NewSecret("x y"), provider.NewSecret("x\u200by")
+		}, map[string]string{
+			"access_key_id": "has white space or a character inside", "secret_access_key": "has white space or a character inside",
+			"session_token": "has white space or a character inside",
+		}},
 		"short session":    {func(c *ecr.Config) { c.SessionDuration = 14 * time.Minute }, map[string]string{"session_duration": "must be between 15m and 12h"}},
 		"long session":     {func(c *ecr.Config) { c.SessionDuration = 13 * time.Hour }, map[string]string{"session_duration": "must be between 15m and 12h"}},
 		"negative session": {func(c *ecr.Config) { c.SessionDuration = -time.Hour }, map[string]string{"session_duration": "must be between 15m and 12h"}},

@@ -177,7 +177,7 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	o.did(provider.ActionCreate)
 	o.unsettle = true
 	o.change.Owner = c.owner(o.project.Name, tags)
-	if c.ScanOnPush && (out.Repository == nil || out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
+	if *c.ScanOnPush && (out.Repository == nil || out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
 		o.p.scansItself.Store(true)
 		o.note(noScanning)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func (c Config) scanning() *types.ImageScanningConfiguration {
-	return &types.ImageScanningConfiguration{ScanOnPush: c.ScanOnPush}
+	return &types.ImageScanningConfiguration{ScanOnPush: *c.ScanOnPush}
 }
 
 func (c Config) exclusionFilters() []types.ImageTagMutabilityExclusionFilter {
@@ -36,7 +36,7 @@ func (c Config) encryption() *types.EncryptionConfiguration {
 // at where the registry decides on it: it then reads false whatever is set.
 func (c Config) drift(r types.Repository, scansItself bool) []provider.RepositoryAction {
 	var drift []provider.RepositoryAction
-	if scan := r.ImageScanningConfiguration != nil && r.ImageScanningConfiguration.ScanOnPush; scan != c.ScanOnPush && !scansItself {
+	if scan := r.ImageScanningConfiguration != nil && r.ImageScanningConfiguration.ScanOnPush; scan != *c.ScanOnPush && !scansItself {
 		drift = append(drift, provider.ActionScanOnPush)
 	}
 	if string(r.ImageTagMutability) != c.ImageTagMutability || !slices.Equal(patterns(r.ImageTagMutabilityExclusionFilters), sorted(c.ImageTagMutabilityExclusions)) {

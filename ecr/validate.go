@@ -43,6 +43,7 @@ var (
 	installationPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	plainKey              = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	tagPattern            = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
+	keyPattern            = regexp.MustCompile(`^[!-~]*$`)
 	exclusionPattern      = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
 )
 
@@ -154,6 +155,16 @@ func (v *validator) repoPrefix(prefix string) {
 }
 
 func (v *validator) keys(c Config) {
+	for _, k := range []struct {
+		key    string
+		secret provider.Secret
+	}{{"access_key_id", c.AccessKeyID}, {"secret_access_key", c.SecretAccessKey}, {"session_token", c.SessionToken}} {
+		if err := k.secret.Validate(); err != nil {
+			v.fail(k.key, "%s", err)
+		} else if !keyPattern.MatchString(k.secret.Reveal()) {
+			v.fail(k.key, "has white space or a character inside that no key of AWS has")
+		}
+	}
 	id, secret := !c.AccessKeyID.IsZero(), !c.SecretAccessKey.IsZero()
 	switch {
 	case id && !secret:
@@ -241,7 +252,7 @@ func (v *validator) mutability(c Config) {
 	case excluding && len(exclusions) == 0:
 		v.fail(key, "is required with %s", mode)
 	case !excluding && len(exclusions) > 0:
-		v.fail(key, "goes with MUTABLE_WITH_EXCLUSION and IMMUTABLE_WITH_EXCLUSION only")
+		v.fail(key, "goes with MUTABLE_WITH_EXCLUSION and IMMUTABLE_WITH_EXCLUSION as image_tag_mutability only")
 	case len(exclusions) > maxMutabilityExclusion:
 		v.fail(key, "must be at most %d patterns", maxMutabilityExclusion)
 	}

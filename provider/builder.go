@@ -20,7 +20,7 @@ type Builder struct {
 // C is the type's configuration section: a struct whose fields have yaml tags, without the keys "type" and "cache", which
 // the registry section has for every type. Unknown keys are refused by whoever decodes it. If C or *C has a method
 // Validate() error, it is called before build, and by configload when it loads the section; let it return
-// [*ConfigError] values.
+// [*ConfigError] values. Secrets in the section ([Secret] fields) are checked without it, by the rule of [Secret.Validate].
 //
 // defaults returns a section with the defaults filled in; nil means the zero C. build makes the provider; it should fail
 // with [ErrMisconfigured] where the configuration is wrong. The context is for building only: lifetimes end with [Close].
@@ -42,10 +42,8 @@ func NewBuilder[C any, P Provider](typ string, defaults func() C, build func(con
 			if !ok || c == nil {
 				return nil, &Error{Kind: ErrMisconfigured, Op: "build " + typ + " provider", Err: fmt.Errorf("the section is a %T, not a %T", config, new(C))}
 			}
-			if v, ok := any(c).(interface{ Validate() error }); ok {
-				if err := v.Validate(); err != nil {
-					return nil, &Error{Kind: ErrMisconfigured, Op: "build " + typ + " provider", Err: err}
-				}
+			if err := validateSection(c); err != nil {
+				return nil, &Error{Kind: ErrMisconfigured, Op: "build " + typ + " provider", Err: err}
 			}
 			p, err := build(ctx, *c)
 			if err != nil {

@@ -66,11 +66,12 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText returns what String returns, so that encoders can't give the text away either.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText makes s hold text. It refuses [Redacted], which is no secret but one that was lost in printing.
+// UnmarshalText makes s hold text, or returns what [Secret.Validate] says of it and leaves s alone.
 func (s *Secret) UnmarshalText(text []byte) error {
-	if string(text) == Redacted {
-		return problem("holds the placeholder that secrets print as; put the secret itself here")
+	read := NewSecret(string(text))
+	if err := read.Validate(); err != nil {
+		return err
 	}
-	*s = NewSecret(string(text))
+	*s = read
 	return nil
 }

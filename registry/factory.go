@@ -68,7 +68,7 @@ func (f *Factory) Types() []string { return slices.Sorted(maps.Keys(f.builders))
 
 // Config returns a configuration section that knows the factory's types, to be decoded into.
 func (f *Factory) Config() Config {
-	return Config{common: common{Cache: DefaultCacheConfig()}, factory: f}
+	return Config{Cache: DefaultCacheConfig(), factory: f}
 }
 
 // Build makes the provider that c selects, with a [cache.Cache] around it unless c turns that off; [provider.As] finds
@@ -80,6 +80,7 @@ func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error
 	if err := c.Validate(); err != nil { // alone: all of the zero Config is wrong
 		return nil, misconfigured("build provider", err)
 	}
+	c.Cache = c.Cache.withDefaults()
 	if err := c.Cache.validate("cache."); err != nil {
 		return nil, misconfigured("build provider", err)
 	}
@@ -88,7 +89,7 @@ func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error
 		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.unknown(c.Type)))
 	}
 	p, err := b.Build(ctx, c.section)
-	if err != nil || !c.Cache.Enabled {
+	if err != nil || !*c.Cache.Enabled {
 		return p, err
 	}
 	return cache.New(p, c.Cache.options()), nil

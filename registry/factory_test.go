@@ -126,17 +126,31 @@ func TestConfigurationErrors(t *testing.T) {
 			"registry:\n  type: custom\n  host: r.example.com\n  region: eu-west-1",
 			"development.yaml:4: registry.region: unknown key; the known ones are type, cache, host, token, limit",
 		},
-		"a third party's rule": {"registry:\n  type: custom\n  limit: 4", "registry.host: is required"},
+		"a third party's rule": {"registry:\n  type: custom\n  limit: 4", "development.yaml:1: registry.host: is required"},
 		"a third party's type": {"registry:\n  type: custom\n  host: r\n  limit: many", "development.yaml:4: registry.limit: must be a whole number, in decimal digits without leading zeros"},
+		"a third party's secret": {
+			"registry:\n  type: custom\n  limit: 4\n  token: $TOKEN",
+			"development.yaml:1: registry.host: is required\n" +
+				"development.yaml:4: registry.token: is the name of a variable instead of its value; write ${NAME}, and set the variable to the value itself",
+		},
+		"the name of a variable escapes nothing": {
+			"registry:\n  type: custom\n  host: r\n  token: $$TOKEN",
+			"development.yaml:4: registry.token: is the name of a variable instead of its value; write ${NAME}, and set the variable to the value itself",
+		},
+		"a secret in a block": {
+			"registry:\n  type: custom\n  host: r\n  token: |\n    hunter2\n",
+			"development.yaml:4: registry.token: ends in the end of a line, as the content of a file does; take it off where the value comes from " +
+				"(printf instead of echo, |- instead of | in YAML)",
+		},
 		"cache": {
 			"registry:\n  type: custom\n  host: r\n  cache:\n    max_entries: 0\n    min_remaining: -1s",
 			"development.yaml:5: registry.cache.max_entries: must be at least 1\ndevelopment.yaml:6: registry.cache.min_remaining: must not be negative",
 		},
 		"ecr": {
 			ecrFile + "  session_duration: 5m\n  access_key_id: AKIA\n  tags: {\"rise:x\": y}",
-			"development.yaml:7: registry.session_duration: must be between 15m and 12h\n" +
-				`development.yaml:9: registry.tags["rise:x"]: is reserved: keys must not begin with rise: or aws:` + "\n" +
-				"registry.secret_access_key: is required with access_key_id: static keys are both or neither",
+			"development.yaml:2: registry.secret_access_key: is required with access_key_id: static keys are both or neither\n" +
+				"development.yaml:7: registry.session_duration: must be between 15m and 12h\n" +
+				`development.yaml:9: registry.tags["rise:x"]: is reserved: keys must not begin with rise: or aws:`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,9 +209,9 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	require.Equal(t, "123456789012", section.AccountID)
 	require.Equal(t, "rise/", section.RepoPrefix, "an empty text leaves the default")
 	require.Equal(t, 12, section.MaxImageCount)
-	require.False(t, section.ScanOnPush)
+	require.False(t, *section.ScanOnPush)
 	require.Zero(t, *section.RemoveAfter)
-	require.Equal(t, 2, c.Registry.Cache.MaxInFlight)
+	require.Equal(t, 2, *c.Registry.Cache.MaxInFlight)
 	_, err = f.Build(t.Context(), c.Registry)
 	require.NoError(t, err)
 }
@@ -267,13 +281,13 @@ func TestBuildWithoutFiles(t *testing.T) {
 	require.True(t, ok, "credentials are reused")
 	require.NoError(t, provider.Close(p))
 
-	c.Cache.Enabled = false
+	c.Cache.Enabled = new(false)
 	p, err = f.Build(t.Context(), c)
 	require.NoError(t, err)
 	require.IsType(t, &custom{}, p)
 
 	broken := c
-	broken.Cache.MaxEntries = 0
+	broken.Cache.MaxEntries = new(0)
 	_, err = f.Build(t.Context(), broken)
 	require.ErrorIs(t, err, provider.ErrMisconfigured)
 	require.ErrorContains(t, err, "cache.max_entries: must be at least 1")

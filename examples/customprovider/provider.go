@@ -4,6 +4,7 @@
 package customprovider
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -34,17 +35,20 @@ func (c Config) Validate() error {
 	if len(c.Key.Reveal()) < 32 {
 		errs = append(errs, provider.NewConfigError("key", "must be at least 32 characters"))
 	}
-	if c.Lifetime < time.Minute || c.Lifetime > 24*time.Hour {
+	if l := c.lifetime(); l < time.Minute || l > 24*time.Hour {
 		errs = append(errs, provider.NewConfigError("lifetime", "must be between 1m and 24h"))
 	}
 	return errors.Join(errs...)
 }
 
+// lifetime is the default where a Config written in Go leaves it out.
+func (c Config) lifetime() time.Duration { return cmp.Or(c.Lifetime, 15*time.Minute) }
+
 const typ = "signed-login"
 
 // Builder is what a service passes to registry.NewFactory.
 func Builder() provider.Builder {
-	defaults := func() Config { return Config{Lifetime: 15 * time.Minute} }
+	defaults := func() Config { return Config{Lifetime: Config{}.lifetime()} }
 	return provider.NewBuilder(typ, defaults, func(_ context.Context, c Config) (*Provider, error) {
 		host, err := name.NewRegistry(c.Host, name.StrictValidation)
 		return &Provider{config: c, host: host}, err
@@ -79,7 +83,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 	if r.AllProjects {
 		return provider.Credentials{}, &provider.Error{Kind: provider.ErrUnsupported, Op: "sign login", Err: errors.New("logins are for one project")}
 	}
-	expires := time.Now().Add(p.config.Lifetime).Truncate(time.Second)
+	expires := time.Now().Add(p.config.lifetime()).Truncate(time.Second)
 	username := fmt.Sprintf("%s.%s.%d", r.Project, r.Access, expires.Unix()) // no project contains a dot
 	return provider.Credentials{
 		Target: p.host.Repo(r.Project), Access: r.Access, Method: provider.LoginCredentials,

@@ -65,6 +65,18 @@ func TestCheckConfig(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "development.yaml:7: registry.account_id: must be an AWS account id of 12 digits")
 
+	code, stdout, stderr = operator(t, map[string]string{"development.yaml": strings.Replace(ecrConfig, "region: eu-west-1", "installation: prod", 1)},
+		map[string]string{"TOKEN": `"hunter2"`, "KEY": "hunter2\n", "KEY_ID": "\ufeffAKIAEXAMPLE"}, "check-config")
+	require.Equal(t, 1, code)
+	require.Empty(t, stdout)
+	require.NotContains(t, stderr, "hunter2")
+	for _, line := range []string{
+		"development.yaml:3: auth.tokens[0].token: has quotes around it", "development.yaml:4: registry.region: is required: it must be an AWS region",
+		"development.yaml:9: registry.access_key_id: holds a byte order mark", "development.yaml:10: registry.secret_access_key: ends in the end of a line",
+	} {
+		require.Contains(t, stderr, line)
+	}
+
 	code, stdout, _ = operator(t, nil, nil, "check-config")
 	require.Zero(t, code)
 	require.Contains(t, stdout, "type: oci-client-auth")

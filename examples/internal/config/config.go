@@ -25,6 +25,8 @@ import (
 // DevelopmentToken is the token of the built-in configuration. Everybody knows it.
 const DevelopmentToken = "rise-dev-token"
 
+const defaultListen = "127.0.0.1:3000"
+
 // Config is the whole configuration.
 type Config struct {
 	Server           Server           `yaml:"server"`
@@ -38,6 +40,7 @@ type Config struct {
 
 // Server is where and how the credentials endpoint is served.
 type Server struct {
+	// Listen is the address. Default 127.0.0.1:3000.
 	Listen string `yaml:"listen"`
 	TLS    TLS    `yaml:"tls"`
 	// Insecure allows plain HTTP off loopback, for example behind a proxy that ends TLS.
@@ -115,7 +118,7 @@ var builtin embed.FS
 // Load reads the configuration with loader. If that doesn't say from where, it is RISE_CONFIG_DIR or ./config, and with
 // neither, the built-in configuration of the run mode.
 func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
-	c := Config{Server: Server{Listen: "127.0.0.1:3000"}, Registry: factory.Config()}
+	c := Config{Server: Server{Listen: defaultListen}, Registry: factory.Config()}
 	if BuiltInMode(loader) != "" {
 		loader.FS, loader.Dir, c.BuiltIn = builtin, "builtin", true
 	}
@@ -165,7 +168,7 @@ func (c Config) Validate() error {
 	fail := func(key, format string, args ...any) {
 		errs = append(errs, provider.NewConfigError(key, format, args...))
 	}
-	loopback, err := onLoopback(c.Server.Listen)
+	loopback, err := onLoopback(cmp.Or(c.Server.Listen, defaultListen))
 	if err != nil {
 		fail("server.listen", "%s", err)
 	}
@@ -203,11 +206,14 @@ func (c Config) Validate() error {
 	}
 	for i, t := range c.Auth.Tokens {
 		key := fmt.Sprintf("auth.tokens[%d]", i)
+		problem := t.Token.Validate()
 		switch {
 		case t.Token.IsZero():
 			fail(key+".token", "is required")
+		case problem != nil:
+			fail(key+".token", "%s", problem)
 		case strings.ContainsFunc(t.Token.Reveal(), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-			fail(key+".token", "must hold no white space, such as the end of a file's line: no Authorization header can carry it")
+			fail(key+".token", "must hold no white space: no Authorization header can carry it")
 		}
 		if !loopback && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
 			fail(key+".token", "is the development token, which everybody knows; it works on loopback only")
