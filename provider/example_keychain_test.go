@@ -46,7 +46,8 @@ func ExampleNewKeychain() {
 		fmt.Println(err)
 		return
 	}
-	err = remote.Write(repository.Tag("v1"), image, remote.WithContext(ctx), remote.WithAuthFromKeychain(provider.NewKeychain(p, r, nil)))
+	err = remote.Write(repository.Tag("v1"), image, remote.WithContext(ctx), remote.WithAuthFromKeychain(provider.NewKeychain(p, r, nil)),
+		remote.WithJobs(1)) // else others' requests, in which this registry measures time, may end a password before its first use
 	fmt.Println("pushed:", err)
 	fmt.Println("passwords that ended during the push:", passwords.ended.Load() > 0)
 	// Output:
