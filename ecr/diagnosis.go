@@ -56,7 +56,7 @@ const (
 //	token               ECR issues a token to that session
 //	registry_host       ECR names the same image registry as is handed out
 //	registry            the image registry can be reached and takes the token
-//	repository          o.Project's repository exists, is ours, and is neither orphaned nor suspended
+//	repository          o.Project's repository exists, is ours and o.ProjectID's, and is neither orphaned nor suspended
 //	repository_access   the credential can use it; with o.WriteProbe, it can push
 //	isolation           the credential can't read another project's repository
 //	repository_policy   what the repository's policy grants to others
@@ -65,7 +65,7 @@ const (
 //	pull_through_rules  no pull-through cache rule does
 //
 // The last group needs rights that issuing credentials doesn't; without them a check is skipped, with the statement that allows
-// it. Without a project, the push role is assumed for a project "diagnose", and the checks about a project's repository are left out.
+// it. With o.ProjectID, the session is that id's, as a request's is. Without a project, the push role is assumed for a project "diagnose", and the checks about a project's repository are left out.
 //
 // It makes at most 15 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
 // of them show in CloudTrail, refused ones as errors: AssumeRole under the usual session names, and for isolation a
@@ -133,11 +133,15 @@ type diagnosis struct {
 }
 
 // project is the one that the push role is assumed for.
-func (d *diagnosis) project() string {
-	if d.o.Project != "" {
-		return d.o.Project
+func (d *diagnosis) project() provider.Project {
+	switch {
+	case d.o.Project != "":
+		return provider.Project{Name: d.o.Project, ID: d.o.ProjectID}
+	case d.config.ProjectIDs:
+		return provider.Project{Name: "diagnose", ID: "diagnose"}
+	default:
+		return provider.Project{Name: "diagnose"}
 	}
-	return "diagnose"
 }
 
 // hidden is what no finding may hold. It has a lock, as a check that hangs may be left behind.
