@@ -117,12 +117,19 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if err := h.authorize(ctx, caller, request); err != nil {
 		return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
 	}
-	if h.repositories != nil {
-		project, err := h.repositories.project(ctx, request.Project)
+	if h.identify != nil {
+		id, err := h.identify(ctx, request.Project)
 		if err != nil {
 			return fail(e, answerToRefusal(err), fmt.Errorf("identify: %w", err))
 		}
-		if err := h.repositories.ensure(ctx, project, h.timeout); err != nil {
+		request.ProjectID = id
+		if err := request.Validate(); err != nil || id == "" {
+			return fail(e, answers.internal, fmt.Errorf("identify: what it returned is no id: %w", cmp.Or[error](err, provider.ErrNoProjectID)))
+		}
+		e.ProjectID = id
+	}
+	if h.repositories != nil {
+		if err := h.repositories.ensure(ctx, provider.Project{Name: request.Project, ID: request.ProjectID}, h.timeout); err != nil {
 			return fail(e, answerTo(err), err)
 		}
 	}
