@@ -236,6 +236,7 @@ type ecr struct {
 	SessionToken                 secret            `yaml:"session_token"`
 	SessionDuration              time.Duration     `yaml:"session_duration"`
 	SessionTags                  bool              `yaml:"session_tags"`
+	ProjectIDs                   bool              `yaml:"project_ids"`
 	UseFIPS                      bool              `yaml:"use_fips"`
 	UseDualStack                 bool              `yaml:"use_dual_stack"`
 	RegistryHost                 string            `yaml:"registry_host"`

@@ -234,6 +234,7 @@ variable "settings" {
   description = "What else the registry section holds, by the library's keys. It has no influence on policies; null keeps the library's default."
   type = object({
     session_duration                = optional(string)
+    project_ids                     = optional(bool)
     remove_after                    = optional(string)
     image_tag_mutability            = optional(string)
     image_tag_mutability_exclusions = optional(list(string))
