@@ -34,15 +34,19 @@ func (l tenancy) readWith(t *testing.T, c provider.Credentials) error {
 // release and removal, and whether or not tokens outlive their sessions and tags count late.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
-	for _, dies := range []bool{false, true} {
+	for _, mode := range []ecrtest.Config{{}, {TokenDiesWithSession: true}, {TokenRights: ecrtest.FixedAtIssue}} {
 		for _, delay := range []time.Duration{0, 5 * time.Second} {
 			for _, after := range []time.Duration{0, time.Hour} {
 				for _, age := range []time.Duration{0, 45 * time.Minute, 10 * time.Hour} {
-					t.Run(fmt.Sprint("tokens die ", dies, ", tags late ", delay, ", removed after ", after, ", age ", age), func(t *testing.T) {
+					t.Run(fmt.Sprint("tokens die ", mode.TokenDiesWithSession, ", rights fixed ", mode.TokenRights == ecrtest.FixedAtIssue, ", tags late ", delay, ", removed after ", after, ", age ", age), func(t *testing.T) {
 						t.Parallel()
-						inTenancy(t, ecrtest.Config{TokenDiesWithSession: dies, TagDelay: delay}, func(c *ecr.Config) {
+						c := mode
+						c.TagDelay = delay
+						inTenancy(t, c, func(c *ecr.Config) {
 							c.ProjectIDs, c.RemoveAfter = true, &after
-						}, func(t *testing.T, l tenancy) { handOver(t, l, after, age, !dies || age < time.Hour) })
+						}, func(t *testing.T, l tenancy) {
+							handOver(t, l, after, age, !mode.TokenDiesWithSession || age < time.Hour)
+						})
 					})
 				}
 			}
