@@ -167,11 +167,6 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	if apiCode(err) == "RepositoryAlreadyExistsException" {
 		return false, nil
 	}
-	if errors.Is(err, provider.ErrAccessDenied) { // maybe for the tags of one that there is by now: whose it is, they say
-		if r, again := o.describe(ctx); again == nil && r != nil {
-			return false, nil
-		}
-	}
 	if err != nil {
 		return false, err
 	}

@@ -1,7 +1,6 @@
 package ecr_test
 
 import (
-	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -103,11 +102,11 @@ func TestSettingTheID(t *testing.T) {
 						require.Equal(t, tt.sets, sets, names)
 					}
 					r, ok := l.Server.Repository("rise/hello")
-					switch {
-					case tt.want == nil:
+					switch tt.want {
+					case nil:
 						require.Equal(t, "p-1", r.Tags["rise:project-id"])
 						require.Equal(t, operation == "release", r.Tags["rise:orphaned"] == "true")
-					case tt.want == provider.ErrNotOurs:
+					case provider.ErrNotOurs:
 						require.Equal(t, "p-2", r.Tags["rise:project-id"])
 						require.NotContains(t, r.Tags, "rise:orphaned")
 					default:
@@ -117,41 +116,5 @@ func TestSettingTheID(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// A repository that somebody else makes first may be what a creation is denied for: whose it is, its tags say.
-func TestCreationDenied(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		meanwhile map[string]string // id of whoever makes it; nil: nobody
-		want      error
-	}{
-		"ours":      {map[string]string{"rise:project-id": "p-1"}, nil},
-		"another's": {map[string]string{"rise:project-id": "p-2"}, provider.ErrNotOurs},
-		"nobody's":  {nil, provider.ErrAccessDenied},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
-				l.Inject(ecrtest.Fault{Action: "ecr:CreateRepository", Error: "AccessDeniedException", Latency: time.Second})
-				var wait sync.WaitGroup
-				wait.Go(func() {
-					time.Sleep(time.Second / 2)
-					if tt.meanwhile != nil {
-						r := l.deployment.Repository("hello")
-						maps.Copy(r.Tags, tt.meanwhile)
-						l.CreateRepository(r)
-					}
-				})
-				_, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
-				wait.Wait()
-				if tt.want == nil {
-					require.NoError(t, err)
-				} else {
-					require.ErrorIs(t, err, tt.want)
-				}
-			})
-		})
 	}
 }

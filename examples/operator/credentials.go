@@ -60,7 +60,8 @@ func idOf(o provider.RepositoryOwner) string {
 // standing says what of a project's repository keeps its credentials from working, and when the endpoint would answer otherwise.
 func standing(p provider.Project, o provider.RepositoryOwner, err error) string {
 	const conflict = "it answers 409 (conflict)"
-	is, answer := "", conflict
+	var is string
+	answer := conflict
 	switch {
 	case errors.Is(err, provider.ErrNotFound):
 		is, answer = "there is no repository of project "+p.Name+": the credential works once there is", "it may make the repository before it answers"
