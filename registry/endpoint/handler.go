@@ -30,7 +30,7 @@ type Caller interface {
 // returns [ErrUnauthenticated] for a request that nobody valid makes. It is called concurrently.
 type Authenticate[C Caller] func(*http.Request) (C, error)
 
-// Authorize tells whether caller may have a credential for r, a valid request for one project. It returns nil if so;
+// Authorize tells whether caller may have a credential for r, a valid request for one project, yet without its id. It returns nil if so;
 // [provider.ErrNotFound] or [provider.ErrAccessDenied] for a project that doesn't exist and for one that the caller has
 // no right to, in this access (both are one answer, and should take the same steps); [provider.ErrConflict] when the
 // service refuses for now. Any other error means that it couldn't tell: 503. It is called concurrently.
