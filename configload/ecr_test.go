@@ -27,6 +27,7 @@ const ecrExample = `registry:
   session_duration: 1h          # 15m to 12h; above 1h is an error together with role_arn (chaining)
   session_tags: false           # tag sessions with rise:project (the Terraform module turns it on)
   sts_region: ""                # where STS is asked; default region
+  project_ids: false            # every request and repository call names its project's id: a former owner's credentials die with the hand-over of a name
   use_fips: false
   use_dual_stack: false
   registry_host: ""             # overrides the computed host (PrivateLink, tests)
@@ -90,7 +91,7 @@ func TestECRExampleAllUnset(t *testing.T) {
 	}
 	for _, key := range []string{"type", "region", "account_id", "push_role_arn", "repo_prefix", "role_arn", "role_external_id",
 		"external_id", "pull_role_arn", "access_key_id", "secret_access_key", "session_token", "session_duration",
-		"session_tags", "sts_region", "use_fips", "use_dual_stack", "registry_host", "insecure", "installation", "auto_remove",
+		"session_tags", "sts_region", "project_ids", "use_fips", "use_dual_stack", "registry_host", "insecure", "installation", "auto_remove",
 		"remove_after", "image_tag_mutability", "image_tag_mutability_exclusions", "scan_on_push", "kms_key_arn",
 		"max_image_count", "untagged_expire_days", "tags"} {
 		add("  ", "registry.", key)

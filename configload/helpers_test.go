@@ -237,6 +237,7 @@ type ecr struct {
 	SessionDuration              time.Duration     `yaml:"session_duration"`
 	SessionTags                  bool              `yaml:"session_tags"`
 	STSRegion                    string            `yaml:"sts_region"`
+	ProjectIDs                   bool              `yaml:"project_ids"`
 	UseFIPS                      bool              `yaml:"use_fips"`
 	UseDualStack                 bool              `yaml:"use_dual_stack"`
 	RegistryHost                 string            `yaml:"registry_host"`

@@ -299,7 +299,7 @@ func TestBrokenSites(t *testing.T) {
 			}
 			list = diagnose(t.Context(), t, s.build(t), s.o)
 			require.Equal(t, b.left, worst(list).Check, readable(t, list))
-			_, err := provider.Issue(t.Context(), s.build(t), push)
+			_, err := provider.Issue(t.Context(), s.build(t), asked(s.o.ProjectID, provider.Push))
 			require.NoError(t, err)
 		})
 	}
@@ -313,11 +313,14 @@ func (caller) Subject() string { return "ci" }
 // fails checks what the service and its callers see. Each gets a provider of its own: the SDK learns from a wrong clock.
 func (s *place) fails(t *testing.T, b brokenSite) {
 	t.Helper()
-	_, err := provider.Issue(t.Context(), s.build(t), push)
+	_, err := provider.Issue(t.Context(), s.build(t), asked(s.o.ProjectID, provider.Push))
 	var events strings.Builder
+	opts := []endpoint.Option{endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { fmt.Fprintf(&events, "%+v %v", e, e.LogValue()) })}
+	if id := s.o.ProjectID; id != "" {
+		opts = append(opts, endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return id, nil }))
+	}
 	handler := endpoint.New(s.build(t), func(*http.Request) (caller, error) { return caller{}, nil },
-		func(context.Context, caller, provider.Request) error { return nil },
-		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { fmt.Fprintf(&events, "%+v %v", e, e.LogValue()) }))
+		func(context.Context, caller, provider.Request) error { return nil }, opts...)
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?project=hello", nil))
 	require.NotEmpty(t, events.String())
@@ -1231,9 +1234,49 @@ func doubtfulSites() map[string]brokenSite {
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL); s.config.Insecure = false },
 		},
 		"a name's next owner would meet tokens of the last": {
-			breaks: func(_ *testing.T, s *place) { s.config.AutoRemove, s.config.RemoveAfter = true, new(time.Hour) },
-			check:  "config", status: provider.Warned, cause: "with remove_after below 12h", remedy: "set remove_after: 24h",
+			breaks: func(_ *testing.T, s *place) { s.config.AutoRemove, s.config.RemoveAfter = true, new(time.Duration(0)) },
+			check:  "config", status: provider.Warned, cause: "remove_after: with 0s", remedy: "or remove_after: 24h",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RemoveAfter = new(24 * time.Hour) },
+		},
+		"a name's next owner would meet tokens of the last, mended by ids": {
+			breaks: func(_ *testing.T, s *place) { s.config.RemoveAfter = new(time.Duration(0)) },
+			check:  "config", status: provider.Warned, cause: "remove_after: with 0s", remedy: "set project_ids: true",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+				s.config.ProjectIDs, s.o.ProjectID = true, "p-1"
+				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = "p-1" })
+			},
+		},
+		"the name was another project's": {
+			breaks: func(_ *testing.T, s *place) {
+				s.o.ProjectID = "p-2"
+				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = "p-1" })
+			},
+			check: "repository", status: provider.Failed, cause: "is of a project of the same name with another id", remedy: "operator repo release hello --id ID",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.o.ProjectID = "p-1" },
+		},
+		"the name was another project's, who released it": {
+			breaks: func(_ *testing.T, s *place) {
+				s.o.ProjectID = "p-2"
+				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) {
+					r.Tags["rise:project-id"], r.Tags["rise:orphaned"] = "p-1", "true"
+				})
+			},
+			check: "repository", status: provider.Failed, cause: "is of a project of the same name with another id", remedy: "let the released repository be purged",
+			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) {
+					r.Tags["rise:project-id"] = "p-2"
+					delete(r.Tags, "rise:orphaned")
+				})
+			},
+		},
+		"a repository of nobody's id": {
+			breaks: func(_ *testing.T, s *place) { s.config.ProjectIDs, s.o.ProjectID = true, "p-1" },
+			check:  "repository", status: provider.Warned, cause: "has no tag rise:project-id", remedy: "operator repo ensure hello --id p-1",
+			mends: func(t *testing.T, s *place, _ provider.Finding) {
+				t.Helper()
+				_, err := s.build(t).EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: "p-1"}, provider.EnsureOptions{})
+				require.NoError(t, err)
+			},
 		},
 		"auto_remove without installation": {
 			breaks: func(_ *testing.T, s *place) {

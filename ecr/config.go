@@ -44,6 +44,10 @@ type Config struct {
 	// STSRegion is the region where STS is asked, of the registry's partition: where STS of the registry's region isn't
 	// activated or can't be reached. Default: Region, or the one that AWS_ENDPOINT_URL_STS names.
 	STSRegion string `yaml:"sts_region"`
+	// ProjectIDs demands the project's id of every request for one project and of every repository call that says whose the
+	// repository is: what has none is provider.ErrInvalidRequest. A former owner's credentials then die with the hand-over of
+	// the name, whatever RemoveAfter is.
+	ProjectIDs bool `yaml:"project_ids"`
 	// UseFIPS and UseDualStack choose those endpoints and host names.
 	UseFIPS      bool `yaml:"use_fips"`
 	UseDualStack bool `yaml:"use_dual_stack"`
@@ -64,7 +68,8 @@ type Repositories struct {
 	// AutoRemove deletes released repositories, after RemoveAfter; otherwise they are only tagged as orphaned.
 	AutoRemove bool `yaml:"auto_remove"`
 	// RemoveAfter is how long a released repository is kept with AutoRemove. nil means 24 hours; 0 deletes at once. Tokens live
-	// up to 12 hours: less than that only for services that never use a project's name again.
+	// up to 12 hours: less than that needs Config.ProjectIDs, but for 0, which is then for services that never use a project's
+	// name again.
 	RemoveAfter *time.Duration `yaml:"remove_after"`
 	// ImageTagMutability is MUTABLE (default), IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION.
 	ImageTagMutability string `yaml:"image_tag_mutability"`

@@ -61,6 +61,9 @@ func TestConfigValid(t *testing.T) {
 			c.Region, c.PushRoleARN = "us-iso-east-1", "arn:aws-iso:iam::123456789012:role/x"
 			c.UseDualStack, c.RegistryHost = true, "registry.example.com"
 		},
+		"ids":          func(c *ecr.Config) { c.ProjectIDs, c.RemoveAfter = true, new(time.Second) },
+		"at once":      func(c *ecr.Config) { c.RemoveAfter = new(time.Duration(0)) },
+		"a day's half": func(c *ecr.Config) { c.RemoveAfter = new(12 * time.Hour) },
 		"repositories": func(c *ecr.Config) {
 			c.Installation, c.KMSKeyARN = "prod", "arn:aws:kms:eu-west-1:999999999999:key/0b1c2d3e-aaaa-bbbb-cccc-ddddeeeeffff"
 			c.ImageTagMutability, c.ImageTagMutabilityExclusions = "IMMUTABLE_WITH_EXCLUSION", []string{"latest", "dev-*"}
@@ -155,6 +158,8 @@ func TestConfigInvalid(t *testing.T) {
 			c.Region, c.PushRoleARN, c.UseDualStack = "us-iso-east-1", "arn:aws-iso:iam::123456789012:role/x", true
 		}, map[string]string{"use_dual_stack": "isn't known to exist in partition aws-iso"}},
 		"installation":     {func(c *ecr.Config) { c.Installation = "prod*" }, map[string]string{"installation": "must be at most 63 characters"}},
+		"a token's life":   {func(c *ecr.Config) { c.RemoveAfter = new(12*time.Hour - time.Second) }, map[string]string{"remove_after": "must be at least 12h without project_ids: tokens live that long"}},
+		"short life":       {func(c *ecr.Config) { c.AutoRemove, c.RemoveAfter = true, new(time.Nanosecond) }, map[string]string{"remove_after": "must be at least 12h without project_ids"}},
 		"remove after":     {func(c *ecr.Config) { c.RemoveAfter = new(-time.Second) }, map[string]string{"remove_after": "must not be negative"}},
 		"mutability":       {func(c *ecr.Config) { c.ImageTagMutability = "SOMETIMES" }, map[string]string{"image_tag_mutability": "must be one of MUTABLE, IMMUTABLE, "}},
 		"no exclusions":    {func(c *ecr.Config) { c.ImageTagMutability = "MUTABLE_WITH_EXCLUSION" }, map[string]string{"image_tag_mutability_exclusions": "is required with MUTABLE_WITH_EXCLUSION"}},

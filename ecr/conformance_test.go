@@ -82,6 +82,10 @@ func harness(t *testing.T, region string, tags bool) providertest.Harness {
 			aws.CreateRepository(aws.deployment.Repository(project))
 			return nil
 		},
+		HandOver: func(project, id string) error {
+			aws.UpdateRepository("rise/"+project, func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = id })
+			return nil
+		},
 		Secrets: func() []string { return append(made.all(), aws.config.SecretAccessKey.Reveal()) },
 		Calls:   aws.apiCalls,
 		Expiry:  made.expiry, // with which the token dies

@@ -58,7 +58,7 @@ const (
 //	token               ECR issues a token to that session
 //	registry_host       ECR names the same image registry as is handed out
 //	registry            the image registry can be reached and takes the token
-//	repository          o.Project's repository exists, is ours, and is neither orphaned nor suspended
+//	repository          o.Project's repository exists, is ours and o.ProjectID's, and is neither orphaned nor suspended
 //	repository_access   the credential can use it; with o.WriteProbe, it can push
 //	isolation           the credential can't read another project's repository
 //	repository_policy   what the repository's policy grants to others
@@ -69,7 +69,7 @@ const (
 //	push_role_tags      no tag of the push role itself counts as its sessions'
 //
 // Those from repository_policy to managed_signing need rights that issuing credentials doesn't; without them a check is skipped,
-// with the statement that allows it. Without a project, the push role is assumed for a project "diagnose", and the checks about a
+// with the statement that allows it. With o.ProjectID, the session is that id's, as a request's is. Without a project, the push role is assumed for a project "diagnose", and the checks about a
 // project's repository are left out.
 //
 // It makes at most 19 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
@@ -140,12 +140,16 @@ type diagnosis struct {
 	login      loginAt         // checkRegistry
 }
 
-// project is the one that the push role is assumed for.
-func (d *diagnosis) project() string {
-	if d.o.Project != "" {
-		return d.o.Project
+// push is the request that the push role is assumed for.
+func (d *diagnosis) push() provider.Request {
+	r := provider.Request{Project: "diagnose", Access: provider.Push}
+	switch {
+	case d.o.Project != "":
+		r.Project, r.ProjectID = d.o.Project, d.o.ProjectID
+	case d.config.ProjectIDs:
+		r.ProjectID = "diagnose"
 	}
-	return "diagnose"
+	return r
 }
 
 // hidden is what no finding may hold. It has a lock, as a check that hangs may be left behind.

@@ -57,9 +57,8 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 	if plain && c.Insecure {
 		doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
 	}
-	if c.AutoRemove && *c.RemoveAfter > 0 && *c.RemoveAfter < longestToken {
-		doubt("with remove_after below 12h, whoever still holds a former project's token can write into the repository of the name's next owner",
-			"set remove_after: 24h")
+	for _, w := range c.warnings() {
+		doubt(w.key+": "+w.is, w.remedy)
 	}
 	if c.AutoRemove && c.Installation == "" {
 		doubt("auto_remove does nothing: without installation no repository is released or purged", "set installation, and tag the repositories that there are")

@@ -90,13 +90,13 @@ func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
 	for _, n := range names {
 		if prefix, ok := strings.CutSuffix(n, project); ok && n != name && (prefix == "" || strings.ContainsAny(prefix[len(prefix)-1:], "/._-")) {
 			f.Summary = "there is no repository " + name + ", but there is " + n + ": repo_prefix disagrees with how it was made"
-			f.Remedy = "set repo_prefix: " + prefix + " (and the prefix in the roles' policies), or make " + name + ": operator repo ensure " + project
+			f.Remedy = "set repo_prefix: " + prefix + " (and the prefix in the roles' policies), or make " + name + ": operator repo ensure " + project + d.flagID()
 			f.Evidence = append(f.Evidence, slog.String("found", n))
 			return f
 		}
 	}
 	f.Summary = "there is no repository " + name + ": ECR makes none on push"
-	f.Remedy = "operator repo ensure " + project
+	f.Remedy = "operator repo ensure " + project + d.flagID()
 	return f
 }
 
@@ -104,7 +104,7 @@ func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
 func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provider.Finding {
 	name, project := d.repositoryName(), d.o.Project
 	f := provider.Finding{Status: provider.Failed, Evidence: evidence}
-	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagOrphaned, tagSuspended} {
+	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagProjectID, tagOrphaned, tagSuspended} {
 		if value, ok := tags[key]; ok {
 			f.Evidence = append(f.Evidence, slog.String(key, printable(value)))
 		}
@@ -117,12 +117,23 @@ func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provide
 	case !owner.Ours:
 		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
 		f.Remedy = d.claim(tags)
+	case d.o.ProjectID != "" && owner.ProjectID != "" && owner.ProjectID != d.o.ProjectID:
+		f.Summary = "the repository " + name + " is of a project of the same name with another id (its tag " + tagProjectID + "): no credential of this one's works with it"
+		f.Remedy = "check the id; if the name has changed hands, let the released repository be purged: operator repo purge"
+		if !owner.Orphaned {
+			f.Remedy = "check the id; if the name has changed hands, release the repository for the project that it was made for, and let it be purged: " +
+				"operator repo release " + project + " --id ID"
+		}
 	case owner.Orphaned:
 		f.Summary = "the repository " + name + " is orphaned: it was released, and no credential works with it"
-		f.Remedy = "operator repo restore " + project
+		f.Remedy = "operator repo restore " + project + d.flagID()
 	case owner.Suspended:
 		f.Summary = "the repository " + name + " is suspended: no credential works with it"
 		f.Remedy = "operator repo suspend --lift " + project
+	case d.config.ProjectIDs && owner.ProjectID == "":
+		f.Status = provider.Warned // credentials work, for whichever id
+		f.Summary = "the repository " + name + " has no tag " + tagProjectID + ": until it has, credentials for every project that had its name work with it"
+		f.Remedy = "operator repo ensure " + project + d.flagID()
 	default:
 		f.Status, f.Summary = provider.Passed, "the repository "+name+" exists and is ours"
 	}
@@ -137,13 +148,25 @@ func (d *diagnosis) claim(tags map[string]string) string {
 	other := tags[tagProject] != "" && tags[tagProject] != d.o.Project
 	switch {
 	case !managed && !installed && !other:
-		return "if it should be, take it over: operator repo adopt " + d.o.Project + "; or use a repo_prefix of your own, or name the project otherwise"
+		return "if it should be, take it over: operator repo adopt " + d.o.Project + d.flagID() + "; or use a repo_prefix of your own, or name the project otherwise"
 	case installed && installation != d.config.Installation:
 		return "correct installation, use a repo_prefix of your own, or name the project otherwise; if the repository should be this project's here, " + d.tagging()
 	case other:
 		return "use a repo_prefix of your own, or name the project otherwise; if the repository should be this project's, " + d.tagging()
 	}
 	return "if it should be, " + d.tagging()
+}
+
+// flagID is what names the project's id in a command of ours, where one is known or needed.
+func (d *diagnosis) flagID() string {
+	switch {
+	case d.o.ProjectID != "":
+		return " --id " + d.o.ProjectID
+	case d.config.ProjectIDs:
+		return " --id ID"
+	default:
+		return ""
+	}
 }
 
 // tagging is the command that says whose a repository is.
@@ -173,7 +196,7 @@ func (d *diagnosis) checkAccess(ctx context.Context) provider.Finding {
 	case !d.o.WriteProbe && (a.Status == http.StatusOK || (a.Status == http.StatusNotFound && code != "NAME_UNKNOWN")):
 		f.Status, f.Summary = provider.Passed, "the credential can read the repository (whether it can push shows with a write probe)"
 	case a.Status == http.StatusNotFound:
-		f.Summary, f.Remedy = "the image registry doesn't know the repository "+name, "operator repo ensure "+d.o.Project
+		f.Summary, f.Remedy = "the image registry doesn't know the repository "+name, "operator repo ensure "+d.o.Project+d.flagID()
 	case a.Status == http.StatusForbidden:
 		f.Evidence = append(f.Evidence, slog.String("error", text))
 		f.Summary, f.Remedy = d.deniedAt(newRefusal(code, text), action)
@@ -194,7 +217,7 @@ func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) 
 		return "the image registry takes the token for expired", "check region and registry_host, and this machine's clock"
 	case r.explicit:
 		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
-			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix"
+			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix, in the session policy another " + tagProjectID
 	case r.layer != "" && r.layer != "identity-based policy":
 		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(pushStatement(d.config, all))
 	}

@@ -28,7 +28,7 @@ func tagProbe() string {
 
 // checkRoleTags assumes the push role as nobody does: without a project. With session_tags that has to be refused.
 func (d *diagnosis) checkRoleTags(ctx context.Context) provider.Finding {
-	input, err := d.assumeRoleInput(provider.Request{Project: d.project(), Access: provider.Push})
+	input, err := d.sessionInput(d.push())
 	if err != nil {
 		return d.failed(ctx, opAssumePush, err)
 	}

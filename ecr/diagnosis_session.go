@@ -18,7 +18,7 @@ import (
 )
 
 func (d *diagnosis) checkPushRole(ctx context.Context) provider.Finding {
-	f, s := d.assume(ctx, provider.Request{Project: d.project(), Access: provider.Push})
+	f, s := d.assume(ctx, d.push())
 	d.session = s
 	return f
 }
@@ -31,7 +31,7 @@ func (d *diagnosis) checkPullRole(ctx context.Context) provider.Finding {
 // assume does what Credentials does for r, and finds out more where it fails.
 func (d *diagnosis) assume(ctx context.Context, r provider.Request) (provider.Finding, session) {
 	op := opAssumeRole(r)
-	input, err := d.assumeRoleInput(r)
+	input, err := d.sessionInput(r) // without an id, too: what else is wrong shows all the same
 	if err != nil {
 		return d.failed(ctx, op, err), session{}
 	}

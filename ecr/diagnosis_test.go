@@ -85,6 +85,30 @@ func (s *awsServer) generated(t *testing.T) {
 	s.UpdateRole("rise-backend-ecr-pull", func(r *ecrtest.Role) { r.Policies, r.Trust = []string{document["pull"]}, document["pull-trust"] })
 }
 
+// withIDs demands ids, and gives hello's repository one.
+func (s *awsServer) withIDs() {
+	s.config.ProjectIDs = true
+	s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = "p-1" })
+}
+
+// With an id, the session that is diagnosed is one for it.
+func TestDiagnosedSession(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{"": false, "p-1": true} {
+		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+		aws.config.RegistryHost = aws.RegistryHost
+		diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{Project: "hello", ProjectID: id})
+		assumed := 0
+		for _, c := range aws.Calls() {
+			if c.Name() == sts && c.Form.Get("RoleArn") == aws.deployment.PushRoleARN {
+				assumed++
+				require.Equal(t, want, strings.Contains(c.Form.Get("Policy"), `{"aws:ResourceTag/rise:project-id":"`+id+`"}`), c.Form.Get("Policy"))
+			}
+		}
+		require.Positive(t, assumed)
+	}
+}
+
 func TestHealthy(t *testing.T) {
 	t.Parallel()
 	project := provider.DiagnoseOptions{Project: "hello"}
@@ -107,6 +131,13 @@ func TestHealthy(t *testing.T) {
 		},
 		"no project":  {reads: true, special: "credentials warned"},
 		"write probe": {o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}, reads: true, special: "credentials warned"},
+		"ids": {
+			change: func(_ *testing.T, s *awsServer) { s.withIDs() }, reads: true, special: "credentials warned",
+			o: provider.DiagnoseOptions{Project: "hello", ProjectID: "p-1", WriteProbe: true},
+		},
+		"ids, and none is named":    {change: func(_ *testing.T, s *awsServer) { s.withIDs() }, o: project, reads: true, special: "credentials warned"},
+		"ids, and no project":       {change: func(_ *testing.T, s *awsServer) { s.withIDs() }, reads: true, special: "credentials warned"},
+		"an id that isn't demanded": {o: provider.DiagnoseOptions{Project: "hello", ProjectID: "p-1"}, reads: true, special: "credentials warned"},
 		"everything, Pod Identity": {
 			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true}, reads: true, o: project,
 			opts: func(s *awsServer) []ecr.Option {

@@ -96,7 +96,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 			"it keeps a former project's images, which a new owner of the name must not see: restore it if the project is the same, or let it be purged",
 			"repository "+o.change.Name+" was released, by a project that isn't known to be this one")
 	case o.another():
-		return o.notOurs()
+		return o.notOurs(opEnsure)
 	case owner.Orphaned:
 		if !opts.DryRun {
 			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
@@ -128,7 +128,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 				return err
 			}
 			if o.another() {
-				return o.notOurs()
+				return o.notOurs(opEnsure)
 			}
 		}
 		if err != nil {
@@ -139,8 +139,8 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 	return nil
 }
 
-func (o *operation) notOurs() error {
-	return o.fail(provider.ErrNotOurs, opEnsure, "release it for the project that it was made for",
+func (o *operation) notOurs(op string) error {
+	return o.fail(provider.ErrNotOurs, op, "release it for the project that it was made for",
 		"repository "+o.change.Name+" belongs to a project of the same name with another id")
 }
 

@@ -2,17 +2,21 @@ package ecr_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/providertest"
 )
 
@@ -35,6 +39,7 @@ func (s *site) harness(t *testing.T) providertest.Harness {
 		Type:             ecr.Type,
 		Transport:        l.transport,
 		CreateRepository: func(project string) error { return printable(l.createReady(t.Context(), project)) },
+		HandOver:         func(project, id string) error { return printable(l.handOver(t.Context(), project, id)) },
 		Secrets:          w.known,
 		Calls:            w.count,
 		Faults:           map[providertest.Ability]func(){providertest.Denied: w.deny},
@@ -47,6 +52,37 @@ func (s *site) harness(t *testing.T) providertest.Harness {
 		h.Cannot[providertest.AllProjects] = "RISE_LIVE_PULL_ROLE_ARN isn't set"
 	}
 	return h
+}
+
+// handOver tags a project's repository with the id, and waits until that counts: another id's credential is refused, and the
+// id's own isn't.
+func (l *lab) handOver(ctx context.Context, project, id string) error {
+	if _, err := l.ecrAPI().TagResource(ctx, &awsecr.TagResourceInput{
+		ResourceArn: awssdk.String(l.arn(l.repository(project))),
+		Tags:        []types.Tag{{Key: awssdk.String("rise:project-id"), Value: &id}},
+	}); err != nil {
+		return err
+	}
+	for _, of := range []struct {
+		id    string
+		opens bool
+	}{{"rise-live-nobody", false}, {id, true}} {
+		c, err := provider.Issue(ctx, l.provider, provider.Request{Project: project, ProjectID: of.id, Access: provider.Push})
+		if err != nil {
+			return err
+		}
+		_, settled, err := l.settles(ctx, func() (bool, error) {
+			may, err := l.mayRead(ctx, c, l.repository(project))
+			return may == of.opens, err
+		})
+		if err != nil {
+			return err
+		}
+		if !settled {
+			return fmt.Errorf("the tag rise:project-id of %s doesn't count within %v", l.repository(project), l.patience)
+		}
+	}
+	return nil
 }
 
 // wire is a hold on what a provider sends to AWS and gets from it.

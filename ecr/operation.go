@@ -32,8 +32,18 @@ type operation struct {
 	unsettle bool // its tags changed a moment ago
 }
 
+// begin is for methods that are told whose the repository is to be.
 func (p *Provider) begin(project provider.Project) (*operation, error) {
-	if err := validateOwner(project); err != nil {
+	o, err := p.beginNamed(project)
+	if err == nil && p.config.ProjectIDs && project.ID == "" {
+		return nil, noProjectID("check project id", project.Name)
+	}
+	return o, err
+}
+
+// beginNamed is for methods that go by the name alone.
+func (p *Provider) beginNamed(project provider.Project) (*operation, error) {
+	if err := project.Validate(); err != nil {
 		return nil, err
 	}
 	name := p.config.RepoPrefix + project.Name
@@ -179,10 +189,14 @@ func (o *operation) tag(ctx context.Context, op string, tags map[string]string) 
 		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(value)})
 	}
 	slices.SortFunc(list, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
-	err := o.write(ctx, op, func(ctx context.Context) error {
-		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list})
+	set := func(ctx context.Context, opts ...func(*ecr.Options)) error {
+		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list}, opts...)
 		return err
-	})
+	}
+	if tags[tagProjectID] != "" {
+		return o.setOwner(ctx, op, tags, set)
+	}
+	err := o.write(ctx, op, func(ctx context.Context) error { return set(ctx) })
 	if err == nil {
 		o.unsettle = true
 	}

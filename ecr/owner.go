@@ -1,9 +1,8 @@
 package ecr
 
 import (
-	"errors"
+	"fmt"
 	"maps"
-	"regexp"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -21,19 +20,13 @@ const (
 	tagTrue = "true"
 )
 
-var projectIDPattern = regexp.MustCompile(`^[A-Za-z0-9_.:/=+@-]{1,256}$`) // what a tag's value can be, without spaces
-
-func validateOwner(p provider.Project) error {
-	if err := provider.ValidateProject(p.Name); err != nil {
-		return err
+// noProjectID is the error for what has no id where project_ids demands one.
+func noProjectID(op, project string) error {
+	return &provider.Error{
+		Kind: provider.ErrInvalidRequest, Op: op, Project: project,
+		Err:  fmt.Errorf("%w, and project_ids demands it of every request and repository call", provider.ErrNoProjectID),
+		Hint: "the service names it in provider.Request.ProjectID and provider.Project.ID, and to the endpoint with endpoint.WithProjectIDs; operator takes it as --id",
 	}
-	if p.ID != "" && !projectIDPattern.MatchString(p.ID) {
-		return &provider.Error{
-			Kind: provider.ErrInvalidRequest, Op: "check project id", Project: p.Name,
-			Err: errors.New("a project id is at most 256 characters of A-Z, a-z, 0-9 and _.:/=+@-"),
-		}
-	}
-	return nil
 }
 
 // ownerTags are what a new repository of p is tagged with.

@@ -38,23 +38,34 @@ type statement struct {
 	NotAction   any    `json:",omitempty"`
 	Resource    string `json:",omitempty"`
 	NotResource string `json:",omitempty"`
+	// Condition is by operator and key.
+	Condition map[string]map[string]string `json:",omitempty"`
 }
 
 // sessionPolicy allows access's actions on resource and denies everything else, in so many words: an Allow alone doesn't
 // cut what a repository's or the registry's policy grants to the session itself or to everybody.
-func sessionPolicy(resource string, access provider.Access) (string, error) {
+//
+// With the project's id it also denies the repository from when on that bears another one: tokens can't be revoked, but each use
+// of one is decided by the tags of that moment. A repository that bears none is let through, as it may be older than ids are.
+func sessionPolicy(resource string, access provider.Access, projectID string) (string, error) {
 	actions := pullActions
 	if access == provider.Push {
 		actions = pushActions
 	}
-	text, err := json.Marshal(policyDocument{
-		Version: "2012-10-17",
-		Statement: []statement{
-			{Effect: "Allow", Action: actionToken, Resource: "*"},
-			{Effect: "Allow", Action: actions, Resource: resource},
-			{Effect: "Deny", NotAction: actionToken, NotResource: resource},
-			{Effect: "Deny", NotAction: append([]string{actionToken}, actions...), Resource: "*"},
-		},
-	})
+	statements := []statement{
+		{Effect: "Allow", Action: actionToken, Resource: "*"},
+		{Effect: "Allow", Action: actions, Resource: resource},
+		{Effect: "Deny", NotAction: actionToken, NotResource: resource},
+		{Effect: "Deny", NotAction: append([]string{actionToken}, actions...), Resource: "*"},
+	}
+	if projectID != "" {
+		const bears = "aws:ResourceTag/" + tagProjectID
+		statements = append(statements, statement{
+			Effect: "Deny", NotAction: actionToken, Resource: resource, Condition: map[string]map[string]string{
+				"Null": {bears: "false"}, "StringNotEquals": {bears: projectID},
+			},
+		})
+	}
+	text, err := json.Marshal(policyDocument{Version: "2012-10-17", Statement: statements})
 	return string(text), err
 }

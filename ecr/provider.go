@@ -68,8 +68,8 @@ func WithLoadOptions(load ...func(*config.LoadOptions) error) Option {
 	return func(o *options) { o.load = append(o.load, load...) }
 }
 
-// WithLogger makes a provider log, as a warning and once, that ECR names another host than the one that is handed out. Default: it
-// isn't logged. Diagnosis finds it too.
+// WithLogger makes a provider log, as warnings and once, what [Config.Warnings] says of its configuration, and that ECR names another
+// host than the one that is handed out. Default: it isn't logged. Diagnosis finds it too.
 func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
 // Builder returns the builder of type "ecr" for registry.NewFactory. Its section is a [Config].
@@ -129,6 +129,11 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	arn, err := repositoryARN(c)
 	if err != nil {
 		return nil, misconfigured(err)
+	}
+	if o.logger != nil {
+		for _, warning := range c.Warnings() {
+			o.logger.LogAttrs(ctx, slog.LevelWarn, "the registry's configuration works, but isn't as it should be", slog.String("warning", warning.Error()))
+		}
 	}
 	upstream := clients{
 		assumer: &assumer{client: client, controller: controller}, tokens: tokens, registry: registry,
@@ -317,8 +322,17 @@ func (p *Provider) SessionName(r provider.Request) (string, error) {
 	return aws.ToString(input.RoleSessionName), nil
 }
 
-// assumeRoleInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
+// assumeRoleInput is what r's session is, unless the configuration refuses r.
 func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, error) {
+	input, err := p.sessionInput(r)
+	if err == nil && p.config.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
+		return nil, noProjectID(opAssumeRole(r), r.Project)
+	}
+	return input, err
+}
+
+// sessionInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
+func (p *Provider) sessionInput(r provider.Request) (*sts.AssumeRoleInput, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -332,7 +346,7 @@ func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, er
 		}
 		role, resource = p.config.PullRoleARN, p.repositoryARN+p.config.RepoPrefix+"*"
 	}
-	policy, err := sessionPolicy(resource, r.Access)
+	policy, err := sessionPolicy(resource, r.Access, r.ProjectID)
 	if err != nil {
 		return nil, err
 	}

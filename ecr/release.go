@@ -125,7 +125,7 @@ func (o *operation) passes(err error, attempt int) bool {
 
 // PurgeRepository implements [provider.RepositoryManager].
 func (p *Provider) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
-	o, err := p.begin(provider.Project{Name: project})
+	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
 		return provider.RepositoryChange{}, err
 	}
@@ -176,7 +176,7 @@ func (p *Provider) RestoreRepository(ctx context.Context, project provider.Proje
 
 // SuspendRepository implements [provider.RepositoryManager]. AWS may take some seconds until a new tag counts.
 func (p *Provider) SuspendRepository(ctx context.Context, project string, suspended bool) (provider.RepositoryChange, error) {
-	o, err := p.begin(provider.Project{Name: project})
+	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
 		return provider.RepositoryChange{}, err
 	}
@@ -301,7 +301,7 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 
 // RepositoryOwner implements [provider.RepositoryManager].
 func (p *Provider) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
-	o, err := p.begin(provider.Project{Name: project})
+	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
 		return provider.RepositoryOwner{}, err
 	}

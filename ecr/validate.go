@@ -215,8 +215,11 @@ func (v *validator) dualStack(c Config, partition string) {
 
 func (v *validator) repositories(c Config, partition string) {
 	v.optional("installation", c.Installation, installationPattern, "must be at most 63 characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit")
-	if c.RemoveAfter != nil && *c.RemoveAfter < 0 {
+	if after := *c.RemoveAfter; after < 0 {
 		v.fail("remove_after", "must not be negative")
+	} else if after > 0 && after < longestToken && !c.ProjectIDs {
+		v.fail("remove_after", "must be at least 12h without project_ids: tokens live that long, and whoever still holds a former project's could "+
+			"write into the repository of the name's next owner")
 	}
 	v.mutability(c)
 	if c.KMSKeyARN != "" {

@@ -114,7 +114,7 @@ var accepted = []struct {
 	{"irsa", irsaVariable, []string{
 		`output.registry == {
       type = "ecr", region = "eu-west-1", account_id = "123456789012", push_role_arn = "arn:aws:iam::123456789012:role/rise-backend-ecr-push"
-      repo_prefix = "rise/", session_tags = true, session_duration = "1h", installation = "rise-backend", auto_remove = false
+      repo_prefix = "rise/", session_tags = true, session_duration = "1h", project_ids = false, installation = "rise-backend", auto_remove = false
       remove_after = "24h", image_tag_mutability = "MUTABLE", scan_on_push = true, max_image_count = 0, untagged_expire_days = 0
     }`,
 		`jsondecode(output.controller_trust).Statement[*].Sid == ["IRSA"]`,
@@ -139,6 +139,13 @@ var accepted = []struct {
 	}},
 	{"no_installation", irsaVariable + `
     installation = ""`, []string{`!can(output.registry.installation)`}},
+	{"removed_at_once", irsaVariable + `
+    remove_after = "0s"`, []string{`output.registry.remove_after == "0s"`}},
+	{"half_a_day", irsaVariable + `
+    remove_after = "11h60m"`, []string{`output.registry.remove_after == "11h60m"`}},
+	{"ids", irsaVariable + `
+    project_ids = true
+    remove_after = "90m"`, []string{`output.registry.project_ids && output.registry.remove_after == "90m"`}},
 	{"everything", irsaVariable + `
     create_pull_role = true
     auto_remove = true
@@ -186,6 +193,8 @@ var refused = []struct{ variable, value string }{
 	{"session_duration", `"3600"`},
 	{"session_duration", `""`},
 	{"remove_after", `"1d"`},
+	{"remove_after", `"11h59m59s"`},
+	{"remove_after", `"1s"`},
 	{"remove_after", `""`},
 	{"image_tag_mutability", `"mutable"`},
 	{"image_tag_mutability_exclusions", `["latest"]`},

@@ -16,7 +16,7 @@ type Diagnoser interface {
 	// ctx does, whatever hangs, and then yields what it couldn't check as skipped. Ranging over the result again checks
 	// again.
 	//
-	// Callers have checked o.Project.
+	// Callers have checked o.Project and o.ProjectID.
 	Diagnose(ctx context.Context, o DiagnoseOptions) iter.Seq[Finding]
 }
 
@@ -24,6 +24,8 @@ type Diagnoser interface {
 type DiagnoseOptions struct {
 	// Project is the project whose repository is looked at too; empty for none.
 	Project string
+	// ProjectID is the service's immutable id of Project, as requests name it; empty for none.
+	ProjectID string
 	// WriteProbe starts an upload to Project's repository, to see whether a push is allowed. It is canceled where the
 	// registry can do that, and is else left to expire.
 	WriteProbe bool
@@ -31,15 +33,15 @@ type DiagnoseOptions struct {
 
 // Diagnose returns p's diagnosis, found through decorators. It does nothing until its findings are taken.
 //
-// Without the capability it is [ErrUnsupported]; a project that can't be one, and a write probe without a project, are
-// [ErrInvalidRequest].
+// Without the capability it is [ErrUnsupported]; a project or id that can't be one, and an id or a write probe without a
+// project, are [ErrInvalidRequest].
 func Diagnose(ctx context.Context, p Provider, o DiagnoseOptions) (iter.Seq[Finding], error) {
 	if o.Project != "" {
-		if err := ValidateProject(o.Project); err != nil {
+		if err := (Project{Name: o.Project, ID: o.ProjectID}).Validate(); err != nil {
 			return nil, err
 		}
-	} else if o.WriteProbe {
-		return nil, &Error{Kind: ErrInvalidRequest, Op: "diagnose", Err: errors.New("a write probe needs a project")}
+	} else if o.WriteProbe || o.ProjectID != "" {
+		return nil, &Error{Kind: ErrInvalidRequest, Op: "diagnose", Err: errors.New("a write probe and an id need a project")}
 	}
 	d, ok := As[Diagnoser](p)
 	if !ok {

@@ -29,7 +29,7 @@ func (p *patient) Diagnose(_ context.Context, o provider.DiagnoseOptions) iter.S
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	p := &patient{fake: &fake{}}
-	o := provider.DiagnoseOptions{Project: "hello", WriteProbe: true}
+	o := provider.DiagnoseOptions{Project: "hello", ProjectID: "p-1", WriteProbe: true}
 	findings, err := provider.Diagnose(t.Context(), &wrapper{Provider: p}, o)
 	require.NoError(t, err)
 	var checks []string
@@ -41,7 +41,7 @@ func TestDiagnose(t *testing.T) {
 
 	_, err = provider.Diagnose(t.Context(), &wrapper{Provider: &fake{}}, provider.DiagnoseOptions{})
 	require.ErrorIs(t, err, provider.ErrUnsupported)
-	for _, o := range []provider.DiagnoseOptions{{Project: "../x"}, {WriteProbe: true}} {
+	for _, o := range []provider.DiagnoseOptions{{Project: "../x"}, {WriteProbe: true}, {ProjectID: "p-1"}, {Project: "hello", ProjectID: "*"}} {
 		_, err = provider.Diagnose(t.Context(), p, o)
 		require.ErrorIs(t, err, provider.ErrInvalidRequest)
 	}

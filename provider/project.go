@@ -1,6 +1,9 @@
 package provider
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // MaxProjectLength is the longest project name, in bytes: that of a DNS label.
 const MaxProjectLength = 63
@@ -21,6 +24,49 @@ func ValidateProject(project string) error {
 		shown = shown[:MaxProjectLength] + "..."
 	}
 	return &Error{Kind: ErrInvalidRequest, Op: "check project name", Err: fmt.Errorf("%+q is not valid: %s", shown, ProjectRule)}
+}
+
+// MaxProjectIDLength is the longest id of a project, in bytes.
+const MaxProjectIDLength = 128
+
+// ProjectIDRule is the rule for [Project].ID and [Request].ProjectID in words, for error messages.
+const ProjectIDRule = "a project id is at most 128 characters of A-Z, a-z, 0-9 and _.:/=+@-"
+
+// ErrNoProjectID is what an error of kind [ErrInvalidRequest] wraps where the provider is configured to serve no request
+// and no [Project] without an id, and there is none. It is the service's mistake, never its caller's.
+const ErrNoProjectID = missing("the project's id is missing")
+
+type missing string
+
+func (m missing) Error() string { return string(m) }
+
+// Validate reports whether p's name is one, by the rule of [ValidateProject], and whether its id, if there is one, is at most
+// [MaxProjectIDLength] bytes of A-Z, a-z, 0-9 and _.:/=+@-: like a name, such an id means only itself in a policy and in a
+// tag. Its errors are [ErrInvalidRequest].
+func (p Project) Validate() error {
+	if err := ValidateProject(p.Name); err != nil {
+		return err
+	}
+	if !validProjectID(p.ID) {
+		return &Error{Kind: ErrInvalidRequest, Op: "check project id", Project: p.Name, Err: errors.New(ProjectIDRule)}
+	}
+	return nil
+}
+
+// validProjectID takes an empty one: ids are optional.
+func validProjectID(s string) bool {
+	if len(s) > MaxProjectIDLength {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '_', c == '.', c == ':', c == '/', c == '=', c == '+', c == '@', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func validProject(s string) bool {

@@ -28,6 +28,26 @@ func TestValidateProject(t *testing.T) {
 		`a project name is at most 63 characters of a-z and 0-9, with single hyphens inside`)
 }
 
+// One rule for ids: a repository's, a request's and a diagnosis's.
+func FuzzProjectID(f *testing.F) {
+	for _, seed := range []string{"", "p-1", "7f3c", "AZ_.:/=+@-09", "*", "?", "${x}", "a b", "a\n", "é", "\xff", `"`, strings.Repeat("i", 128), strings.Repeat("i", 129)} {
+		f.Add(seed)
+	}
+	rule := regexp.MustCompile(`\A[A-Za-z0-9_.:/=+@-]{0,128}\z`)
+	f.Fuzz(func(t *testing.T, id string) {
+		want := rule.MatchString(id)
+		err := provider.Project{Name: "hello", ID: id}.Validate()
+		require.Equal(t, want, err == nil, "%q", id)
+		require.Equal(t, want, provider.Request{Project: "hello", ProjectID: id, Access: provider.Push}.Validate() == nil, "%q", id)
+		_, diagnosed := provider.Diagnose(t.Context(), &patient{fake: &fake{}}, provider.DiagnoseOptions{Project: "hello", ProjectID: id})
+		require.Equal(t, want, diagnosed == nil, "%q", id)
+		if !want {
+			require.ErrorIs(t, err, provider.ErrInvalidRequest)
+			require.EqualError(t, err, "check project id for project hello: invalid request: a project id is at most 128 characters of A-Z, a-z, 0-9 and _.:/=+@-")
+		}
+	})
+}
+
 func FuzzValidateProject(f *testing.F) {
 	for _, seed := range []string{"hello", "a-b", "a--b", "-a", "a-", "", "a/b", "A", strings.Repeat("a", 64)} {
 		f.Add(seed)

@@ -13,8 +13,8 @@ import (
 type Project struct {
 	// Name is the project's name; see [ValidateProject].
 	Name string
-	// ID is the service's id of the project, which never changes and is never used again. Without ids an orphaned
-	// repository is given back by RestoreRepository only, as nobody can tell whose it was.
+	// ID is the service's id of the project, which never changes and is never used again; see [Project.Validate]. Without
+	// ids an orphaned repository is given back by RestoreRepository only, as nobody can tell whose it was.
 	ID string
 }
 

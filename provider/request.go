@@ -12,6 +12,10 @@ type Request struct {
 	// Project is the project whose repository the credential is for, by the rule of [ValidateProject]. It is empty
 	// when, and only when, AllProjects is set.
 	Project string
+	// ProjectID is the service's immutable id of the project, by the rule of [Project.Validate]: the credential then works
+	// as long as the name is this project's, and no longer, where the provider can tell; others ignore it. Empty: without
+	// an id, as always with AllProjects. Requests that differ in it alone never share a credential.
+	ProjectID string
 	// AllProjects asks for a credential that can pull from the repositories of every project: what a cluster that runs
 	// all tenants' images needs. It goes with [Pull] only.
 	AllProjects bool
@@ -43,13 +47,16 @@ func (r Request) Validate() error {
 		return invalid("the caller must be at most %d bytes of printable text", MaxCallerLength)
 	}
 	if !r.AllProjects {
-		return ValidateProject(r.Project)
+		return Project{Name: r.Project, ID: r.ProjectID}.Validate()
 	}
 	if r.Caller != "" {
 		return invalid("a credential for all projects is nobody's own")
 	}
 	if r.Project != "" {
 		return invalid("a request is for one project or for all, not both")
+	}
+	if r.ProjectID != "" {
+		return invalid("a credential for all projects has no project's id")
 	}
 	if r.Access != Pull {
 		return invalid("a credential for all projects can only pull")

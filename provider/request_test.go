@@ -17,6 +17,8 @@ func TestRequestValidate(t *testing.T) {
 		"pull":         {Project: "hello", Access: provider.Pull, Consumer: provider.Cluster},
 		"all projects": {AllProjects: true, Access: provider.Pull, Consumer: provider.Cluster},
 		"caller":       {Project: "hello", Access: provider.Push, Caller: "repo:org/app ref:é"},
+		"id":           {Project: "hello", ProjectID: "7f3c:AZ_.:/=+@-09", Access: provider.Push, Caller: "ci"},
+		"longest id":   {Project: "hello", ProjectID: strings.Repeat("i", 128), Access: provider.Pull},
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); require.NoError(t, r.Validate()) })
 	}
@@ -34,6 +36,16 @@ func TestRequestValidate(t *testing.T) {
 		"caller in lines":          {Project: "hello", Access: provider.Push, Caller: "a\nb"},
 		"caller not UTF-8":         {Project: "hello", Access: provider.Push, Caller: "\xff"},
 		"long caller":              {Project: "hello", Access: provider.Push, Caller: strings.Repeat("x", 1025)},
+		"all projects, an id":      {AllProjects: true, Access: provider.Pull, ProjectID: "p-1"},
+		"an id alone":              {ProjectID: "p-1", Access: provider.Pull},
+		"long id":                  {Project: "hello", ProjectID: strings.Repeat("i", 129), Access: provider.Push},
+		"id with a wildcard":       {Project: "hello", ProjectID: "p-*", Access: provider.Push},
+		"id with a variable":       {Project: "hello", ProjectID: "${aws:username}", Access: provider.Push},
+		"id with a quote":          {Project: "hello", ProjectID: `p"`, Access: provider.Push},
+		"id with a space":          {Project: "hello", ProjectID: "p 1", Access: provider.Push},
+		"id in lines":              {Project: "hello", ProjectID: "p\n", Access: provider.Push},
+		"id not ASCII":             {Project: "hello", ProjectID: "é", Access: provider.Push},
+		"id not UTF-8":             {Project: "hello", ProjectID: "\xff", Access: provider.Push},
 		"all projects, a wildcard": {AllProjects: true, Project: "*", Access: provider.Pull},
 	} {
 		t.Run(name, func(t *testing.T) {

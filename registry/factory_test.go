@@ -169,6 +169,7 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 		"access_key_id", "secret_access_key", "session_token", "session_duration", "session_tags", "use_fips", "use_dual_stack",
 		"registry_host", "insecure", "cache.enabled", "cache.min_remaining", "cache.max_entries", "cache.max_in_flight", "installation",
 		"auto_remove", "remove_after", "image_tag_mutability", "scan_on_push", "kms_key_arn", "max_image_count", "untagged_expire_days",
+		"project_ids",
 	}
 	file, want := "registry:\n", ""
 	line := 1
@@ -195,7 +196,7 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	set := map[string]string{
 		"V0": "ecr", "V1": "eu-west-1", "V2": "123456789012", "V3": "arn:aws:iam::123456789012:role/p", "V12": "45m", "V13": "true",
 		"V14": "false", "V15": "false", "V17": "false", "V18": "true", "V19": "5m", "V20": "10", "V21": "2", "V23": "true", "V24": "0s", "V26": "false",
-		"V28": "12", "V29": "7",
+		"V28": "12", "V29": "7", "V30": "true",
 	}
 	f := factory(t)
 	c := config{Registry: f.Config()}
@@ -210,6 +211,7 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	require.Equal(t, "rise/", section.RepoPrefix, "an empty text leaves the default")
 	require.Equal(t, 12, section.MaxImageCount)
 	require.False(t, *section.ScanOnPush)
+	require.True(t, section.ProjectIDs)
 	require.Zero(t, *section.RemoveAfter)
 	require.Equal(t, 2, *c.Registry.Cache.MaxInFlight)
 	_, err = f.Build(t.Context(), c.Registry)

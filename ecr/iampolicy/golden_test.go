@@ -56,7 +56,8 @@ type input struct {
 		MaxImageCount      int `json:"max_image_count"`
 		UntaggedExpireDays int `json:"untagged_expire_days"`
 
-		SessionDuration any `json:"session_duration"` // these have no influence on policies
+		ProjectIDs      any `json:"project_ids"` // these have no influence on policies
+		SessionDuration any `json:"session_duration"`
 		RemoveAfter     any `json:"remove_after"`
 		Mutability      any `json:"image_tag_mutability"`
 		Exclusions      any `json:"image_tag_mutability_exclusions"`
@@ -119,6 +120,7 @@ func TestGolden(t *testing.T) {
 			require.NoError(t, err)
 			for file, r := range map[string]provider.Request{
 				"session-push": {Project: "hello", Access: provider.Push}, "session-pull": {Project: "hello", Access: provider.Pull},
+				"session-push-id": {Project: "hello", ProjectID: "0b5f8c9e-8a34-4f0b-9d8e-2f6d1c7a5b3e", Access: provider.Push},
 			} {
 				d, err := iampolicy.Session(in.config(), r)
 				require.NoError(t, err)
@@ -137,7 +139,7 @@ func TestGolden(t *testing.T) {
 				require.Equal(t, string(want), string(text)+"\n")
 				known = append(known, p.Name+".json")
 			}
-			require.Equal(t, policies[:len(policies)-2], provisioned(t, name, in.options()), "what the registry section asks for")
+			require.Equal(t, policies[:len(policies)-3], provisioned(t, name, in.options()), "what the registry section asks for")
 			files, err := os.ReadDir(filepath.Join(golden, name))
 			require.NoError(t, err)
 			for _, f := range files {

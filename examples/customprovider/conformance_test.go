@@ -38,6 +38,7 @@ func TestConformance(t *testing.T) {
 			Expiry:   func(c provider.Credentials) time.Time { return gateExpiry(t, c.Username) },
 			Cannot: map[providertest.Ability]string{
 				providertest.AllProjects: "logins are for one project",
+				providertest.ProjectIDs:  "logins are for a name, whoever has it",
 				providertest.Upstream:    "logins are signed here, nothing is called",
 			},
 		}

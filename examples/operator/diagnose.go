@@ -14,10 +14,14 @@ import (
 
 type diagnose struct {
 	Project    string        `arg:"" optional:"" help:"A project whose repository is looked at too."`
+	ID         string        `name:"id" help:"The service's immutable id of the project. Default: the one that its repository bears."`
 	JSON       bool          `name:"json" help:"Print a JSON array of findings."`
 	WriteProbe bool          `help:"Start an upload to the project's repository. It is canceled, or on ECR, which can't, left to expire."`
 	Timeout    time.Duration `default:"2m" help:"When to give up."`
 }
+
+// readingID is how long reading a project's id may keep the diagnosis waiting.
+const readingID = 5 * time.Second
 
 // Run prints a finding for each check. It fails if one of them did.
 func (c diagnose) Run(env *environment) error {
@@ -30,11 +34,29 @@ func (c diagnose) Run(env *environment) error {
 				Remedy: "correct it:\n" + err.Error()})
 		})
 	}
-	findings, err := provider.Diagnose(ctx, p, provider.DiagnoseOptions{Project: c.Project, WriteProbe: c.WriteProbe})
+	findings, err := provider.Diagnose(ctx, p, provider.DiagnoseOptions{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
 	if err == nil {
 		err = c.print(env.stdout, findings)
 	}
 	return errors.Join(err, provider.Close(p))
+}
+
+// id is the project's, as far as it can be found out: what keeps that from it, the diagnosis says.
+func (c diagnose) id(ctx context.Context, p provider.Provider) string {
+	if c.ID != "" || c.Project == "" {
+		return c.ID
+	}
+	m, err := provider.Repositories(p)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, readingID)
+	defer cancel()
+	owner, err := m.RepositoryOwner(ctx, c.Project)
+	if err != nil {
+		return ""
+	}
+	return idOf(owner)
 }
 
 func (c diagnose) print(w io.Writer, findings func(func(provider.Finding) bool)) error {

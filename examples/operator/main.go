@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -24,7 +23,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
 	"github.com/rise-deploy/rise-registry-go/provider"
-	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 type commands struct {
@@ -100,33 +98,19 @@ func (checkConfig) Run(env *environment) error {
 	if err == nil {
 		_, err = env.stdout.Write(text)
 	}
-	return errors.Join(err, provider.Close(p))
+	return errors.Join(err, env.warn(c.Registry.Section()), provider.Close(p))
 }
 
-type credentials struct {
-	Project string `arg:"" help:"The project's name."`
-	Access  string `enum:"push,pull" default:"push" help:"What the credential can do: push (which includes pull) or pull."`
-}
-
-func (c credentials) Run(env *environment) error {
-	_, p, err := env.load()
-	if err != nil {
-		return err
+// warn says what of a section works, but isn't as it should be.
+func (env *environment) warn(section any) error {
+	s, ok := section.(interface{ Warnings() []error })
+	if !ok {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(env, endpoint.DefaultTimeout)
-	defer cancel()
-	return errors.Join(c.print(ctx, p, env.stdout), provider.Close(p))
-}
-
-func (c credentials) print(ctx context.Context, p provider.Provider, w io.Writer) error {
-	r := provider.Request{Project: c.Project, Consumer: provider.Client}
-	if err := r.Access.UnmarshalText([]byte(c.Access)); err != nil {
-		return err
+	var errs []error
+	for _, warning := range s.Warnings() {
+		_, err := fmt.Fprintf(env.stderr, "warning: registry.%v\n", warning)
+		errs = append(errs, err)
 	}
-	issued, err := provider.Issue(ctx, p, r)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(endpoint.Response(c.Project, issued, time.Now()))
-	return err
+	return errors.Join(errs...)
 }

@@ -45,7 +45,11 @@ func (c policies) Run(env *environment) error {
 	if !ok {
 		return fmt.Errorf("type %s has no IAM policies: they are for type %s", configuration.Registry.Type, ecr.Type)
 	}
-	session, err := iampolicy.Session(*section, provider.Request{Project: "hello", Access: provider.Push})
+	r := provider.Request{Project: "hello", Access: provider.Push}
+	if section.ProjectIDs {
+		r.ProjectID = "hello-id"
+	}
+	session, err := iampolicy.Session(*section, r)
 	if err != nil {
 		return err
 	}

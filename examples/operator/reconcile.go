@@ -80,7 +80,7 @@ func readProjects(name string, r io.Reader) ([]provider.Project, error) {
 			return nil, fmt.Errorf("%s:%d: a line is a project's name, and its id if it has one", name, n)
 		}
 		if len(projects) > 0 {
-			if err := provider.ValidateProject(projects[len(projects)-1].Name); err != nil {
+			if err := projects[len(projects)-1].Validate(); err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 			}
 		}

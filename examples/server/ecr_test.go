@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -152,4 +153,20 @@ func TestNoSecretInAnyOutput(t *testing.T) { //nolint:paralleltest // environmen
 		}
 	}
 	require.Contains(t, s.output.String(), "level=ERROR", "there was something to be printed")
+}
+
+// The server knows no ids of projects: it says so when it starts, not to each caller.
+func TestProjectIDs(t *testing.T) {
+	t.Parallel()
+	_, err := newServer(t.Context(), files(t, map[string]string{"development.yaml": `
+server: {listen: "127.0.0.1:0"}
+auth: {tokens: [{token: ci-token-0815, subject: ci, projects: [hello]}]}
+registry:
+  type: ecr
+  region: eu-west-1
+  account_id: "123456789012"
+  push_role_arn: arn:aws:iam::123456789012:role/push
+  project_ids: true
+`}), slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "registry.project_ids: this server knows no ids of projects")
 }

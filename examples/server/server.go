@@ -79,6 +79,9 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 	if s.provider, err = factory.Build(ctx, s.config.Registry); err != nil {
 		return nil, err
 	}
+	if section, ok := s.config.Registry.Section().(*ecr.Config); ok && section.ProjectIDs {
+		return nil, errors.New("registry.project_ids: this server knows no ids of projects; a service that does has its own, with endpoint.WithProjectIDs")
+	}
 	s.metrics.Provider(s.provider)
 	if s.aws != nil {
 		if section, ok := s.config.Registry.Section().(*ecr.Config); ok {
@@ -141,7 +144,7 @@ func (s *server) routes() (http.Handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("server.ensure_repositories: %w", err)
 		}
-		opts = append(opts, endpoint.WithRepositories(m, nil))
+		opts = append(opts, endpoint.WithRepositories(m))
 	}
 	opts = append(opts, guards(s.config.Server)...)
 	mux := http.NewServeMux()

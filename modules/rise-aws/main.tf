@@ -42,6 +42,7 @@ module "policies" {
   }
   settings = {
     session_duration                = var.session_duration
+    project_ids                     = var.project_ids
     remove_after                    = var.remove_after
     image_tag_mutability            = var.image_tag_mutability
     image_tag_mutability_exclusions = var.image_tag_mutability_exclusions

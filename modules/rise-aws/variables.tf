@@ -198,8 +198,15 @@ variable "auto_remove" {
   }
 }
 
+variable "project_ids" {
+  description = "Every request and repository call of the service names its project's id, so that a former owner's credentials die with the hand-over of a name."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "remove_after" {
-  description = "How long a released repository is kept with `auto_remove`. 0s deletes at once: only for services that never reuse a name."
+  description = "How long a released repository is kept with `auto_remove`: at least 12h, as long as tokens live, unless `project_ids`. 0s deletes at once: without `project_ids` only for services that never reuse a name."
   type        = string
   default     = "24h"
   nullable    = false
@@ -207,6 +214,16 @@ variable "remove_after" {
   validation {
     condition     = can(regex("^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", var.remove_after)) && var.remove_after != ""
     error_message = "remove_after must be a duration such as 24h, 90m or 0s."
+  }
+  validation {
+    condition = var.project_ids || contains([
+      for value in [
+        try(tonumber(regex("([0-9]+)h", var.remove_after)[0]), 0) * 3600 +
+        try(tonumber(regex("([0-9]+)m", var.remove_after)[0]), 0) * 60 +
+        try(tonumber(regex("([0-9]+)s", var.remove_after)[0]), 0)
+      ] : value == 0 || value >= 43200
+    ], true)
+    error_message = "remove_after must be at least 12h without project_ids: tokens live that long, and whoever still holds a former project's could write into the repository of the name's next owner."
   }
 }
 

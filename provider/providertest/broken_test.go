@@ -184,7 +184,7 @@ func brokenProviders() []broken {
 			provider: asking(func(r provider.Request) (string, string) {
 				return r.Project, map[provider.Access]string{provider.Push: "write", provider.Pull: "pull"}[r.Access]
 			}),
-			fails: concurrency + "scoping/pull-own scoping/pull-cannot-push scoping/delete-another scoping/all-projects",
+			fails: concurrency + "scoping/pull-own scoping/pull-cannot-push scoping/delete-another scoping/all-projects scoping/former-owner",
 			says:  "can't pull the image",
 		}, {
 			name: "all projects, with push",
@@ -206,33 +206,33 @@ func brokenProviders() []broken {
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/")
 			}),
-			fails: "scoping/pull-another",
+			fails: "scoping/pull-another scoping/former-owner",
 			says:  "can get the manifest at",
 		}, {
 			name:    "registry that shows what is there",
 			harness: lax(func(r *http.Request) bool { return r.Method == http.MethodHead }),
-			fails:   "scoping/pull-another",
+			fails:   "scoping/pull-another scoping/former-owner",
 			says:    "can ask for the image at",
 		}, {
 			name: "registry that shows layers",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/")
 			}),
-			fails: "scoping/pull-another",
+			fails: "scoping/pull-another scoping/former-owner",
 			says:  "can download the layer at",
 		}, {
 			name: "registry that takes layers",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") && !mounting(r)
 			}),
-			fails: concurrency + "scoping/push-another scoping/pull-cannot-push scoping/all-projects",
+			fails: concurrency + "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner",
 			says:  "can upload a layer at",
 		}, {
 			name: "registry that takes manifests",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/")
 			}),
-			fails: "scoping/push-another scoping/pull-cannot-push scoping/all-projects",
+			fails: "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner",
 			says:  "can tag the image anew at",
 		}, {
 			name:    "registry that lists tags",
@@ -277,7 +277,7 @@ func brokenProviders() []broken {
 					providertest.Isolation: "it is hard", providertest.Expiry: "the client's own login ends when it ends",
 				}
 			},
-			fails: isolation("scoping/pull-cannot-push"),
+			fails: isolation("scoping/pull-cannot-push scoping/former-owner"),
 			says:  "all projects, project \"\", pull, client) hands out login_credentials",
 		}, {
 			name: "caller's name as a pattern",
@@ -299,17 +299,70 @@ func brokenProviders() []broken {
 			},
 			fails: "validation/requests",
 			says:  `caller "c\ni"`,
+		}, {
+			name: "ids not validated",
+			provider: func(v *vending) provider.Provider {
+				return &faulty{vending: v, credentials: func(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+					id := r.ProjectID
+					if r.ProjectID = ""; r.Validate() != nil {
+						return v.Credentials(ctx, r)
+					}
+					if r.AllProjects {
+						return v.Credentials(ctx, r)
+					}
+					r.ProjectID = id
+					return v.issue(ctx, r, r.Project, r.Access.String(), time.Hour)
+				}}
+			},
+			fails: "validation/requests",
+			says:  `id "*"`,
+		}, {
+			name: "ids ignored, and not declared",
+			provider: issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+				r.ProjectID = ""
+				return v.Credentials(ctx, r)
+			}),
+			fails: "scoping/former-owner",
+			says:  `"a", push, client, id "p-1") can push an image at`,
+		}, {
+			name: "ids refused",
+			provider: issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+				if r.ProjectID != "" {
+					return provider.Credentials{}, &provider.Error{Kind: provider.ErrUnsupported, Op: "vend login", Project: r.Project}
+				}
+				return v.Credentials(ctx, r)
+			}),
+			harness: func(h *providertest.Harness, _ *upstream) {
+				h.HandOver, h.Cannot = nil, map[providertest.Ability]string{providertest.ProjectIDs: "a login is for a name"}
+			},
+			fails: "requests/project-id",
+			says:  `Credentials("hello", push, client, id "p-1")`,
+		}, {
+			name: "kept for a name's former owner",
+			provider: keeping(ownMap, func(r provider.Request) any {
+				r.ProjectID = ""
+				return r
+			}),
+			fails: "scoping/former-owner",
+			says:  `id "p-2") can't`,
+		}, {
+			name: "a registry that hands nothing over",
+			harness: func(h *providertest.Harness, _ *upstream) {
+				h.HandOver = func(string, string) error { return nil }
+			},
+			fails: "scoping/former-owner",
+			says:  `id "p-1") can push an image at`,
 		},
 		// another's credential
 		{
 			name:     "kept by access only",
 			provider: keeping(ownMap, func(r provider.Request) any { return r.Access }),
-			fails:    own(""),
+			fails:    own("scoping/former-owner"),
 			says:     "can't push its own image",
 		}, {
 			name:     "kept by project only",
 			provider: keeping(ownMap, func(r provider.Request) any { return r.Project }),
-			fails:    "scoping/pull-cannot-push concurrency/requests concurrency/instances",
+			fails:    "scoping/pull-cannot-push concurrency/requests concurrency/instances scoping/former-owner",
 			says:     "can push an image",
 		}, {
 			name:     "kept for all instances",
@@ -330,7 +383,7 @@ func brokenProviders() []broken {
 					c.Target = repository.Repo("team-" + prefix + r.Project)
 				}
 			}),
-			fails: "requests/push requests/pull requests/cluster",
+			fails: "requests/push requests/pull requests/cluster requests/project-id",
 			says:  "but Repository says registry.example.com/rise/hello",
 		}, {
 			name: "target is the registry",
@@ -339,7 +392,7 @@ func brokenProviders() []broken {
 					c.Target = repository.Registry
 				}
 			}),
-			fails: "requests/push requests/pull requests/cluster concurrency/requests",
+			fails: "requests/push requests/pull requests/cluster concurrency/requests requests/project-id",
 			says:  "whole registry",
 		}, {
 			name: "names not validated",
@@ -397,7 +450,7 @@ func brokenProviders() []broken {
 					return repository, err
 				})
 			},
-			fails: "naming/consumers requests/cluster scoping/pull-own concurrency/requests concurrency/instances",
+			fails: "naming/consumers requests/cluster scoping/pull-own concurrency/requests concurrency/instances scoping/former-owner requests/project-id",
 			says:  "only the host may differ",
 		}, {
 			name: "consumers not validated",
@@ -465,12 +518,12 @@ func brokenProviders() []broken {
 					c.Method, c.Username = provider.RegistryToken, ""
 				}
 			}),
-			fails: "requests/cluster scoping/pull-own expiry/upstream concurrency/requests concurrency/instances",
+			fails: "requests/cluster scoping/pull-own expiry/upstream concurrency/requests concurrency/instances scoping/former-owner",
 			says:  "can't be used by a kubelet",
 		}, {
 			name:     "says push of a pull credential",
 			provider: changing(func(_ provider.Request, c *provider.Credentials, _ *error) { c.Access = provider.Push }),
-			fails:    "requests/pull requests/cluster requests/all-projects concurrency/requests",
+			fails:    "requests/pull requests/cluster requests/all-projects concurrency/requests requests/project-id",
 			says:     "its access is push",
 		},
 		// expiry
@@ -483,7 +536,7 @@ func brokenProviders() []broken {
 				}
 				return v.issue(ctx, r, pattern, r.Access.String(), -time.Minute)
 			}),
-			fails: own("expiry/alive errors/expired"),
+			fails: own("expiry/alive errors/expired scoping/former-owner"),
 			says:  "can't push its own image",
 		}, {
 			name: "expiry too late",
@@ -537,7 +590,7 @@ func brokenProviders() []broken {
 			provider: changing(func(_ provider.Request, c *provider.Credentials, _ *error) {
 				c.Username = strings.Replace(c.Username, ",", ","+apiKey+",", 1)
 			}),
-			fails: own("redaction/credentials"),
+			fails: own("redaction/credentials scoping/former-owner"),
 		}, {
 			name:     "key in the provider",
 			provider: func(v *vending) provider.Provider { return &talkative{vending: v, key: apiKey} },

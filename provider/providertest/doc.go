@@ -45,6 +45,7 @@
 //	requests/pull
 //	requests/cluster          and one that a kubelet can use
 //	requests/all-projects
+//	requests/project-id       a project's id changes nothing of that
 //	scoping/push-own          a push credential pushes to its project
 //	scoping/pull-own          every credential pulls from its project
 //	scoping/pull-cannot-push  a pull credential can't push, tag or delete
@@ -54,6 +55,7 @@
 //	scoping/mount-another     nor mount its layers into its own repository
 //	scoping/delete-another    nor delete its tags and images
 //	scoping/all-projects      a credential for all projects pulls from each, and can't push, tag or delete
+//	scoping/former-owner      a credential for a project's id opens nothing once the name is another project's, whose own does
 //	expiry/alive              a credential is alive when it is handed out
 //	expiry/upstream           and the registry takes it until ExpiresAt at least
 //	redaction/credentials     printers, encoders, loggers and testify's diff show no secret of a credential

@@ -35,6 +35,10 @@ type Harness struct {
 	// a project, once per harness; a repository that exists is fine. Nil: repositories appear when they are pushed to.
 	CreateRepository func(project string) error
 
+	// HandOver gives project's name, at the registry, to the project of that id, from now on: its repository bears the id, as
+	// the provider's own repositories do. It is called for repositories that were created. Or declare [ProjectIDs].
+	HandOver func(project, id string) error
+
 	// Secrets returns what must never show, such as keys that the provider was configured with and credentials that the
 	// upstream has given it, but for the Password of Credentials, which the suite sees itself. Or declare [Secrets].
 	Secrets func() []string
@@ -73,6 +77,9 @@ const (
 	// AllProjects says that there are credentials that pull from every project. A provider that lacks it answers
 	// [provider.ErrUnsupported].
 	AllProjects Ability = "all-projects"
+	// ProjectIDs says that a credential for a [provider.Request].ProjectID works no longer than the name is that project's;
+	// [Harness].HandOver gives it to another. A provider that lacks it ignores ids.
+	ProjectIDs Ability = "project-ids"
 	// Secrets says that there are secrets beside the passwords that are handed out; [Harness].Secrets lists them.
 	Secrets Ability = "secrets"
 	// Expiry says that it is known when the registry refuses a credential; [Harness].Expiry tells.
@@ -133,6 +140,7 @@ func (h Harness) check() error {
 			problem("%s is missing: provide it, or say in Cannot[%q] why that can't be", hook, a)
 		}
 	}
+	either(ProjectIDs, h.HandOver != nil, "HandOver")
 	either(Secrets, h.Secrets != nil, "Secrets")
 	either(Upstream, h.Calls != nil, "Calls")
 	either(Expiry, h.Expiry != nil, "Expiry")
@@ -151,7 +159,7 @@ func (h Harness) check() error {
 			problem("Faults[%q] is unknown", f)
 		}
 	}
-	switches := []Ability{Isolation, PullOnly, Cluster, AllProjects, Secrets, Expiry, Upstream}
+	switches := []Ability{Isolation, PullOnly, Cluster, AllProjects, ProjectIDs, Secrets, Expiry, Upstream}
 	for _, a := range slices.Sorted(maps.Keys(h.Cannot)) {
 		if _, fault := faults()[a]; !fault && !slices.Contains(switches, a) {
 			problem("Cannot[%q] is unknown", a)

@@ -22,6 +22,7 @@ func newVendingHarness(t *testing.T) providertest.Harness {
 		Type:         "vending",
 		Capabilities: []providertest.Capability{providertest.Has[io.Closer]()},
 		Transport:    upstream,
+		HandOver:     upstream.handOver,
 		Secrets:      func() []string { return []string{apiKey} },
 		Calls:        func() int { return int(upstream.calls.Load()) },
 		Expiry:       func(c provider.Credentials) time.Time { return loginExpiry(c.Username) },

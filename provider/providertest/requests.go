@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -33,6 +34,16 @@ func testAllProjectsRequest(s *subject) {
 	r := provider.Request{AllProjects: true, Access: provider.Pull}
 	s.wantUnsupported(AllProjects, r)
 	s.wantAnswer(r)
+}
+
+// testProjectIDRequest: who has no use for ids ignores them.
+func testProjectIDRequest(s *subject) {
+	for _, id := range []string{"p-1", "p-2", strings.Repeat("i", provider.MaxProjectIDLength)} {
+		for _, r := range s.requests("hello") {
+			r.ProjectID = id
+			s.wantAnswer(r)
+		}
+	}
 }
 
 // wantUnsupported checks, where the harness declares that the provider lacks a, that it says so itself.

@@ -79,6 +79,7 @@ func TestDeclared(t *testing.T) {
 	want := map[string]string{
 		"scoping/pull-cannot-push": isolation, "scoping/push-another": isolation, "scoping/pull-another": isolation,
 		"scoping/list-another": isolation, "scoping/mount-another": isolation, "scoping/delete-another": isolation,
+		"scoping/former-owner":  `the harness declares that it lacks "project-ids": a client's own login is nothing of ours`,
 		"expiry/upstream":       `the harness declares that it lacks "expiry": the client's own login ends when it ends`,
 		"cancellation/canceled": `the harness declares that it lacks "hanging": it calls nothing`,
 		"cancellation/deadline": `the harness declares that it lacks "hanging": it calls nothing`,

@@ -154,3 +154,45 @@ func testAllProjects(s *subject) {
 		}
 	}
 }
+
+// testFormerOwner: two projects had one name after the other. Both ask beforehand, so that whoever keeps credentials without
+// regard to the id gives the one the other's.
+func testFormerOwner(s *subject) {
+	s.need(ProjectIDs)
+	const project = "a"
+	s.create(project)
+	s.handOver(project, "p-1")
+	of := make(map[string][]holder)
+	for _, r := range s.requests(project) {
+		for _, id := range []string{"p-1", "p-2"} {
+			r.ProjectID = id
+			of[id] = append(of[id], s.hold(r))
+		}
+	}
+	i := s.newImage()
+	if err := of["p-1"][0].push(s.repository(project, provider.Client), i); err != nil {
+		s.Errorf("%s can't push its own image: %v", of["p-1"][0].name, err)
+	}
+	for _, h := range of["p-1"] {
+		s.wantReads(h, s.repository(project, h.request.Consumer), i, true)
+	}
+	s.handOver(project, "p-2")
+	for _, h := range append(of["p-1"], s.hold(provider.Request{Project: project, ProjectID: "p-1", Access: provider.Push})) {
+		repository := s.repository(project, h.request.Consumer)
+		s.wantReads(h, repository, i, false)
+		s.wantNoWrites(h, repository, i)
+	}
+	if err := of["p-2"][0].push(s.repository(project, provider.Client), i); err != nil {
+		s.Errorf("%s can't push its own image: %v", of["p-2"][0].name, err)
+	}
+	for _, h := range of["p-2"] {
+		s.wantReads(h, s.repository(project, h.request.Consumer), i, true)
+	}
+}
+
+func (s *subject) handOver(project, id string) {
+	s.Helper()
+	if err := s.HandOver(project, id); err != nil {
+		s.Fatalf("the harness can't give %q to %q: %v", project, id, err)
+	}
+}

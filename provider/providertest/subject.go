@@ -152,8 +152,12 @@ func show(r provider.Request) string {
 	if r.AllProjects {
 		return fmt.Sprintf("all projects, project %+q, %v, %v", r.Project, r.Access, r.Consumer)
 	}
-	if r.Caller != "" {
-		return fmt.Sprintf("%+q, %v, %v, caller %+q", r.Project, r.Access, r.Consumer, r.Caller)
+	text := fmt.Sprintf("%+q, %v, %v", r.Project, r.Access, r.Consumer)
+	if r.ProjectID != "" {
+		text += fmt.Sprintf(", id %+q", r.ProjectID)
 	}
-	return fmt.Sprintf("%+q, %v, %v", r.Project, r.Access, r.Consumer)
+	if r.Caller != "" {
+		text += fmt.Sprintf(", caller %+q", r.Caller)
+	}
+	return text
 }

@@ -50,6 +50,7 @@ func groups() []group {
 			{"pull", testPullRequest},
 			{"cluster", testClusterRequest},
 			{"all-projects", testAllProjectsRequest},
+			{"project-id", testProjectIDRequest},
 		}},
 		{"scoping", []testCase{
 			{"push-own", testPushOwn},
@@ -61,6 +62,7 @@ func groups() []group {
 			{"mount-another", testMountAnother},
 			{"delete-another", testDeleteAnother},
 			{"all-projects", testAllProjects},
+			{"former-owner", testFormerOwner},
 		}},
 		{"expiry", []testCase{
 			{"alive", testAlive},

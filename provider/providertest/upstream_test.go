@@ -41,11 +41,12 @@ type upstream struct {
 
 	mu           sync.Mutex
 	repositories map[string]http.Handler
+	owners       map[string]string // ids, by project
 }
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	return &upstream{end: t.Context().Done(), key: rand.Text(), repositories: make(map[string]http.Handler)}
+	return &upstream{end: t.Context().Done(), key: rand.Text(), repositories: make(map[string]http.Handler), owners: make(map[string]string)}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -168,11 +169,11 @@ func (u *upstream) serveImages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	project, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"+prefix), "/")
-	if !lax && !opens(rights, project, r.Method) {
+	if !lax && !u.opens(rights, project, r.Method) {
 		http.Error(w, "not yours", http.StatusForbidden)
 		return
 	}
-	if from, ok := strings.CutPrefix(r.URL.Query().Get("from"), prefix); ok && (lax || opens(rights, from, http.MethodGet)) {
+	if from, ok := strings.CutPrefix(r.URL.Query().Get("from"), prefix); ok && (lax || u.opens(rights, from, http.MethodGet)) {
 		if u.mount(r, project, from) {
 			w.WriteHeader(http.StatusCreated)
 			return
@@ -181,10 +182,25 @@ func (u *upstream) serveImages(w http.ResponseWriter, r *http.Request) {
 	u.repository(project).ServeHTTP(w, r)
 }
 
-// opens reports whether rights cover a method at a project. The right "write" is one that no credential should be: it writes
+// handOver gives a project's name to the project of that id.
+func (u *upstream) handOver(project, id string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.owners[project] = id
+	return nil
+}
+
+// opens reports whether rights cover a method at a project, whose id they may name after an @. The right "write" is one that no credential should be: it writes
 // without reading.
-func opens(rights []string, project, method string) bool {
-	if matched, err := path.Match(rights[0], project); err != nil || !matched {
+func (u *upstream) opens(rights []string, project, method string) bool {
+	pattern, id, bound := strings.Cut(rights[0], "@")
+	if matched, err := path.Match(pattern, project); err != nil || !matched {
+		return false
+	}
+	u.mu.Lock()
+	owner, owned := u.owners[project]
+	u.mu.Unlock()
+	if bound && owned && owner != id {
 		return false
 	}
 	switch method {

@@ -56,6 +56,9 @@ func (v *vending) issue(
 	fail := func(kind provider.Kind, err error) (provider.Credentials, error) {
 		return provider.Credentials{}, &provider.Error{Kind: kind, Op: "vend login", Project: r.Project, Err: err}
 	}
+	if r.ProjectID != "" {
+		pattern += "@" + r.ProjectID
+	}
 	query := url.Values{"pattern": {pattern}, "rights": {rights}, "lifetime": {lifetime.String()}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+host+"/vend?"+query.Encode(), nil)
 	if err != nil {

@@ -138,7 +138,8 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 			c.stats.Refusals++
 			return nil, provider.Credentials{}, f.errorFor(r, wait, now)
 		}
-		r.Project, r.Caller = strings.Clone(r.Project), strings.Clone(r.Caller) // they may be parts of a whole request
+		// They may be parts of a whole request.
+		r.Project, r.ProjectID, r.Caller = strings.Clone(r.Project), strings.Clone(r.ProjectID), strings.Clone(r.Caller)
 		k = newCall(ctx, r)
 		c.calls[r] = k
 		c.stats.Misses++

@@ -12,8 +12,8 @@ type Forgetter interface {
 	Forget(project string)
 }
 
-// Forget drops all credentials that are kept for project, of every access, consumer and caller, and what is remembered of
-// failures. An issue that is running is left to those who wait for it, but its result isn't kept, and who asks from now
+// Forget drops all credentials that are kept for project, of every id that the name has had, every access, consumer and caller,
+// and what is remembered of failures. An issue that is running is left to those who wait for it, but its result isn't kept, and who asks from now
 // on gets one that was issued after Forget. An empty project stands for the credential for all projects, which no other
 // call of Forget touches.
 //

@@ -50,6 +50,29 @@ func TestForget(t *testing.T) {
 	require.Equal(t, 1, u.count(push("hello-b")))
 }
 
+// A name's former owner and its next one share nothing, failures included.
+func TestIDsApart(t *testing.T) {
+	t.Parallel()
+	u := &upstream{hook: func(_ context.Context, r provider.Request, _ int) error {
+		if r.ProjectID == "p-1" {
+			return provider.ErrOrphaned
+		}
+		return nil
+	}}
+	c := newCache(t, u, cache.Options{})
+	former, next := push("hello"), push("hello")
+	former.ProjectID, next.ProjectID = "p-1", "p-2"
+	for range 2 {
+		_, err := c.Credentials(t.Context(), former)
+		require.ErrorIs(t, err, provider.ErrOrphaned)
+		ask(t, c, next)
+		ask(t, c, push("hello"))
+	}
+	for _, r := range []provider.Request{former, next, push("hello")} {
+		require.Equal(t, 1, u.count(r))
+	}
+}
+
 func TestForgetFailures(t *testing.T) {
 	t.Parallel()
 	f := &failing{err: provider.ErrAccessDenied}

@@ -29,6 +29,9 @@ func requests(project string) []provider.Request {
 	for _, caller := range []string{"ci", "ci2"} {
 		all = append(all, provider.Request{Project: project, Access: provider.Push, Caller: caller})
 	}
+	for _, id := range []string{"p-1", "p-2"} {
+		all = append(all, provider.Request{Project: project, ProjectID: id, Access: provider.Push})
+	}
 	return all
 }
 
@@ -43,11 +46,11 @@ func TestKeyIsTheWholeRequest(t *testing.T) {
 			require.NoError(t, got.Check(r, time.Now()))
 			require.Equal(t, 1, u.count(r))
 		}
-		require.EqualValues(t, 14*round, c.Stats().Hits)
+		require.EqualValues(t, 18*round, c.Stats().Hits)
 	}
-	require.EqualValues(t, 14, c.Stats().Misses)
-	require.Equal(t, 14, c.Stats().Entries)
-	require.Equal(t, 5, reflect.TypeFor[provider.Request]().NumField(), "does Forget know the new field?")
+	require.EqualValues(t, 18, c.Stats().Misses)
+	require.Equal(t, 18, c.Stats().Entries)
+	require.Equal(t, 6, reflect.TypeFor[provider.Request]().NumField(), "does Forget know the new field?")
 }
 
 func TestRefreshAhead(t *testing.T) {

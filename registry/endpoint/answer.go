@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -86,6 +87,9 @@ var answers = struct {
 
 // answerTo maps an error of a provider.
 func answerTo(err error) answer {
+	if errors.Is(err, provider.ErrNoProjectID) { // invalid for the provider, and not by what the caller wrote
+		return answers.denied
+	}
 	switch provider.KindOf(err) {
 	case provider.ErrInvalidRequest:
 		return answers.invalid

@@ -35,6 +35,8 @@ type Event struct {
 	// Project and Access are what was asked for; zero when the request wasn't valid, as its text could be anything.
 	Project string
 	Access  provider.Access
+	// ProjectID is the service's id of the project; empty without [WithProjectIDs], and before the service has named it.
+	ProjectID string
 	// Provider is the provider's type, such as "ecr".
 	Provider string
 	// Outcome, Status (HTTP) and Code (of the error; empty when issued) are the answer.
@@ -57,7 +59,7 @@ type Event struct {
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
 
 func (e Event) attrs() []slog.Attr {
-	attrs := append(make([]slog.Attr, 0, 14),
+	attrs := append(make([]slog.Attr, 0, 15),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("status", e.Status),
 		slog.String("provider", e.Provider),
@@ -72,6 +74,7 @@ func (e Event) attrs() []slog.Attr {
 	text("source_addr", e.SourceAddr)
 	text("subject", e.Subject)
 	text("project", e.Project)
+	text("project_id", e.ProjectID)
 	if e.Project != "" {
 		text("access", e.Access.String())
 	}

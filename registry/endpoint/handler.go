@@ -30,7 +30,7 @@ type Caller interface {
 // returns [ErrUnauthenticated] for a request that nobody valid makes. It is called concurrently.
 type Authenticate[C Caller] func(*http.Request) (C, error)
 
-// Authorize tells whether caller may have a credential for r, a valid request for one project. It returns nil if so;
+// Authorize tells whether caller may have a credential for r, a valid request for one project, yet without its id. It returns nil if so;
 // [provider.ErrNotFound] or [provider.ErrAccessDenied] for a project that doesn't exist and for one that the caller has
 // no right to, in this access (both are one answer, and should take the same steps); [provider.ErrConflict] when the
 // service refuses for now. Any other error means that it couldn't tell: 503. It is called concurrently.
@@ -117,12 +117,19 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if err := h.authorize(ctx, caller, request); err != nil {
 		return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
 	}
-	if h.repositories != nil {
-		project, err := h.repositories.project(ctx, request.Project)
+	if h.identify != nil {
+		id, err := h.identify(ctx, request.Project)
 		if err != nil {
 			return fail(e, answerToRefusal(err), fmt.Errorf("identify: %w", err))
 		}
-		if err := h.repositories.ensure(ctx, project, h.timeout); err != nil {
+		request.ProjectID = id
+		if err := request.Validate(); err != nil || id == "" {
+			return fail(e, answers.internal, fmt.Errorf("identify: what it returned is no id: %w", cmp.Or[error](err, provider.ErrNoProjectID)))
+		}
+		e.ProjectID = id
+	}
+	if h.repositories != nil {
+		if err := h.repositories.ensure(ctx, provider.Project{Name: request.Project, ID: request.ProjectID}, h.timeout); err != nil {
 			return fail(e, answerTo(err), err)
 		}
 	}

@@ -446,7 +446,8 @@ func TestNewRefusesNil(t *testing.T) {
 	require.Panics(t, func() { endpoint.New(nil, authenticate, authorize) })
 	require.Panics(t, func() { endpoint.New(&service{}, nil, authorize) })
 	require.Panics(t, func() { endpoint.New(&service{}, authenticate, nil) })
-	require.Panics(t, func() { endpoint.WithRepositories(nil, nil) }, "and not 500 for each request")
+	require.Panics(t, func() { endpoint.WithRepositories(nil) }, "and not 500 for each request")
+	require.Panics(t, func() { endpoint.WithProjectIDs(nil) })
 }
 
 func TestBearerToken(t *testing.T) {

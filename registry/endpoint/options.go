@@ -24,6 +24,7 @@ type options struct {
 	repositories   *repositories
 	proxies        []netip.Prefix
 	ownSessions    bool
+	identify       func(context.Context, string) (string, error)
 }
 
 // WithTimeout sets how long a request may take. Zero and less mean [DefaultTimeout].
@@ -62,6 +63,20 @@ func WithSubjectLimit(limit func(ctx context.Context, subject string) time.Durat
 // that is empty, or that can't be a Caller, is answered with 500.
 func WithSessionPerCaller() Option {
 	return func(o *options) { o.ownSessions = true }
+}
+
+// WithProjectIDs has each request name the service's immutable id of its project ([provider.Request].ProjectID), and the
+// repository that [WithRepositories] makes, so that a name can be given to another project: the new one gets neither the former
+// one's images (it gets 409) nor, where the provider can tell, has its credentials to fear.
+//
+// identify returns the id for the validated name of an authorized request; its errors are answered as those of an
+// [Authorize]. It is called once for each request, concurrently. What can't be an id ([provider.Project.Validate]), the empty
+// one included, is answered with 500: without its id nobody gets a credential. It panics if identify is nil.
+func WithProjectIDs(identify func(ctx context.Context, project string) (id string, err error)) Option {
+	if identify == nil {
+		panic("endpoint.WithProjectIDs: the function is required")
+	}
+	return func(o *options) { o.identify = identify }
 }
 
 func (o *options) limitAddress(r *http.Request) time.Duration {

@@ -32,26 +32,24 @@ const (
 // It is made for a pull, too. So an [Authorize] has to refuse names of projects that don't exist: a rule such as "team-*" would
 // have its holder make as many repositories as there are names.
 //
-// identify returns the project with the service's immutable id of it, for the validated name of an authorized request; its
-// errors are answered as those of an [Authorize]. It is called for each request. Nil means: without ids. The service that
-// gives a name to another project needs ids, so that the new project gets 409 and not the former one's images.
+// The service that gives a name to another project needs [WithProjectIDs], so that the new project gets 409 and not the former
+// one's images.
 //
 // A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
 // the provider's Credentials. It panics if m is nil: provider.Repositories says why there is none.
-func WithRepositories(m provider.RepositoryManager, identify func(ctx context.Context, project string) (provider.Project, error)) Option {
+func WithRepositories(m provider.RepositoryManager) Option {
 	if m == nil {
 		panic("endpoint.WithRepositories: the manager is required")
 	}
 	r := &repositories{
-		manager: m, identify: identify, turns: semaphore.NewWeighted(ensuringAtOnce),
+		manager: m, turns: semaphore.NewWeighted(ensuringAtOnce),
 		ensured: map[provider.Project]time.Time{}, failed: map[provider.Project]failed{},
 	}
 	return func(o *options) { o.repositories = r }
 }
 
 type repositories struct {
-	manager  provider.RepositoryManager
-	identify func(context.Context, string) (provider.Project, error)
+	manager provider.RepositoryManager
 
 	group singleflight.Group
 	turns *semaphore.Weighted
@@ -65,18 +63,6 @@ type repositories struct {
 type failed struct {
 	err   error
 	until time.Time
-}
-
-// project returns whose repository is needed; its error is the service's.
-func (r *repositories) project(ctx context.Context, name string) (provider.Project, error) {
-	if r.identify == nil {
-		return provider.Project{Name: name}, nil
-	}
-	p, err := r.identify(ctx, name)
-	if err == nil && p.Name != name {
-		return provider.Project{}, errors.New("identify returned another project")
-	}
-	return p, err
 }
 
 func (r *repositories) ensure(ctx context.Context, p provider.Project, limit time.Duration) error {

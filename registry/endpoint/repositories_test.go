@@ -51,10 +51,13 @@ func ask(ctx context.Context, h http.Handler, project string) int {
 	return w.Code
 }
 
-func ensuring(s *service, m *manager, identify func(context.Context, string) (provider.Project, error), authorized error) http.Handler {
+func ensuring(s *service, m *manager, identify func(context.Context, string) (string, error), authorized error) http.Handler {
+	opts := []endpoint.Option{endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {})}
+	if identify != nil {
+		opts = append(opts, endpoint.WithProjectIDs(identify))
+	}
 	return endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
-		func(context.Context, user, provider.Request) error { return authorized },
-		endpoint.WithRepositories(m, identify), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		func(context.Context, user, provider.Request) error { return authorized }, opts...)
 }
 
 func TestRepositoriesAreRemembered(t *testing.T) {
@@ -81,13 +84,12 @@ func TestRepositoriesAreRemembered(t *testing.T) {
 func TestRepositoriesOfAnotherID(t *testing.T) {
 	t.Parallel()
 	s, m, id := &service{}, &manager{}, "p-1"
-	h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
-		return provider.Project{Name: name, ID: id}, nil
-	}, nil)
+	h := ensuring(s, m, func(context.Context, string) (string, error) { return id, nil }, nil)
 	require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
 	id, m.err = "p-2", provider.ErrOrphaned
 	require.Equal(t, http.StatusConflict, ask(t.Context(), h, "hello"), "what p-1 had made isn't p-2's")
-	require.Len(t, s.asked, 1)
+	require.Equal(t, []provider.Request{{Project: "hello", ProjectID: "p-1", Access: provider.Push}}, s.asked)
+	require.Equal(t, []provider.Project{{Name: "hello", ID: "p-1"}, {Name: "hello", ID: "p-2"}}, m.asked)
 }
 
 func TestRepositoryFailures(t *testing.T) {
@@ -112,9 +114,7 @@ func TestRepositoryFailures(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s, m := &service{}, &manager{err: tt.err, owner: tt.owner}
-				h := ensuring(s, m, func(_ context.Context, name string) (provider.Project, error) {
-					return provider.Project{Name: name}, tt.identify
-				}, tt.authorized)
+				h := ensuring(s, m, func(context.Context, string) (string, error) { return "p-1", tt.identify }, tt.authorized)
 				for range 2 { // three seconds after, nothing of it is remembered
 					for range 100 { // until then, whoever insists costs nothing upstream
 						require.Equal(t, tt.status, ask(t.Context(), h, "hello"))
@@ -131,10 +131,6 @@ func TestRepositoryFailures(t *testing.T) {
 		})
 	}
 	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), ensuring(&service{}, nil, nil, nil), "hello"), "a panic")
-	s, m := &service{}, &manager{}
-	h := ensuring(s, m, func(context.Context, string) (provider.Project, error) { return provider.Project{Name: "other"}, nil }, nil)
-	require.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), h, "hello"), "another project's repository is never made")
-	require.Empty(t, m.asked)
 }
 
 // Whoever leaves doesn't take the call along that others wait for.
@@ -187,7 +183,7 @@ func TestRepositoriesQueue(t *testing.T) {
 		m := &slow{}
 		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
-			endpoint.WithRepositories(m, nil), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
 		var wait sync.WaitGroup
 		for i := range 1000 {
 			wait.Go(func() { require.Equal(t, http.StatusOK, ask(t.Context(), h, "p"+strconv.Itoa(i))) })
@@ -221,7 +217,7 @@ func TestRepositoriesAbort(t *testing.T) {
 	t.Parallel()
 	h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 		func(context.Context, user, provider.Request) error { return nil },
-		endpoint.WithRepositories(aborting{}, nil), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithRepositories(aborting{}), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
 	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
 }
 

@@ -358,6 +358,7 @@ locals {
     repo_prefix                     = var.repo_prefix
     session_tags                    = var.session_tags
     session_duration                = var.settings.session_duration
+    project_ids                     = var.settings.project_ids
     installation                    = var.installation == "" ? null : var.installation
     auto_remove                     = var.auto_remove
     remove_after                    = var.settings.remove_after

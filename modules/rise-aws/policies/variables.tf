@@ -234,6 +234,7 @@ variable "settings" {
   description = "What else the registry section holds, by the library's keys. Null keeps the library's default. Of these, max_image_count and untagged_expire_days decide whether the controller may set a lifecycle policy."
   type = object({
     session_duration                = optional(string)
+    project_ids                     = optional(bool)
     remove_after                    = optional(string)
     image_tag_mutability            = optional(string)
     image_tag_mutability_exclusions = optional(list(string))
