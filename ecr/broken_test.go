@@ -668,7 +668,7 @@ func brokenIdentities() map[string]brokenSite {
 		"Pod Identity's agent is down": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()
-				s.chain(endpointcreds.New("http://"+realtest.FreeAddress(t), func(o *endpointcreds.Options) { o.Retryer = awssdk.NopRetryer{} }))
+				s.chain(endpointcreds.New("http://"+realtest.ClosedAddress(t), func(o *endpointcreds.Options) { o.Retryer = awssdk.NopRetryer{} }))
 			},
 			check: "credentials", cause: "the credentials' source can't be reached: nothing listens at 127.0.0.1:", remedy: "check host and port", kind: provider.ErrUnavailable,
 		},
@@ -738,7 +738,7 @@ func brokenNetworks() map[string]brokenSite {
 			check: "sts", cause: "the host name sts.eu-mars-9.invalid doesn't exist in DNS", remedy: "check region", kind: provider.ErrUnavailable,
 		},
 		"closed port": {
-			breaks: func(t *testing.T, s *place) { t.Helper(); single(s); s.at("http://" + realtest.FreeAddress(t)) },
+			breaks: func(t *testing.T, s *place) { t.Helper(); single(s); s.at("http://" + realtest.ClosedAddress(t)) },
 			check:  "sts", cause: "(connection refused)", remedy: "check host and port", kind: provider.ErrUnavailable,
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
 		},
@@ -763,7 +763,7 @@ func brokenNetworks() map[string]brokenSite {
 				t.Helper()
 				single(s)
 				s.at("https://sts.eu-west-1.amazonaws.com")
-				proxy := &url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"), Host: realtest.FreeAddress(t)}
+				proxy := &url.URL{Scheme: "http", User: url.UserPassword("me", "proxy-password"), Host: realtest.ClosedAddress(t)}
 				s.secrets = append(s.secrets, "proxy-password")
 				s.use(func(t *http.Transport) { t.Proxy = http.ProxyURL(proxy) })
 			},
@@ -881,7 +881,7 @@ func brokenNetworks() map[string]brokenSite {
 			check: "registry", cause: "the host name registry.invalid doesn't exist in DNS", remedy: "check registry_host",
 		},
 		"image registry: closed port": {
-			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.FreeAddress(t) },
+			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.ClosedAddress(t) },
 			check:  "registry", cause: "(connection refused)", remedy: "check registry_host",
 			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},

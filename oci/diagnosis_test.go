@@ -132,7 +132,7 @@ func TestDiagnosis(t *testing.T) {
 		}
 	}))
 	t.Cleanup(readOnly.Close)
-	closed := realtest.FreeAddress(t)
+	closed := realtest.ClosedAddress(t)
 	dead := &http.Transport{DialContext: realtest.NoSuchHost(t).DialContext}
 	proxied := &http.Transport{Proxy: http.ProxyURL(mustURL(t, "http://me:hunter2@"+closed))}
 	push := provider.DiagnoseOptions{Project: "hello", WriteProbe: true}

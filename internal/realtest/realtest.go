@@ -77,6 +77,23 @@ func FreeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// ClosedAddress returns an address on loopback that nobody listens on while the test runs: it is the near end of a connection.
+func ClosedAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	// To be given a port of its own, not one that connections share, it asks for an address.
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}}).DialContext(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
+}
+
 // The login of a Registry with authentication.
 const (
 	User     = "someone"
