@@ -34,8 +34,8 @@
 //
 // or an error, {"error": "<sentence>", "code": "<code>"}, checked in this order:
 //
+//	429 too_many_requests   by address, before everything else; Retry-After
 //	405 method_not_allowed  another method; Allow: GET
-//	429 too_many_requests   by address, before authentication; Retry-After
 //	401 unauthenticated     WWW-Authenticate: Bearer
 //	429 too_many_requests   by subject; Retry-After
 //	400 invalid_request     project missing, repeated or malformed; access repeated or unknown

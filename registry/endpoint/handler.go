@@ -85,14 +85,14 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 			a = fail(e, answers.internal, recovered(v))
 		}
 	}()
-	if r.Method != http.MethodGet {
-		return fail(e, answers.method, nil)
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	if wait := h.limitAddress(r); wait > 0 {
 		return fail(e, answers.limited.retryAfter(wait), nil)
+	}
+	if r.Method != http.MethodGet {
+		return fail(e, answers.method, nil)
 	}
 	caller, err := h.authenticate(r)
 	if err != nil {

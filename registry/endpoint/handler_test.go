@@ -244,6 +244,9 @@ func TestRefusals(t *testing.T) {
 		"bare token":     {authorization: goodToken, status: 401, code: "unauthenticated", header: "WWW-Authenticate: Bearer"},
 		"long token":     {authorization: bearer + strings.Repeat("x", 9000), status: 401, code: "unauthenticated", header: "WWW-Authenticate: Bearer"},
 		"limit, address": {authorization: "none", opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return 1500 * time.Millisecond })}, status: 429, code: "too_many_requests", header: "Retry-After: 2"},
+		"limit, post":    {method: http.MethodPost, opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return time.Second })}, status: 429, code: "too_many_requests", header: "Retry-After: 1"},
+		"limit, head":    {method: http.MethodHead, opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return time.Second })}, status: 429, code: "too_many_requests", header: "Retry-After: 1"},
+		"post, subject":  {method: http.MethodPost, opts: []endpoint.Option{endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return time.Minute })}, status: 405, code: "method_not_allowed", header: "Allow: GET"},
 		"limit, subject": {query: "?", opts: []endpoint.Option{endpoint.WithSubjectLimit(func(_ context.Context, subject string) time.Duration {
 			return map[string]time.Duration{"alice": time.Minute}[subject]
 		})}, status: 429, code: "too_many_requests", header: "Retry-After: 60"},

@@ -45,7 +45,7 @@ func WithAudit(hook func(context.Context, Event)) Option {
 	}
 }
 
-// WithAddressLimit refuses requests (429) before they are authenticated. limit says how long the sender has to wait; zero
+// WithAddressLimit refuses requests (429) before anything else is looked at, the method included. limit says how long the sender has to wait; zero
 // lets it through. It has to find out by itself who that is: behind a proxy, RemoteAddr is the proxy's. See [RateLimit].
 func WithAddressLimit(limit func(*http.Request) time.Duration) Option {
 	return func(o *options) { o.addressLimiter = limit }

@@ -55,7 +55,7 @@ type Server struct {
 
 // RateLimits limit how often callers may ask.
 type RateLimits struct {
-	// PerAddress counts before authentication, by the address that a request came from.
+	// PerAddress counts before everything else, by the address that a request came from.
 	PerAddress RateLimit `yaml:"per_address"`
 	// PerSubject counts after authentication, by the token's subject.
 	PerSubject RateLimit `yaml:"per_subject"`
