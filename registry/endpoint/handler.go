@@ -122,7 +122,7 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		if err != nil {
 			return fail(e, answerToRefusal(err), fmt.Errorf("identify: %w", err))
 		}
-		if err := h.repositories.ensure(ctx, project, h.timeout); err != nil {
+		if err := h.repositories.ensure(ctx, e.Subject, project, h.makeOnPull || request.Access.Includes(provider.Push), h.timeout); err != nil {
 			return fail(e, answerTo(err), err)
 		}
 	}

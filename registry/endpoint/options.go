@@ -22,6 +22,7 @@ type options struct {
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
 	repositories   *repositories
+	makeOnPull     bool
 	proxies        []netip.Prefix
 	ownSessions    bool
 }
