@@ -809,7 +809,7 @@ func brokenNetworks() map[string]brokenSite {
 				quick := awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = 200 * time.Millisecond })
 				s.opts = append(s.opts, ecr.WithLoadOptions(config.WithHTTPClient(quick)))
 			},
-			check: "sts", cause: "no connection to 127.0.0.1:", remedy: "check firewalls, security groups", kind: provider.ErrUnavailable,
+			check: "sts", cause: "no connection to 127.0.0.1:", remedy: "check firewalls, security groups", kind: provider.ErrTimeout,
 		},
 		"STS fails": {
 			breaks: func(_ *testing.T, s *place) {

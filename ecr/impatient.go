@@ -12,8 +12,9 @@ import (
 // attemptTimeout is how long one attempt at issuing may take; STS and ECR need a fraction of a second.
 const attemptTimeout = 10 * time.Second
 
-// dialTimeout is how long a connection may take to be made. It is shorter than an attempt, or else a host that can't be
-// reached, as behind a firewall that drops packets, couldn't be told from one that is slow.
+// dialTimeout is how long a connection may take to be made. It is shorter than an attempt, or else the error of a host that
+// can't be reached, as behind a firewall that drops packets, wouldn't say that there was no connection. Its kind is that of any
+// other hang.
 const dialTimeout = 5 * time.Second
 
 // impatientClient ends attempts that take too long, so that the SDK makes another while somebody still waits: an answer

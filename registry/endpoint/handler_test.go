@@ -173,7 +173,9 @@ func TestIssued(t *testing.T) {
 		},
 		"a token": {
 			"?project=hello", provider.Request{Project: "hello", Access: provider.Push},
-			func(c *provider.Credentials, expiry time.Time) { c.ExpiresAt, c.Method, c.Username = expiry, provider.RegistryToken, "" },
+			func(c *provider.Credentials, expiry time.Time) {
+				c.ExpiresAt, c.Method, c.Username = expiry, provider.RegistryToken, ""
+			},
 			`{"registry_url":"registry.example.com/rise/hello","username":"","password":"s3cr3t-hunter2","expires_in":3599,"expires_at":"E","auth_method":"registry_token"}`,
 		},
 	} {
