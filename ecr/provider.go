@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -155,10 +154,10 @@ func repositoryARN(c Config) (string, error) {
 func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // else the SDK writes to stderr
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
+		config.WithHTTPClient(connecting()),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
+	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()), boundedSources)
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
