@@ -99,9 +99,11 @@ func (c *crowd) flood(ctx context.Context, wait *sync.WaitGroup, connections int
 			wait.Go(func() {
 				for ctx.Err() == nil {
 					access := map[bool]string{true: "&access=pull"}[subject == "pull"]
-					if c.ask(ctx, subject, "noise-"+strconv.FormatInt(n.Add(1), 10)+access).Code == http.StatusServiceUnavailable {
+					asking, leave := context.WithTimeout(ctx, map[bool]time.Duration{true: 150 * time.Millisecond, false: time.Hour}[subject == "hasty"])
+					if c.ask(asking, subject, "noise-"+strconv.FormatInt(n.Add(1), 10)+access).Code == http.StatusServiceUnavailable {
 						time.Sleep(10 * time.Millisecond) // or no time would ever pass here
 					}
+					leave()
 				}
 			})
 		}
@@ -126,6 +128,8 @@ func TestNoiseStaysItsOwn(t *testing.T) {
 		"new, several":         {[]string{"mallory", "m2", "m3", "m4"}, "new", "push", look + making, look + making},
 		"there, several":       {[]string{"mallory", "m2", "m3", "m4"}, "alice", "push", look, look},
 		"more than places":     {strings.Split("a b c d e f g h i j k l m n o p q r s t", " "), "new", "push", look + making, 2 * (look + making)},
+		"leaving":              {[]string{"hasty"}, "new", "push", look + making, look + making},
+		"leaving, there":       {[]string{"hasty"}, "alice", "pull", look, look},
 		"nobody":               {nil, "new", "push", look + making, 0},
 		"by pulls":             {[]string{"pull"}, "new", "push", look + making, look + making},
 		"by pulls, what's new": {[]string{"pull"}, "alice", "pull", look, look},
