@@ -33,6 +33,8 @@ func TestRun(t *testing.T) {
 		`1,000 callers of one cold key +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`hit: calls upstream +\| 0 +\| 0 +\| met`,
 		`endpoint: requests/s by the bare handler's +\| \d`,
+		`3000 connections asking for new projects: delay of another's first credential, repository to be made +\| \d\.\d\d makings`,
+		`3000 connections asking for new projects: delay of another's first credential, repository there +\| \d\.\d\d looks`,
 		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())

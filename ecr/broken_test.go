@@ -813,7 +813,7 @@ func brokenNetworks() map[string]brokenSite {
 				quick := awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = 200 * time.Millisecond })
 				s.opts = append(s.opts, ecr.WithLoadOptions(config.WithHTTPClient(quick)))
 			},
-			check: "sts", cause: "no connection to 127.0.0.1:", remedy: "check firewalls, security groups", kind: provider.ErrUnavailable,
+			check: "sts", cause: "no connection to 127.0.0.1:", remedy: "check firewalls, security groups", kind: provider.ErrTimeout,
 		},
 		"STS fails": {
 			breaks: func(_ *testing.T, s *place) {
@@ -972,7 +972,7 @@ func TestDroppedPackets(t *testing.T) {
 	single(s)
 	s.at("https://" + realtest.Unreachable(t))
 	_, err := provider.Issue(t.Context(), s.build(t), push)
-	require.ErrorIs(t, err, provider.ErrUnavailable)
+	require.ErrorIs(t, err, provider.ErrTimeout, "as anything else that hangs in every attempt")
 	require.Contains(t, asError(t, err).Hint, "no connection to 127.0.0.1:")
 }
 

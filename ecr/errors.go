@@ -103,10 +103,8 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 			return provider.ErrMisconfigured
 		}
 	}
-	var dial *net.OpError // whose timeouts are context.DeadlineExceeded too
-	dialed := errors.As(err, &dial) && dial.Op == "dial"
-	switch {
-	case ctx.Err() != nil || (errors.Is(err, context.DeadlineExceeded) && !dialed) || errors.Is(err, context.Canceled):
+	switch { // whichever clock ended: the caller's, an attempt's, or that of a connection to be made
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		return provider.ErrTimeout
 	case status == http.StatusTooManyRequests:
 		return provider.ErrThrottled
@@ -122,7 +120,7 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 	var sent *smithyhttp.RequestSendError
 	var network net.Error
 	if errors.As(err, &sent) || errors.As(err, &network) {
-		if errors.As(err, &network) && network.Timeout() && !dialed {
+		if errors.As(err, &network) && network.Timeout() {
 			return provider.ErrTimeout
 		}
 		return provider.ErrUnavailable

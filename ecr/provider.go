@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -181,10 +180,10 @@ func loadSTS(ctx context.Context, c Config, options []func(*config.LoadOptions) 
 func loadAWSConfig(ctx context.Context, c Config, region string, options []func(*config.LoadOptions) error) (aws.Config, error) {
 	load := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}), // else the SDK writes to stderr
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
+		config.WithHTTPClient(connecting()),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(region), config.WithAPIOptions(boundedResponses()))
+	load = append(load, config.WithRegion(region), config.WithAPIOptions(boundedResponses()), boundedSources)
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))

@@ -27,7 +27,8 @@ const (
 	ErrThrottled Kind = "throttled"
 	// ErrUnavailable means: the upstream can't be reached or fails on its side.
 	ErrUnavailable Kind = "unavailable"
-	// ErrTimeout means: the context ended, by deadline or by being canceled, before there was an answer.
+	// ErrTimeout means: there was no answer in time. The context ended, by deadline or by being canceled, or the upstream hung in
+	// every attempt.
 	ErrTimeout Kind = "timeout"
 	// ErrBadResponse means: the upstream answered, but with something that can't be right.
 	ErrBadResponse Kind = "bad_response"

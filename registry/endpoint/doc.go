@@ -35,16 +35,18 @@
 //
 // or an error, {"error": "<sentence>", "code": "<code>"}, checked in this order:
 //
+//	429 too_many_requests   by address, before everything else; Retry-After
 //	405 method_not_allowed  another method; Allow: GET
-//	429 too_many_requests   by address, before authentication; Retry-After
 //	401 unauthenticated     WWW-Authenticate: Bearer
 //	429 too_many_requests   by subject; Retry-After
 //	400 invalid_request     project missing, repeated or malformed; access repeated or unknown
 //	404 not_found           unknown project or no right to it: one answer for both
-//	409 conflict            the service refuses for now; the repository is suspended, another's or a former project's
+//	409 conflict            the service refuses for now; the repository is suspended, another's or a former project's, or
+//	                        there is none yet, and a pull makes none
 //	502 upstream_denied     the registry denied us or answered nonsense, or we are misconfigured
-//	503 unavailable         the registry is throttling, unreachable or failing, or authorization failed; Retry-After
-//	504 timeout             the registry took too long
+//	503 unavailable         the registry is throttling, unreachable or failing, authorization failed, or too many repositories
+//	                        wait to be made; Retry-After
+//	504 timeout             the registry took too long: the request's time ended, or it hung in every attempt
 //	500 internal            a bug
 //
 // Every answer carries Cache-Control: no-store and X-Content-Type-Options: nosniff. Causes go to the audit hook, by

@@ -85,14 +85,14 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 			a = fail(e, answers.internal, recovered(v))
 		}
 	}()
-	if r.Method != http.MethodGet {
-		return fail(e, answers.method, nil)
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	if wait := h.limitAddress(r); wait > 0 {
 		return fail(e, answers.limited.retryAfter(wait), nil)
+	}
+	if r.Method != http.MethodGet {
+		return fail(e, answers.method, nil)
 	}
 	caller, err := h.authenticate(r)
 	if err != nil {
@@ -129,7 +129,8 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		e.ProjectID = id
 	}
 	if h.repositories != nil {
-		if err := h.repositories.ensure(ctx, provider.Project{Name: request.Project, ID: request.ProjectID}, h.timeout); err != nil {
+		project, mayMake := provider.Project{Name: request.Project, ID: request.ProjectID}, h.makeOnPull || request.Access.Includes(provider.Push)
+		if err := h.repositories.ensure(ctx, e.Subject, project, mayMake, h.timeout); err != nil {
 			return fail(e, answerTo(err), err)
 		}
 	}

@@ -146,44 +146,46 @@ const bearer = "Bearer " + goodToken
 
 func TestIssued(t *testing.T) {
 	t.Parallel()
-	expiry := time.Now().Add(3599*time.Second + 900*time.Millisecond)
 	for name, test := range map[string]struct {
 		query  string
 		asked  provider.Request
-		change func(*provider.Credentials)
+		change func(*provider.Credentials, time.Time)
 		want   string // the credentials member, with E for the expiry
 	}{
 		"push is the default": {
-			"?project=hello", provider.Request{Project: "hello", Access: provider.Push}, func(c *provider.Credentials) { c.ExpiresAt = expiry },
+			"?project=hello", provider.Request{Project: "hello", Access: provider.Push}, func(c *provider.Credentials, expiry time.Time) { c.ExpiresAt = expiry },
 			`{"registry_url":"registry.example.com/rise/hello","username":"AWS","password":"s3cr3t-hunter2","expires_in":3599,"expires_at":"E","auth_method":"login_credentials"}`,
 		},
 		"pull": {
-			"?project=hello&access=pull&other=ignored", provider.Request{Project: "hello", Access: provider.Pull}, func(c *provider.Credentials) { c.ExpiresAt = expiry },
+			"?project=hello&access=pull&other=ignored", provider.Request{Project: "hello", Access: provider.Pull}, func(c *provider.Credentials, expiry time.Time) { c.ExpiresAt = expiry },
 			`{"registry_url":"registry.example.com/rise/hello","username":"AWS","password":"s3cr3t-hunter2","expires_in":3599,"expires_at":"E","auth_method":"login_credentials"}`,
 		},
 		"no expiry": {
-			"?project=hello&access=push", provider.Request{Project: "hello", Access: provider.Push}, func(c *provider.Credentials) { c.ExpiresAt = time.Time{} },
+			"?project=hello&access=push", provider.Request{Project: "hello", Access: provider.Push}, func(c *provider.Credentials, _ time.Time) { c.ExpiresAt = time.Time{} },
 			`{"registry_url":"registry.example.com/rise/hello","username":"AWS","password":"s3cr3t-hunter2","auth_method":"login_credentials"}`,
 		},
 		"the client's own login": {
 			"?project=hello", provider.Request{Project: "hello", Access: provider.Push},
-			func(c *provider.Credentials) {
+			func(c *provider.Credentials, _ time.Time) {
 				c.ExpiresAt, c.Method, c.Username, c.Password = time.Time{}, provider.ClientLogin, "", provider.Secret{}
 			},
 			`{"registry_url":"registry.example.com/rise/hello","username":"","password":"","auth_method":"login_credentials"}`,
 		},
 		"a token": {
 			"?project=hello", provider.Request{Project: "hello", Access: provider.Push},
-			func(c *provider.Credentials) { c.ExpiresAt, c.Method, c.Username = expiry, provider.RegistryToken, "" },
+			func(c *provider.Credentials, expiry time.Time) {
+				c.ExpiresAt, c.Method, c.Username = expiry, provider.RegistryToken, ""
+			},
 			`{"registry_url":"registry.example.com/rise/hello","username":"","password":"s3cr3t-hunter2","expires_in":3599,"expires_at":"E","auth_method":"registry_token"}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			expiry := time.Now().Add(3599*time.Second + 900*time.Millisecond) // here, as parallel tests wait
 			s := &service{}
 			s.credentials = func(_ context.Context, r provider.Request) (provider.Credentials, error) {
 				c := s.good(r)
-				test.change(&c)
+				test.change(&c, expiry)
 				return c, nil
 			}
 			got := get(t, http.MethodGet, s.serve(t)+test.query, bearer)
@@ -244,6 +246,9 @@ func TestRefusals(t *testing.T) {
 		"bare token":     {authorization: goodToken, status: 401, code: "unauthenticated", header: "WWW-Authenticate: Bearer"},
 		"long token":     {authorization: bearer + strings.Repeat("x", 9000), status: 401, code: "unauthenticated", header: "WWW-Authenticate: Bearer"},
 		"limit, address": {authorization: "none", opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return 1500 * time.Millisecond })}, status: 429, code: "too_many_requests", header: "Retry-After: 2"},
+		"limit, post":    {method: http.MethodPost, opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return time.Second })}, status: 429, code: "too_many_requests", header: "Retry-After: 1"},
+		"limit, head":    {method: http.MethodHead, opts: []endpoint.Option{endpoint.WithAddressLimit(func(*http.Request) time.Duration { return time.Second })}, status: 429, code: "too_many_requests", header: "Retry-After: 1"},
+		"post, subject":  {method: http.MethodPost, opts: []endpoint.Option{endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return time.Minute })}, status: 405, code: "method_not_allowed", header: "Allow: GET"},
 		"limit, subject": {query: "?", opts: []endpoint.Option{endpoint.WithSubjectLimit(func(_ context.Context, subject string) time.Duration {
 			return map[string]time.Duration{"alice": time.Minute}[subject]
 		})}, status: 429, code: "too_many_requests", header: "Retry-After: 60"},

@@ -22,6 +22,7 @@ type options struct {
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
 	repositories   *repositories
+	makeOnPull     bool
 	proxies        []netip.Prefix
 	ownSessions    bool
 	identify       func(context.Context, string) (string, error)
@@ -46,7 +47,7 @@ func WithAudit(hook func(context.Context, Event)) Option {
 	}
 }
 
-// WithAddressLimit refuses requests (429) before they are authenticated. limit says how long the sender has to wait; zero
+// WithAddressLimit refuses requests (429) before anything else is looked at, the method included. limit says how long the sender has to wait; zero
 // lets it through. It has to find out by itself who that is: behind a proxy, RemoteAddr is the proxy's. See [RateLimit].
 func WithAddressLimit(limit func(*http.Request) time.Duration) Option {
 	return func(o *options) { o.addressLimiter = limit }

@@ -2,6 +2,8 @@ package endpoint
 
 import (
 	"context"
+	"crypto/sha256"
+	"math"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -11,8 +13,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxLimited bounds how many senders a RateLimit remembers, in two halves.
-const maxLimited = 100_000
+const (
+	// maxLimited bounds how many senders a RateLimit remembers, in two halves.
+	maxLimited = 100_000
+	// maxSender bounds what is remembered of each: of a longer name, its hash.
+	maxSender = 128
+)
 
 // RateLimit limits how often each of many senders may ask: a token bucket for each. Its memory is bounded: senders that
 // didn't ask for a while are forgotten, and so are others, should too many ask. It is safe for concurrent use.
@@ -32,14 +38,19 @@ type RateLimit struct {
 	turned      time.Time
 }
 
-// NewRateLimit returns a limit of so many requests a second for each sender in the long run, and burst of them at once. It
-// panics if either isn't positive.
+// NewRateLimit returns a limit of so many requests a second for each sender in the long run, and burst of them at once. More
+// than one a nanosecond, which is what the clock counts, is that. It panics if either isn't positive, or the rate isn't finite.
 func NewRateLimit(perSecond float64, burst int) *RateLimit {
-	if !(perSecond > 0) || burst < 1 {
-		panic("endpoint.NewRateLimit: the rate and the burst must be positive")
+	if !(perSecond > 0) || math.IsInf(perSecond, 1) || burst < 1 {
+		panic("endpoint.NewRateLimit: the rate and the burst must be positive and finite")
+	}
+	perSecond = min(perSecond, float64(time.Second)) // or else a burst takes no time, and the highest is rate.Inf
+	refill := time.Duration(math.MaxInt64)
+	if d := float64(burst) / perSecond * float64(time.Second); d < math.MaxInt64 { // a conversion of more makes anything of it
+		refill = time.Duration(d)
 	}
 	return &RateLimit{
-		perSecond: rate.Limit(perSecond), burst: burst, refill: time.Duration(float64(burst) / perSecond * float64(time.Second)),
+		perSecond: rate.Limit(perSecond), burst: burst, refill: refill,
 		recent: map[string]*rate.Limiter{}, turned: time.Now(),
 	}
 }
@@ -47,6 +58,10 @@ func NewRateLimit(perSecond float64, burst int) *RateLimit {
 // Wait counts a request of sender and returns how long it is too early: zero if it isn't. A request that is too early
 // doesn't count.
 func (l *RateLimit) Wait(sender string) time.Duration {
+	if len(sender) > maxSender {
+		hash := sha256.Sum256([]byte(sender))
+		sender = string(hash[:])
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock() // of reservations that overlap, only the last to be canceled would be given back whole
 	now := time.Now()

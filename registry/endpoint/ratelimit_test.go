@@ -1,11 +1,14 @@
 package endpoint_test
 
 import (
+	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -56,8 +59,61 @@ func TestRateLimit(t *testing.T) {
 		}
 		require.Equal(t, 3, sum)
 	})
-	require.Panics(t, func() { endpoint.NewRateLimit(0, 1) })
+	for _, perSecond := range []float64{0, -1, math.Inf(-1), math.Inf(1), math.NaN()} {
+		require.Panics(t, func() { endpoint.NewRateLimit(perSecond, 1) }, "%v", perSecond)
+	}
 	require.Panics(t, func() { endpoint.NewRateLimit(1, 0) })
+	require.Panics(t, func() { endpoint.NewRateLimit(1, math.MinInt) })
+}
+
+// A limit limits, however absurd its numbers are: at any one moment each sender has its burst, and no more.
+func TestAbsurdRateLimits(t *testing.T) {
+	t.Parallel()
+	for _, perSecond := range []float64{
+		1e-10, 1e-300, math.SmallestNonzeroFloat64, 1 / math.MaxFloat64, 0.5, 1, 1e9, 1e10, 1e19, 1e300, math.MaxFloat64,
+	} {
+		for _, burst := range []int{1, 2, 100, math.MaxInt32, math.MaxInt} {
+			t.Run(fmt.Sprint(perSecond, " ", burst), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					limit := endpoint.NewRateLimit(perSecond, burst)
+					admitted := map[string]int{}
+					for i := range 1000 {
+						sender := []string{"a", "b"}[i%2]
+						if wait := limit.Wait(sender); wait == 0 {
+							admitted[sender]++
+						} else {
+							require.Positive(t, wait)
+						}
+					}
+					require.Equal(t, map[string]int{"a": min(500, burst), "b": min(500, burst)}, admitted)
+					if perSecond < 1e-9 && burst < 500 {
+						time.Sleep(24 * 365 * time.Hour)
+						require.Positive(t, limit.Wait("a"), "a year doesn't make one in centuries")
+					}
+				})
+			})
+		}
+	}
+}
+
+// Of long names, as of a token's subject, no more is kept than of others, and they stay apart.
+func TestRateLimitOfLongNames(t *testing.T) {
+	limit := endpoint.NewRateLimit(0.001, 1)
+	long := strings.Repeat("x", 1<<20)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range 100 {
+		require.Zero(t, limit.Wait(long+strconv.Itoa(i)))
+		require.Positive(t, limit.Wait(long+strconv.Itoa(i)))
+	}
+	require.Less(t, heap(), before+10<<20)
+	runtime.KeepAlive(limit)
 }
 
 // However many ask, memory is bounded.

@@ -7,9 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-	"golang.org/x/sync/singleflight"
-
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -18,19 +15,27 @@ const (
 	ensuredFor = time.Hour
 	// failedFor is how long a failure is answered without another try: whoever is refused asks again, and again.
 	failedFor = 3 * time.Second
-	// ensuringAtOnce is how many repositories are made, or looked at, in parallel. Others queue.
+	// ensuringAtOnce is how many repositories are made in parallel, and how many are looked at. Others queue.
 	ensuringAtOnce = 16
-	// maxEnsured bounds what is remembered.
-	maxEnsured = 100_000
+	// lingering is how long a repository goes on being made when whoever wanted it has left: half of its settings may be made.
+	lingering = 2 * time.Second
+	// maxEnsured and maxFailed bound what is remembered.
+	maxEnsured, maxFailed = 100_000, 4000
+
+	opEnsure = "ensure repository"
 )
 
-// WithRepositories makes a project's repository before the project's first credential, with
-// [provider.RepositoryManager.EnsureRepository]. That it did is remembered for an hour, so that a request costs nothing
-// more; callers who ask at once wait for one call. A failure is remembered for three seconds. A few are made at once, and the
-// others wait.
+// WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is
+// ([provider.RepositoryManager.RepositoryOwner]), and what isn't there it makes, for a push
+// ([provider.RepositoryManager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
+// no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
 //
-// It is made for a pull, too. So an [Authorize] has to refuse names of projects that don't exist: a rule such as "team-*" would
-// have its holder make as many repositories as there are names.
+// What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
+// failure is remembered for three seconds. A few looks and a few makings go on at once; other requests wait for
+// their turn, fair by the callers' subjects, and are answered with 503 where too many do.
+//
+// A pull makes none, as whoever may pull all of "team-*" could make as many as there are names: it is 409 until the
+// project's first push. See [WithRepositoriesOnPull]. For pushes, an [Authorize] has to refuse names of projects that don't exist.
 //
 // The service that gives a name to another project needs [WithProjectIDs], so that the new project gets 409 and not the former
 // one's images.
@@ -42,99 +47,146 @@ func WithRepositories(m provider.RepositoryManager) Option {
 		panic("endpoint.WithRepositories: the manager is required")
 	}
 	r := &repositories{
-		manager: m, turns: semaphore.NewWeighted(ensuringAtOnce),
-		ensured: map[provider.Project]time.Time{}, failed: map[provider.Project]failed{},
+		manager: m, looks: newTurns(ensuringAtOnce, 0), makings: newTurns(ensuringAtOnce, lingering),
+		ensured: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2}, failed: memory[error]{lasts: failedFor, half: maxFailed / 2},
+		unfinished: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2},
 	}
 	return func(o *options) { o.repositories = r }
+}
+
+// WithRepositoriesOnPull has [WithRepositories] make a project's repository for a pull, too: for services whose [Authorize] lets
+// nobody pull from a project that doesn't exist.
+func WithRepositoriesOnPull() Option {
+	return func(o *options) { o.makeOnPull = true }
 }
 
 type repositories struct {
 	manager provider.RepositoryManager
 
-	group singleflight.Group
-	turns *semaphore.Weighted
-	mu    sync.Mutex
-	// ensured is until when a project's repository counts as made. By project, not by name: another id is another's.
-	ensured map[provider.Project]time.Time
-	failed  map[provider.Project]failed
+	// What is there is only looked at, and so never waits for what has to be made.
+	looks, makings *turns
+
+	mu sync.Mutex
+	// ensured are the projects whose repository is there. By project, not by name: another id is another's.
+	ensured memory[struct{}]
+	// failed is why a project's repository isn't there.
+	failed memory[error]
+	// unfinished are the projects whose repository was begun to be made: being there, it may lack settings.
+	unfinished memory[struct{}]
 }
 
-// failed is why a project's repository couldn't be made, and until when that is the answer.
-type failed struct {
-	err   error
-	until time.Time
-}
+// What a look at a repository may find out. These are no answers.
+const (
+	errNone    = sentinel("there is none")
+	errUnready = sentinel("it has to be restored, given the project's id, or finished")
+)
 
-func (r *repositories) ensure(ctx context.Context, p provider.Project, limit time.Duration) error {
-	if known, err := r.known(p); known {
-		return err
+// ensure returns nil when p's repository is there. It waits for that in the turns of subject, the caller. mayMake says whether one
+// that isn't is made.
+func (r *repositories) ensure(ctx context.Context, subject string, p provider.Project, mayMake bool, limit time.Duration) error {
+	known, err := r.known(p)
+	if !known {
+		p.Name, p.ID = strings.Clone(p.Name), strings.Clone(p.ID) // they may be parts of a whole request
+		err = r.looks.do(ctx, subject, p, limit, func(ctx context.Context) error { return r.work(ctx, p, r.look) })
 	}
-	p.Name, p.ID = strings.Clone(p.Name), strings.Clone(p.ID) // they may be parts of a whole request
-	done := r.group.DoChan(p.Name+"\x00"+p.ID, func() (any, error) {
-		// The call outlives the request that began it: others wait for it too.
-		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-		defer cancel()
-		return nil, r.call(detached, p)
-	})
-	select {
-	case result := <-done:
-		return result.Err
-	case <-ctx.Done():
-		return late(p, ctx.Err())
-	}
-}
-
-func late(p provider.Project, err error) error {
-	return &provider.Error{Kind: provider.ErrTimeout, Op: "ensure repository", Project: p.Name, Err: err}
-}
-
-func (r *repositories) call(ctx context.Context, p provider.Project) (err error) {
-	if known, err := r.known(p); known {
-		return err
-	}
-	if err := r.turns.Acquire(ctx, 1); err != nil {
-		return late(p, err)
-	}
-	defer r.turns.Release(1)
-	defer func() {
-		if v := recover(); v != nil { // singleflight would end the process
-			err = recovered(v)
-		}
-		r.remember(p, err)
-	}()
-	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
-	if err == nil && change.Owner.Suspended {
-		err = &provider.Error{Kind: provider.ErrConflict, Op: "ensure repository", Project: p.Name, Err: errors.New("the repository is suspended")}
+	switch {
+	case errors.Is(err, errNone) && !mayMake:
+		return &provider.Error{Kind: provider.ErrConflict, Op: opEnsure, Project: p.Name, Err: errors.New("it has no repository yet, and a pull makes none"),
+			Hint: "its first push makes one, and so does whatever else calls EnsureRepository"}
+	case errors.Is(err, errNone), errors.Is(err, errUnready):
+		return r.makings.do(ctx, subject, p, limit, func(ctx context.Context) error { return r.work(ctx, p, r.prepare) })
 	}
 	return err
 }
 
+// work does f unless there is an answer by now, and remembers what comes of it.
+func (r *repositories) work(ctx context.Context, p provider.Project, f func(context.Context, provider.Project) error) (err error) {
+	if known, err := r.known(p); known && !errors.Is(err, errNone) && !errors.Is(err, errUnready) {
+		return err
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = recovered(v)
+		}
+		if !errors.Is(ctx.Err(), context.Canceled) { // then nobody waits for it any more, and it failed for that alone
+			r.remember(p, err)
+		}
+	}()
+	return f(ctx, p)
+}
+
+// look reads whose p's repository is.
+func (r *repositories) look(ctx context.Context, p provider.Project) error {
+	owner, err := r.manager.RepositoryOwner(ctx, p.Name)
+	no := func(kind provider.Kind, problem, hint string) error {
+		return &provider.Error{Kind: kind, Op: opEnsure, Project: p.Name, Hint: hint, Err: errors.New(problem)}
+	}
+	switch {
+	case errors.Is(err, provider.ErrNotFound):
+		return errNone
+	case err != nil:
+		return err
+	case !owner.Ours:
+		return no(provider.ErrNotOurs, "the repository isn't ours: "+owner.Reason, "if it should be this project's, adopt it")
+	case owner.Orphaned && (p.ID == "" || owner.ProjectID != p.ID):
+		return no(provider.ErrOrphaned, "the repository was released, by a project that isn't known to be this one",
+			"it keeps a former project's images, which a new owner of the name must not see: restore it if the project is the same, or let it be purged")
+	case p.ID != "" && owner.ProjectID != "" && owner.ProjectID != p.ID:
+		return no(provider.ErrNotOurs, "the repository belongs to a project of the same name with another id", "release it for the project that it was made for")
+	case owner.Orphaned, p.ID != "" && owner.ProjectID == "", r.begun(p):
+		return errUnready
+	}
+	return suspended(p, owner)
+}
+
+func (r *repositories) begun(p provider.Project) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.unfinished.get(p, time.Now())
+	return ok
+}
+
+// prepare makes p's repository, or what is lacking for it to be p's.
+func (r *repositories) prepare(ctx context.Context, p provider.Project) error {
+	r.mu.Lock()
+	r.unfinished.put(p, struct{}{}, time.Now())
+	r.mu.Unlock()
+	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.unfinished.forget(p)
+	r.mu.Unlock()
+	return suspended(p, change.Owner)
+}
+
+func suspended(p provider.Project, owner provider.RepositoryOwner) error {
+	if !owner.Suspended {
+		return nil
+	}
+	return &provider.Error{Kind: provider.ErrConflict, Op: opEnsure, Project: p.Name, Err: errors.New("the repository is suspended")}
+}
+
+// known is whether something is known of p's repository: that it is there, or else why it isn't.
 func (r *repositories) known(p provider.Project) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if f, ok := r.failed[p]; ok && now.Before(f.until) {
-		return true, f.err
+	if _, ok := r.ensured.get(p, now); ok {
+		return true, nil
 	}
-	return now.Before(r.ensured[p]), nil
+	err, ok := r.failed.get(p, now)
+	return ok, err
 }
 
 func (r *repositories) remember(p provider.Project, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	if err == nil {
-		makeRoom(r.ensured)
-		r.ensured[p] = now.Add(ensuredFor)
-		delete(r.failed, p)
+	if err != nil {
+		r.failed.put(p, err, time.Now())
 		return
 	}
-	makeRoom(r.failed)
-	r.failed[p] = failed{err, now.Add(failedFor)}
-}
-
-func makeRoom[V any](remembered map[provider.Project]V) {
-	if len(remembered) >= maxEnsured {
-		clear(remembered)
-	}
+	r.ensured.put(p, struct{}{}, time.Now())
+	r.failed.forget(p)
 }

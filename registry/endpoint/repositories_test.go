@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
-// manager counts what is ensured, and fails or finds what it is told to.
+// manager counts what is ensured and looked at, and fails or finds what it is told to.
 type manager struct {
 	provider.RepositoryManager
 
@@ -28,6 +29,27 @@ type manager struct {
 	owner provider.RepositoryOwner
 	err   error
 	takes time.Duration
+
+	looks     int
+	there     *provider.RepositoryOwner // nil: there is none
+	lookErr   error
+	lookTakes time.Duration
+}
+
+func (m *manager) RepositoryOwner(ctx context.Context, _ string) (provider.RepositoryOwner, error) {
+	m.mu.Lock()
+	m.looks++
+	there, err := m.there, m.lookErr
+	m.mu.Unlock()
+	select {
+	case <-time.After(m.lookTakes):
+	case <-ctx.Done():
+		return provider.RepositoryOwner{}, ctx.Err()
+	}
+	if there == nil {
+		return provider.RepositoryOwner{}, cmp.Or(err, error(provider.ErrNotFound))
+	}
+	return *there, err
 }
 
 func (m *manager) EnsureRepository(ctx context.Context, p provider.Project, _ provider.EnsureOptions) (provider.RepositoryChange, error) {
@@ -200,6 +222,10 @@ type slow struct {
 	busy, most int
 }
 
+func (*slow) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
+	return provider.RepositoryOwner{}, provider.ErrNotFound
+}
+
 func (m *slow) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
 	m.mu.Lock()
 	m.busy++
@@ -223,6 +249,131 @@ func TestRepositoriesAbort(t *testing.T) {
 
 type aborting struct{ provider.RepositoryManager }
 
+func (aborting) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
+	return provider.RepositoryOwner{}, provider.ErrNotFound
+}
+
 func (aborting) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
 	panic(http.ErrAbortHandler)
+}
+
+// What is there is only read; what isn't as it has to be is prepared, unless it is another's.
+func TestRepositoriesThatAreThere(t *testing.T) {
+	t.Parallel()
+	ours := provider.RepositoryOwner{Ours: true}
+	with := func(change func(*provider.RepositoryOwner)) *provider.RepositoryOwner {
+		o := ours
+		change(&o)
+		return &o
+	}
+	for name, tt := range map[string]struct {
+		there   *provider.RepositoryOwner
+		lookErr error
+		id      string
+		status  int
+		kind    provider.Kind
+		ensured bool
+	}{
+		"ours":                     {there: &ours, status: 200},
+		"ours, somebody's":         {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), status: 200},
+		"the project's":            {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), id: "p-1", status: 200},
+		"another's":                {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), id: "p-2", status: 409, kind: provider.ErrNotOurs},
+		"nobody's yet":             {there: &ours, id: "p-1", status: 200, ensured: true},
+		"not ours":                 {there: &provider.RepositoryOwner{Reason: "no tag"}, status: 409, kind: provider.ErrNotOurs},
+		"not ours, but the id is":  {there: &provider.RepositoryOwner{ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
+		"not ours, orphaned":       {there: &provider.RepositoryOwner{Orphaned: true, ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
+		"suspended":                {there: with(func(o *provider.RepositoryOwner) { o.Suspended = true }), status: 409, kind: provider.ErrConflict},
+		"orphaned":                 {there: with(func(o *provider.RepositoryOwner) { o.Orphaned = true }), status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by nobody":      {there: with(func(o *provider.RepositoryOwner) { o.Orphaned = true }), id: "p-1", status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by another":     {there: with(func(o *provider.RepositoryOwner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-2", status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by the project": {there: with(func(o *provider.RepositoryOwner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-1", status: 200, ensured: true},
+		"denied":                   {there: &ours, lookErr: &provider.Error{Kind: provider.ErrAccessDenied}, status: 502, kind: provider.ErrAccessDenied},
+		"throttled":                {there: &ours, lookErr: provider.ErrThrottled, status: 503, kind: provider.ErrThrottled},
+		"hangs":                    {there: &ours, lookErr: provider.ErrTimeout, status: 504, kind: provider.ErrTimeout},
+	} {
+		for _, access := range []string{"push", "pull"} {
+			t.Run(name+", "+access, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					s, m := &service{}, &manager{there: tt.there, lookErr: tt.lookErr, lookTakes: time.Second}
+					var mu sync.Mutex
+					var kinds []provider.Kind
+					opts := []endpoint.Option{endpoint.WithRepositories(m)}
+					if tt.id != "" {
+						opts = append(opts, endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return tt.id, nil }))
+					}
+					h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+						func(context.Context, user, provider.Request) error { return nil },
+						append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) {
+							mu.Lock()
+							defer mu.Unlock()
+							kinds = append(kinds, e.Kind)
+						}))...)
+					var wait sync.WaitGroup
+					for range 100 {
+						wait.Go(func() { require.Equal(t, tt.status, ask(t.Context(), h, "hello&access="+access)) })
+					}
+					wait.Wait()
+					require.Equal(t, tt.status, ask(t.Context(), h, "hello&access="+access))
+					require.Equal(t, 1, m.looks, "for all of them")
+					require.Equal(t, tt.ensured, len(m.asked) == 1, "%v", m.asked)
+					for _, kind := range kinds {
+						require.Equal(t, tt.kind, kind)
+					}
+					if tt.status != http.StatusOK {
+						require.Empty(t, s.asked, "no credential is issued")
+					}
+				})
+			})
+		}
+	}
+}
+
+// A pull makes no repository, unless the service wants that.
+func TestPullsMakeNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := &service{}, &manager{}
+		h := ensuring(s, m, nil, nil)
+		for range 100 {
+			require.Equal(t, http.StatusConflict, ask(t.Context(), h, "hello&access=pull"))
+		}
+		require.Equal(t, 1, m.looks)
+		require.Empty(t, m.asked)
+		require.Empty(t, s.asked, "a credential from before there is a repository could outlive the project")
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"), "a push doesn't wait until that is forgotten")
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"), "nor does a pull after it")
+		require.Equal(t, []provider.Project{{Name: "hello"}}, m.asked)
+		require.Equal(t, http.StatusConflict, ask(t.Context(), h, "other&access=pull"))
+		m.there = &provider.RepositoryOwner{Ours: true}
+		time.Sleep(3 * time.Second)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "other&access=pull"), "made by somebody else")
+		require.Len(t, m.asked, 1)
+	})
+	for _, opts := range [][]endpoint.Option{
+		{endpoint.WithRepositoriesOnPull(), endpoint.WithRepositories(&manager{})},
+		{endpoint.WithRepositories(&manager{}), endpoint.WithRepositoriesOnPull()},
+	} {
+		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+			func(context.Context, user, provider.Request) error { return nil },
+			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))...)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"))
+	}
+}
+
+// A repository whose making failed on the way may lack settings: being there isn't enough then.
+func TestUnfinishedRepositories(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, m := &service{}, &manager{err: provider.ErrThrottled}
+		h := ensuring(s, m, nil, nil)
+		require.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), h, "hello"))
+		m.err, m.there = nil, &provider.RepositoryOwner{Ours: true}
+		time.Sleep(3 * time.Second)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"))
+		require.Len(t, m.asked, 2, "finished")
+		time.Sleep(time.Hour)
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+		require.Len(t, m.asked, 2)
+	})
 }

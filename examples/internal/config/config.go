@@ -45,7 +45,7 @@ type Server struct {
 	TLS    TLS    `yaml:"tls"`
 	// Insecure allows plain HTTP off loopback, for example behind a proxy that ends TLS.
 	Insecure bool `yaml:"insecure"`
-	// EnsureRepositories makes a project's repository before its first credential, where the registry doesn't do so
+	// EnsureRepositories makes a project's repository before its first credential to push, where the registry doesn't do so
 	// itself on push.
 	EnsureRepositories bool `yaml:"ensure_repositories"`
 	// SessionPerCaller issues each caller a credential of its own, named by its subject in the upstream's log.
@@ -58,7 +58,7 @@ type Server struct {
 
 // RateLimits limit how often callers may ask.
 type RateLimits struct {
-	// PerAddress counts before authentication, by the address that a request came from.
+	// PerAddress counts before everything else, by the address that a request came from.
 	PerAddress RateLimit `yaml:"per_address"`
 	// PerSubject counts after authentication, by the token's subject.
 	PerSubject RateLimit `yaml:"per_subject"`
