@@ -98,10 +98,7 @@ func (c *controller) retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, &stepError{op: opAssumeController, err: err}
 	}
-	creds, err := checkSession(out.Credentials)
-	if err != nil {
-		return aws.Credentials{}, &stepError{op: opAssumeController, err: err}
-	}
+	creds := keysOf(out.Credentials)
 	c.last.Store(&creds)
 	return creds, nil
 }
@@ -114,6 +111,9 @@ func (c *controller) baseIsRole(ctx context.Context) (bool, error) {
 	out, err := c.client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return false, err
+	}
+	if account := accountOf(aws.ToString(out.Arn)); account == "" || account != aws.ToString(out.Account) {
+		return false, badAnswer("it names no identity, or two")
 	}
 	account, role, ok := assumedRole(aws.ToString(out.Arn))
 	same := ok && isRole(c.roleARN, account, role)

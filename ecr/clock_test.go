@@ -1,0 +1,189 @@
+package ecr_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// offsets are how far AWS's clock is ahead of this machine's.
+var offsets = []time.Duration{0, 4 * time.Minute, 20 * time.Minute, 50 * time.Minute, 2 * time.Hour, 30 * time.Hour,
+	-4 * time.Minute, -20 * time.Minute, -2 * time.Hour, -30 * time.Hour}
+
+// works tells whether the image registry takes c.
+func (s *awsServer) works(t *testing.T, p *ecr.Provider, c provider.Credentials) bool {
+	t.Helper()
+	auth, err := c.Authenticator()
+	require.NoError(t, err)
+	repository, err := p.Repository("hello", provider.Client)
+	require.NoError(t, err)
+	_, err = remote.Head(repository.Tag("none"), remote.WithAuth(auth), remote.WithTransport(s.Transport()))
+	var refused *transport.Error
+	require.ErrorAs(t, err, &refused)
+	return refused.StatusCode == http.StatusNotFound
+}
+
+// wholeSecond waits for one: AWS's times have no fractions.
+func wholeSecond() time.Time {
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+	return time.Now()
+}
+
+// Whichever way this machine's clock is off, a credential works until its ExpiresAt by that clock, and that is all of its life.
+func TestLifeWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	for _, offset := range offsets {
+		for _, life := range []struct{ session, token, want time.Duration }{
+			{time.Hour, 12 * time.Hour, time.Hour}, {15 * time.Minute, 12 * time.Hour, 15 * time.Minute},
+			{12 * time.Hour, 12 * time.Hour, 12 * time.Hour}, {2 * time.Hour, 30 * time.Minute, 30 * time.Minute},
+		} {
+			t.Run(fmt.Sprint(offset, life), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					aws := newAWS(t, ecrtest.Config{InMemory: true, ClockOffset: offset, TokenLifetime: life.token, TokenDiesWithSession: true}, ecrtest.SetupOptions{})
+					aws.config.SessionDuration = life.session
+					p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+					require.NoError(t, err)
+					aws.CreateRepository(aws.deployment.Repository("hello"))
+					_, err = provider.Issue(t.Context(), p, push)
+					require.NoError(t, err)
+					start := wholeSecond() // from now on the SDK knows how far the clock is off, and one attempt is enough
+					c, err := provider.Issue(t.Context(), p, push)
+					require.NoError(t, err)
+					require.Equal(t, life.want, c.ExpiresAt.Sub(start))
+					require.NoError(t, c.Check(push, start))
+					time.Sleep(life.want - time.Second)
+					require.True(t, aws.works(t, p, c))
+					time.Sleep(time.Second)
+					require.False(t, aws.works(t, p, c), "that was all of its life")
+				})
+			})
+		}
+	}
+}
+
+// The SDK finds IRSA's session itself, and asks nobody how long it lives.
+func TestWebIdentityWhateverTheClock(t *testing.T) { //nolint:paralleltest // environment
+	for _, offset := range offsets {
+		t.Run(offset.String(), func(t *testing.T) { //nolint:paralleltest // environment
+			file := filepath.Join(t.TempDir(), "token")
+			clearAWS(t)
+			t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+			t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/rise-backend")
+			synctest.Test(t, func(t *testing.T) {
+				aws := newAWS(t, ecrtest.Config{InMemory: true, ClockOffset: offset}, ecrtest.SetupOptions{})
+				oidc := aws.AddOIDCProvider("https://oidc.example.com/id/1")
+				aws.UpdateRole("rise-backend", func(r *ecrtest.Role) {
+					r.Trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + oidc.ARN + `"},"Action":"sts:AssumeRoleWithWebIdentity"}]}`
+				})
+				require.NoError(t, os.WriteFile(file, []byte(oidc.Token("system:serviceaccount:ns:sa", "", 24*time.Hour)), 0o600))
+				aws.config.AccessKeyID, aws.config.SecretAccessKey = provider.Secret{}, provider.Secret{}
+				p, err := ecr.New(t.Context(), aws.config, inMemory(aws.Server))
+				require.NoError(t, err)
+				for range 5 * 6 {
+					_, err := provider.Issue(t.Context(), p, push)
+					require.NoError(t, err)
+					time.Sleep(10 * time.Minute)
+				}
+				asked := 0
+				for _, c := range aws.Calls() {
+					require.NotContains(t, c.ErrorCode, "Expired")
+					if c.Action == "AssumeRoleWithWebIdentity" {
+						asked++
+					}
+				}
+				require.LessOrEqual(t, asked, 6, "one an hour")
+			})
+		})
+	}
+}
+
+// header changes the headers of answers to one kind of call.
+func (s *awsServer) header(action, name string, values ...string) {
+	s.Inject(ecrtest.Fault{Action: action, Header: http.Header{name: values}})
+}
+
+// Nobody can tell how long what has no date lives.
+func TestUndatedAnswers(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(s *awsServer, action string){
+		"no date":      func(s *awsServer, action string) { s.header(action, "Date") },
+		"no such date": func(s *awsServer, action string) { s.header(action, "Date", "yesterday") },
+		"no time":      func(s *awsServer, action string) { s.header(action, "Date", "2000-01-01") },
+		"a cache's":    func(s *awsServer, action string) { s.header(action, "Age", "3000") },
+	} {
+		for action, op := range map[string]string{sts: "assume push role", token: "get authorization token"} {
+			t.Run(name+" "+action, func(t *testing.T) {
+				t.Parallel()
+				aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+				change(aws, action)
+				_, err := provider.Issue(t.Context(), aws.provider(t), push)
+				require.ErrorIs(t, err, provider.ErrBadResponse)
+				require.Equal(t, op, asError(t, err).Op)
+				require.ErrorContains(t, err, "it has no date")
+			})
+		}
+	}
+}
+
+// A date that can't be true neither makes anything live longer than was asked for, nor lets in what has ended.
+func TestImpossibleTimes(t *testing.T) {
+	t.Parallel()
+	const ancient, distant = "Sat, 01 Jan 1972 00:00:00 GMT", "Fri, 01 Jan 9999 00:00:00 GMT"
+	until := func(text string) func([]byte) []byte {
+		return func(body []byte) []byte {
+			return regexp.MustCompile(`"expiresAt":[0-9.e+]+`).ReplaceAll(body, []byte(`"expiresAt":`+text))
+		}
+	}
+	for name, test := range map[string]struct {
+		faults []ecrtest.Fault
+		says   string // the error; none: it lives for an hour
+	}{
+		"a session until 9999":         {faults: []ecrtest.Fault{{Action: sts, Mutate: expiration("9999-01-01T00:00:00Z")}}},
+		"a token until 5138":           {faults: []ecrtest.Fault{{Action: token, Mutate: until("99999999999")}}},
+		"both":                         {faults: []ecrtest.Fault{{Action: sts, Mutate: expiration("9999-01-01T00:00:00Z")}, {Action: token, Mutate: until("99999999999")}}},
+		"a session's date long past":   {faults: []ecrtest.Fault{{Action: sts, Header: http.Header{"Date": {ancient}}}}},
+		"both dates long past":         {faults: []ecrtest.Fault{{Header: http.Header{"Date": {ancient}}}}},
+		"a session's date in 9999":     {faults: []ecrtest.Fault{{Action: sts, Header: http.Header{"Date": {distant}}}}, says: "its credentials expired at "},
+		"a token's date in 9999":       {faults: []ecrtest.Fault{{Action: token, Header: http.Header{"Date": {distant}}}}, says: "its token expired at "},
+		"a token older than a session": {faults: []ecrtest.Fault{{Action: token, Header: http.Header{"Date": {"Fri, 31 Dec 1999 23:55:00 GMT"}}}}, says: "it is older than the session that asked for it"},
+		"a token as old as a session":  {faults: []ecrtest.Fault{{Action: token, Header: http.Header{"Date": {"Fri, 31 Dec 1999 23:55:01 GMT"}}}}},
+		"a session that ends with its date": {
+			faults: []ecrtest.Fault{{Action: sts, Mutate: expiration("2000-01-01T00:00:00Z")}}, says: "its credentials expired at 2000-01-01T00:00:00Z",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+				for _, f := range test.faults {
+					aws.Inject(f)
+				}
+				p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+				require.NoError(t, err)
+				c, err := provider.Issue(t.Context(), p, push)
+				if test.says != "" {
+					require.ErrorIs(t, err, provider.ErrBadResponse)
+					require.ErrorContains(t, err, test.says)
+					require.NotContains(t, err.Error(), "clock", "this machine's has no part in it")
+					return
+				}
+				require.NoError(t, err)
+				require.Equal(t, time.Hour, time.Until(c.ExpiresAt))
+			})
+		})
+	}
+}
