@@ -187,3 +187,203 @@ func TestImpossibleTimes(t *testing.T) {
 		})
 	}
 }
+
+// awsNow is AWS's time as it says it.
+func awsNow(offset time.Duration) time.Time {
+	return time.Now().Add(offset).UTC().Truncate(time.Second)
+}
+
+// aged makes an orphan of hello's repository that was released then, by AWS's clock.
+func (l tenancy) aged(ago time.Duration, offset time.Duration) {
+	l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) {
+		r.Tags["rise:orphaned"], r.Tags["rise:orphaned-at"] = "true", time.Now().Add(offset-ago).UTC().Format(time.RFC3339)
+	})
+}
+
+// Ages are by AWS's clock, whatever this machine's says within what AWS takes signatures for; beyond that nothing is let go of.
+func TestAgesWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	const day, limit = 24 * time.Hour, 5 * time.Minute
+	for _, offset := range []time.Duration{0, time.Minute, limit - time.Second, limit, 2 * time.Hour, 25 * time.Hour, 48 * time.Hour,
+		-time.Minute, time.Second - limit, -limit, -2 * time.Hour, -25 * time.Hour, -48 * time.Hour, -10000 * time.Hour} {
+		t.Run(offset.String(), func(t *testing.T) {
+			t.Parallel()
+			inTenancy(t, ecrtest.Config{ClockOffset: offset}, nil, func(t *testing.T, l tenancy) {
+				l.ensure(t, hello)
+				wholeSecond()
+				if offset == limit { // which is found however late in its second
+					time.Sleep(700 * time.Millisecond)
+				}
+				stopped := func(err error) {
+					t.Helper()
+					require.ErrorIs(t, err, provider.ErrMisconfigured)
+					direction := "behind AWS's"
+					if offset < 0 {
+						direction = "ahead of AWS's"
+					}
+					if offset != limit {
+						require.ErrorContains(t, err, "this machine's clock is off: "+offset.Abs().String()+" "+direction)
+					}
+					require.Contains(t, asError(t, err).Hint, "NTP")
+				}
+				owner, err := l.RepositoryOwner(t.Context(), "hello")
+				require.NoError(t, err)
+				require.Equal(t, awsNow(offset), owner.ReadAt)
+				for r, err := range l.ListRepositories(t.Context()) {
+					require.NoError(t, err)
+					require.Equal(t, awsNow(offset), r.ReadAt)
+				}
+
+				change, err := l.ReleaseRepository(t.Context(), hello)
+				r, _ := l.Server.Repository("rise/hello")
+				if offset.Abs() >= limit {
+					stopped(err)
+					require.False(t, change.Changed())
+					require.NotContains(t, r.Tags, "rise:orphaned")
+				} else {
+					require.NoError(t, err)
+					require.Equal(t, awsNow(offset).Format(time.RFC3339), r.Tags["rise:orphaned-at"])
+					require.Equal(t, awsNow(offset), change.Owner.OrphanedAt)
+					require.Equal(t, awsNow(offset), change.Owner.ReadAt)
+				}
+
+				for _, ago := range []time.Duration{-time.Hour, 0, time.Hour, day - time.Second, day, 2 * day} {
+					l.aged(ago, offset)
+					change, err := l.PurgeRepository(t.Context(), "hello", day)
+					if offset.Abs() >= limit {
+						stopped(err)
+						require.False(t, change.Changed())
+						continue
+					}
+					require.NoError(t, err)
+					require.Equal(t, ago >= day, change.Changed(), "released %v ago", ago)
+					if ago >= day {
+						require.Zero(t, change.Owner)
+						return
+					}
+				}
+				_, ok := l.Server.Repository("rise/hello")
+				require.True(t, ok)
+				restored, err := l.RestoreRepository(t.Context(), hello)
+				require.NoError(t, err, "what takes nothing away works")
+				require.True(t, restored.Changed())
+				_, err = l.PurgeRepository(t.Context(), "hello", day)
+				require.NoError(t, err, "and where there is no age to tell, there is no error")
+			})
+		})
+	}
+}
+
+// remove_after: 0s takes no age into account, and yet nothing at all goes with a clock that is off.
+func TestClockOffRemovesNothingAtOnce(t *testing.T) {
+	t.Parallel()
+	inTenancy(t, ecrtest.Config{ClockOffset: time.Hour}, func(c *ecr.Config) { c.RemoveAfter = new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
+		l.ensure(t, hello)
+		_, err := l.ReleaseRepository(t.Context(), hello)
+		require.ErrorIs(t, err, provider.ErrMisconfigured)
+		l.aged(time.Hour, time.Hour)
+		_, err = l.ReleaseRepository(t.Context(), hello)
+		require.ErrorIs(t, err, provider.ErrMisconfigured)
+		require.NotContains(t, l.names(), "ecr:DeleteRepository")
+	})
+}
+
+// An answer without a date is no ground for letting go of anything.
+func TestUndatedOwners(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string][]string{"Date": nil, "Age": {"0"}, "date": {"soon"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
+				l.ensure(t, hello)
+				l.header("ecr:*", name, change...)
+				owner, err := l.RepositoryOwner(t.Context(), "hello")
+				require.NoError(t, err)
+				require.Zero(t, owner.ReadAt)
+				for r, err := range l.ListRepositories(t.Context()) {
+					require.NoError(t, err)
+					require.Zero(t, r.ReadAt)
+				}
+				_, err = l.ReleaseRepository(t.Context(), hello)
+				require.ErrorIs(t, err, provider.ErrBadResponse)
+				require.ErrorContains(t, err, "it has no date")
+				l.aged(1000*time.Hour, 0)
+				_, err = l.ReleaseRepository(t.Context(), hello)
+				require.ErrorIs(t, err, provider.ErrBadResponse)
+				_, err = l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
+				require.ErrorIs(t, err, provider.ErrBadResponse)
+				for _, err := range provider.PurgeRepositories(t.Context(), l.Provider, 24*time.Hour) {
+					require.ErrorIs(t, err, provider.ErrBadResponse)
+				}
+				require.NotContains(t, l.names(), "ecr:DeleteRepository")
+				change := l.ensure(t, hello)
+				require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, change.Actions, "what takes nothing away works")
+			})
+		})
+	}
+}
+
+// What was released in the future, by AWS's clock, is released again; never purged.
+func TestReleasedInTheFuture(t *testing.T) {
+	t.Parallel()
+	for ahead, again := range map[time.Duration]bool{4 * time.Minute: false, 6 * time.Minute: true, 10000 * time.Hour: true} {
+		const offset = 4 * time.Minute
+		inTenancy(t, ecrtest.Config{ClockOffset: offset}, nil, func(t *testing.T, l tenancy) {
+			l.ensure(t, hello)
+			l.aged(-ahead, offset)
+			change, err := l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
+			require.NoError(t, err)
+			require.False(t, change.Changed())
+			change, err = l.ReleaseRepository(t.Context(), hello)
+			require.NoError(t, err)
+			require.Equal(t, again, change.Changed())
+			if again {
+				require.Equal(t, awsNow(offset), change.Owner.OrphanedAt)
+			}
+		})
+	}
+}
+
+// Denials right after a repository was made, or a listing of it, are waited out by AWS's clock too.
+func TestSettlingByAWSsClock(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{-2 * time.Hour, 2 * time.Hour} {
+		for age, settles := range map[time.Duration]bool{time.Minute: true, 10 * time.Minute: false} {
+			for _, from := range []string{"described", "listed", "released"} {
+				t.Run(fmt.Sprint(offset, age, from), func(t *testing.T) {
+					t.Parallel()
+					inTenancy(t, ecrtest.Config{ClockOffset: offset}, managing, func(t *testing.T, l tenancy) {
+						r := l.deployment.Repository("hello")
+						r.CreatedAt = time.Now().Add(offset - age)
+						l.CreateRepository(r)
+						if from == "released" { // a moment ago, and made long ago
+							l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.CreatedAt = time.Now().Add(-1000 * time.Hour) })
+							l.aged(age, offset)
+							l.Inject(ecrtest.Fault{Action: "ecr:UntagResource", Error: "AccessDeniedException", Status: 400, Times: 1})
+							_, err := l.RestoreRepository(t.Context(), provider.Project{Name: "hello"})
+							require.Equal(t, settles, err == nil, "%v", err)
+							return
+						}
+						l.Inject(ecrtest.Fault{Action: "ecr:Put*", Error: "AccessDeniedException", Status: 400, Times: 1})
+						var o provider.EnsureOptions
+						for r, err := range l.ListRepositories(t.Context()) {
+							require.NoError(t, err)
+							if from == "listed" {
+								o = provider.EnsureOptions{Listed: &r, ListedOnly: true}
+							}
+						}
+						l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { // no tag is to be set, which would unsettle it
+							r.Tags["team"], r.Tags["env"] = "platform", "prod"
+						})
+						_, err := l.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, o)
+						if settles {
+							require.NoError(t, err)
+						} else {
+							require.ErrorIs(t, err, provider.ErrAccessDenied)
+						}
+					})
+				})
+			}
+		}
+	}
+}

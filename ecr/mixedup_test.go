@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -226,6 +227,127 @@ func TestNoCallerIdentity(t *testing.T) {
 	}
 }
 
+// Whatever ECR answers about another repository, account or region than was asked is no answer.
+func TestAnotherRepository(t *testing.T) {
+	t.Parallel()
+	list := func(ctx context.Context, l tenancy) error {
+		for _, err := range l.ListRepositories(ctx) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	ensure := func(ctx context.Context, l tenancy) error {
+		_, err := l.EnsureRepository(ctx, hello, provider.EnsureOptions{})
+		return err
+	}
+	drifts := func(l tenancy) {
+		l.CreateRepository(ecrtest.Repository{Name: "rise/hello", Tags: map[string]string{"rise:managed": "true", "rise:project": "hello", "rise:installation": "prod",
+			"rise:project-id": "p-1", "team": "platform", "env": "prod"}})
+	}
+	adopt := func(ctx context.Context, l tenancy) error {
+		_, err := l.AdoptRepository(ctx, hello, false)
+		return err
+	}
+	for call, test := range map[string]struct {
+		prepare func(l tenancy)
+		do      func(context.Context, tenancy) error
+		change  func(*ecr.Config)
+		fields  string // what names something in the answer
+	}{
+		"DescribeRepositories":          {drifts, ensure, managing, "repositoryName repositoryArn registryId"},
+		"CreateRepository":              {func(tenancy) {}, ensure, managing, "repositoryName repositoryArn registryId repository"},
+		"PutImageScanningConfiguration": {drifts, ensure, managing, "repositoryName registryId"},
+		"PutImageTagMutability":         {drifts, ensure, managing, "repositoryName registryId"},
+		"PutLifecyclePolicy":            {drifts, ensure, managing, "repositoryName registryId"},
+		"GetLifecyclePolicy": {func(l tenancy) {
+			drifts(l)
+			l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.LifecyclePolicy = managedLifecycle })
+		}, ensure, managing, "repositoryName registryId"},
+		"DeleteLifecyclePolicy": {func(l tenancy) {
+			drifts(l)
+			l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.LifecyclePolicy = managedLifecycle })
+		}, ensure, nil, "repositoryName registryId"},
+		"DescribeRepositories of all": {drifts, list, nil, "repositoryArn registryId"},
+		"GetRepositoryPolicy": {func(l tenancy) {
+			l.CreateRepository(ecrtest.Repository{Name: "rise/hello", Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"ecr:PutImage"}}`})
+		}, adopt, nil, "repositoryName registryId"},
+		"DeleteRepository": {func(l tenancy) {
+			drifts(l)
+			l.aged(1000*time.Hour, 0)
+		}, func(ctx context.Context, l tenancy) error {
+			_, err := l.PurgeRepository(ctx, "hello", 24*time.Hour)
+			return err
+		}, nil, "repositoryName repositoryArn registryId repository"},
+	} {
+		for field := range strings.FieldsSeq(test.fields) {
+			for _, to := range []string{"another", ""} {
+				if field == "repository" && to != "" { // which is no text
+					continue
+				}
+				t.Run(call+" "+field+" "+to, func(t *testing.T) {
+					t.Parallel()
+					inTenancy(t, ecrtest.Config{}, test.change, func(t *testing.T, l tenancy) {
+						test.prepare(l)
+						action, _, _ := strings.Cut(call, " ")
+						mutated := false
+						l.Inject(ecrtest.Fault{Action: "ecr:" + action, Mutate: func(body []byte) []byte {
+							changed := strings.ReplaceAll(string(body), `"`+field+`":"`, `"`+field+`":"x`)
+							if to == "" {
+								changed = strings.ReplaceAll(string(body), `"`+field+`":`, `"x":`)
+							}
+							mutated = changed != string(body)
+							return []byte(changed)
+						}})
+						err := test.do(t.Context(), l)
+						require.True(t, mutated)
+						require.ErrorIs(t, err, provider.ErrBadResponse)
+						require.ErrorContains(t, err, "it is about another re")
+					})
+				})
+			}
+		}
+	}
+}
+
+// Tags name no repository but by the project's tag. A mix-up of them is another project's, or none.
+func TestAnothersTags(t *testing.T) {
+	t.Parallel()
+	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
+		l.ensure(t, hello)
+		l.ensure(t, provider.Project{Name: "other", ID: "p-2"})
+		_, err := l.ReleaseRepository(t.Context(), provider.Project{Name: "other", ID: "p-2"})
+		require.NoError(t, err)
+		l.UpdateRepository("rise/other", func(r *ecrtest.Repository) { r.Tags["rise:orphaned-at"] = "1999-01-01T00:00:00Z" })
+		var others []byte
+		remove := l.Inject(ecrtest.Fault{Action: "ecr:ListTagsForResource", Mutate: func(body []byte) []byte { others = body; return body }})
+		_, err = l.RepositoryOwner(t.Context(), "other")
+		require.NoError(t, err)
+		remove()
+		remove = l.Inject(ecrtest.Fault{Action: "ecr:ListTagsForResource", Mutate: func([]byte) []byte { return others }})
+		l.ResetCalls()
+		owner, err := l.RepositoryOwner(t.Context(), "hello")
+		require.NoError(t, err)
+		require.False(t, owner.Ours)
+		change, err := l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
+		require.NoError(t, err)
+		require.False(t, change.Changed())
+		_, err = l.ReleaseRepository(t.Context(), hello)
+		require.ErrorIs(t, err, provider.ErrNotOurs)
+		require.Empty(t, l.writes())
+		remove()
+		l.Inject(ecrtest.Fault{Action: "ecr:ListTagsForResource", Mutate: func([]byte) []byte {
+			return []byte(`{"tags":[{"Key":"rise:managed","Value":"true"},{"Key":"rise:project","Value":"other"},{"Key":"rise:project","Value":"hello"},` +
+				`{"Key":"rise:installation","Value":"prod"},{"Key":"rise:orphaned","Value":"true"},{"Key":"rise:orphaned-at","Value":"1999-01-01T00:00:00Z"}]}`)
+		}})
+		_, err = l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
+		require.ErrorIs(t, err, provider.ErrBadResponse)
+		require.ErrorContains(t, err, "a tag is in it twice")
+		require.Empty(t, l.writes())
+	})
+}
+
 // A token of another account's or region's image registry isn't the session's. Hosts that aren't of ECR's form say nothing of that.
 func TestAnotherRegistry(t *testing.T) {
 	t.Parallel()
@@ -277,4 +399,38 @@ func TestAnotherRegistry(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A diagnosis, too, says nothing about a repository that it didn't ask about.
+func TestDiagnosisOfAnotherRepository(t *testing.T) {
+	t.Parallel()
+	find := func(list []provider.Finding, check string) provider.Finding {
+		for _, f := range list {
+			if f.Check == check {
+				return f
+			}
+		}
+		return provider.Finding{}
+	}
+	s := newPlace(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	for _, name := range []string{"rise/hello", "rise/other"} { // or the prefix would be known to be right
+		s.DeleteRepository(name)
+	}
+	s.CreateRepository(ecrtest.Repository{Name: "team/elsewhere", Tags: s.deployment.Tags("elsewhere")})
+	s.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", Mutate: func(body []byte) []byte {
+		return []byte(strings.ReplaceAll(string(body), "arn:aws:ecr:eu-west-1:", "arn:aws:ecr:eu-west-2:"))
+	}})
+	missing := find(diagnose(t.Context(), t, s.build(t), provider.DiagnoseOptions{Project: "elsewhere"}), "repository")
+	require.Equal(t, provider.Failed, missing.Status)
+	require.NotContains(t, missing.Summary, "team/elsewhere")
+
+	r := s.deployment.Repository("hello")
+	r.Policy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"ecr:*"}}`
+	s.CreateRepository(r)
+	s.Inject(ecrtest.Fault{Action: "ecr:GetRepositoryPolicy", Mutate: func(body []byte) []byte {
+		return []byte(strings.ReplaceAll(string(body), `"rise/hello"`, `"rise/other"`))
+	}})
+	policy := find(diagnose(t.Context(), t, s.build(t), provider.DiagnoseOptions{Project: "hello"}), "repository_policy")
+	require.Equal(t, provider.Warned, policy.Status)
+	require.Contains(t, fmt.Sprint(policy.Evidence), "it is about another repository")
 }
