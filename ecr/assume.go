@@ -57,7 +57,11 @@ func (s session) details() []slog.Attr {
 }
 
 func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
-	out, err := a.client.AssumeRole(ctx, input, func(o *sts.Options) { o.Credentials = a.controller.credentials })
+	asController := func(o *sts.Options) { o.Credentials = a.controller.credentials }
+	out, err := a.client.AssumeRole(ctx, input, asController)
+	if a.controller.forget(err) {
+		out, err = a.client.AssumeRole(ctx, input, asController)
+	}
 	if err != nil {
 		return session{}, err
 	}

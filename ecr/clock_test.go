@@ -10,6 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	awssdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/stretchr/testify/require"
@@ -17,11 +20,25 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 // offsets are how far AWS's clock is ahead of this machine's.
 var offsets = []time.Duration{0, 4 * time.Minute, 20 * time.Minute, 50 * time.Minute, 2 * time.Hour, 30 * time.Hour,
 	-4 * time.Minute, -20 * time.Minute, -2 * time.Hour, -30 * time.Hour}
+
+// identities are the ways in which a process may have credentials of its own.
+var identities = map[string]func(*testing.T, *awsServer) []ecr.Option{
+	"keys":            func(*testing.T, *awsServer) []ecr.Option { return nil },
+	"controller role": func(_ *testing.T, s *awsServer) []ecr.Option { s.outside(); return nil },
+	"Pod Identity": func(_ *testing.T, s *awsServer) []ecr.Option {
+		s.config.AccessKeyID, s.config.SecretAccessKey = provider.Secret{}, provider.Secret{}
+		pod := s.AddPodIdentity(ecrtest.PodIdentity{Role: podRole(s)})
+		return []ecr.Option{ecr.WithLoadOptions(config.WithCredentialsProvider(awssdk.NewCredentialsCache(endpointcreds.New(pod.URL, func(o *endpointcreds.Options) {
+			o.AuthorizationToken, o.HTTPClient = pod.Token, s.Client()
+		}))))}
+	},
+}
 
 // works tells whether the image registry takes c.
 func (s *awsServer) works(t *testing.T, p *ecr.Provider, c provider.Credentials) bool {
@@ -75,6 +92,34 @@ func TestLifeWhateverTheClock(t *testing.T) {
 	}
 }
 
+// What is kept, of the process's own credentials too, is renewed in time, whichever way the clock is off.
+func TestNothingExpiredWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	for name, identity := range identities {
+		for _, offset := range []time.Duration{0, 50 * time.Minute, 2 * time.Hour, 30 * time.Hour, -2 * time.Hour} {
+			t.Run(fmt.Sprint(name, offset), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					aws := newAWS(t, ecrtest.Config{InMemory: true, ClockOffset: offset, TokenDiesWithSession: true}, ecrtest.SetupOptions{})
+					p, err := ecr.New(t.Context(), aws.config, append(identity(t, aws), hermetic(), inMemory(aws.Server))...)
+					require.NoError(t, err)
+					kept := cache.New(p, cache.Options{})
+					defer func() { require.NoError(t, kept.Close()) }()
+					aws.CreateRepository(aws.deployment.Repository("hello"))
+					for range 8 * 6 { // eight hours, of which Pod Identity's keys live six
+						c, err := provider.Issue(t.Context(), kept, push)
+						require.NoError(t, err)
+						require.True(t, aws.works(t, p, c))
+						_, err = p.RepositoryOwner(t.Context(), "hello")
+						require.NoError(t, err)
+						time.Sleep(10 * time.Minute)
+					}
+				})
+			})
+		}
+	}
+}
+
 // The SDK finds IRSA's session itself, and asks nobody how long it lives.
 func TestWebIdentityWhateverTheClock(t *testing.T) { //nolint:paralleltest // environment
 	for _, offset := range offsets {
@@ -108,6 +153,59 @@ func TestWebIdentityWhateverTheClock(t *testing.T) { //nolint:paralleltest // en
 				require.LessOrEqual(t, asked, 6, "one an hour")
 			})
 		})
+	}
+}
+
+// What has ended before its time by this machine's clock, as after it was set back, is given up for other credentials at once.
+func TestEndedBeforeItsTime(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(*testing.T, *ecr.Provider) error{
+		"issue": func(t *testing.T, p *ecr.Provider) error {
+			t.Helper()
+			_, err := provider.Issue(t.Context(), p, push)
+			return err
+		},
+		"owner": func(t *testing.T, p *ecr.Provider) error {
+			t.Helper()
+			_, err := p.RepositoryOwner(t.Context(), "hello")
+			return err
+		},
+		"list": func(t *testing.T, p *ecr.Provider) error {
+			t.Helper()
+			for _, err := range p.ListRepositories(t.Context()) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		for _, identity := range []string{"controller role", "Pod Identity", "keys"} {
+			t.Run(name+" "+identity, func(t *testing.T) {
+				t.Parallel()
+				aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+				p := aws.provider(t, identities[identity](t, aws)...)
+				aws.CreateRepository(aws.deployment.Repository("hello"))
+				require.NoError(t, use(t, p))
+				calls := aws.Calls()
+				used := calls[len(calls)-1].AccessKeyID
+				if name == "issue" {
+					used = calls[len(calls)-2].AccessKeyID
+				}
+				aws.Inject(ecrtest.Fault{Error: "ExpiredTokenException", If: func(c ecrtest.Call) bool { return c.AccessKeyID == used }})
+				aws.ResetCalls()
+				err := use(t, p)
+				if identity == "keys" { // of which there are no others
+					require.ErrorIs(t, err, provider.ErrAccessDenied)
+					require.Len(t, aws.Calls(), 1)
+					return
+				}
+				require.NoError(t, err)
+				aws.ResetCalls()
+				require.NoError(t, use(t, p))
+				require.NotContains(t, fmt.Sprint(aws.Calls()), used, "they aren't used again")
+			})
+		}
 	}
 }
 

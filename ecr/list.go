@@ -26,6 +26,9 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 		for {
 			attempt := recordAttempts(ctx)
 			out, err := upstream.registry.DescribeRepositories(attempt, input)
+			if upstream.assumer.controller.forget(err) {
+				out, err = upstream.registry.DescribeRepositories(attempt, input)
+			}
 			if err != nil {
 				yield(provider.Repository{}, p.classify(attempt, opList, "", err, upstream.assumer.controller.secrets()...))
 				return

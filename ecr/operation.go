@@ -64,11 +64,15 @@ func (o *operation) fail(kind provider.Kind, op, hint string, text string) error
 func (o *operation) call(ctx context.Context, op string, do func(context.Context) error) error {
 	o.change.Calls++
 	ctx = recordAttempts(ctx)
+	controller := o.p.clients().assumer.controller
 	err := do(ctx)
+	if controller.forget(err) {
+		err = do(ctx)
+	}
 	if err == nil {
 		return nil
 	}
-	return o.p.classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
+	return o.p.classify(ctx, op, o.project.Name, err, controller.secrets()...)
 }
 
 // write is call for what a right that depends on tags is needed. It is ErrNotFound when the repository is gone by now: AWS
