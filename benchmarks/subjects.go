@@ -30,7 +30,9 @@ const (
 	region  = "eu-west-1"
 	account = "123456789012"
 	roleARN = "arn:aws:iam::123456789012:role/rise-backend-ecr-push"
-	host    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+	// sessionARN is the ARN of its sessions, but for their names.
+	sessionARN = "arn:aws:sts::123456789012:assumed-role/rise-backend-ecr-push"
+	host       = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 )
 
 // token is as long as ECR's tokens are.

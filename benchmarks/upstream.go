@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -52,7 +54,7 @@ func newUpstream(secure bool) *upstream {
 func (u *upstream) counts() counts { return counts{u.sts.Load(), u.ecr.Load(), u.opened.Load()} }
 
 func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	asked, _ := io.ReadAll(r.Body)
 	if d := time.Duration(u.latency.Load()); d > 0 {
 		time.Sleep(d)
 	}
@@ -66,9 +68,17 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	u.sts.Add(1)
 	w.Header().Set("Content-Type", "text/xml")
-	_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId>`+
+	_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><AssumedRoleUser><Arn>%s/%s</Arn></AssumedRoleUser><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId>`+
 		`<SecretAccessKey>secret</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult>`+
-		`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, token[:400], expires.Format(time.RFC3339))
+		`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, sessionARN, sessionOf(string(asked)), token[:400], expires.Format(time.RFC3339))
+}
+
+// sessionOf is the RoleSessionName in a request to STS.
+func sessionOf(form string) string {
+	_, name, _ := strings.Cut(form, "RoleSessionName=")
+	name, _, _ = strings.Cut(name, "&")
+	name, _ = url.QueryUnescape(name)
+	return name
 }
 
 // environment makes the AWS SDK, in whatever client, call u with an assumed role: by variables and by files in dir.

@@ -39,7 +39,8 @@ type assumer struct {
 
 // session is an assumed role's session. Its credentials never leave the package.
 type session struct {
-	credentials aws.Credentials
+	credentials aws.Credentials // which expire by this machine's clock
+	readAt      time.Time       // AWS's time of the answer
 	requestID   string
 }
 
@@ -56,33 +57,25 @@ func (s session) details() []slog.Attr {
 }
 
 func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
-	out, err := a.client.AssumeRole(ctx, input, func(o *sts.Options) { o.Credentials = a.controller.credentials })
+	asController := func(o *sts.Options) { o.Credentials = a.controller.credentials }
+	out, err := a.client.AssumeRole(ctx, input, asController)
+	if a.controller.forget(err) {
+		out, err = a.client.AssumeRole(ctx, input, asController)
+	}
 	if err != nil {
 		return session{}, err
 	}
-	c, err := checkSession(out.Credentials)
-	if err != nil {
-		return session{}, err
-	}
-	s := session{credentials: c}
+	s := session{credentials: keysOf(out.Credentials)}
+	s.readAt, _ = dateOf(out.ResultMetadata)
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	s.requestID = scrub(requestID, s.secrets())
 	return s, nil
 }
 
-func checkSession(c *types.Credentials) (aws.Credentials, error) {
-	switch {
-	case c == nil:
-		return aws.Credentials{}, badAnswer("it holds no credentials")
-	case aws.ToString(c.AccessKeyId) == "" || aws.ToString(c.SecretAccessKey) == "" || aws.ToString(c.SessionToken) == "":
-		return aws.Credentials{}, badAnswer("its credentials lack the access key id, the secret access key or the session token")
-	case c.Expiration == nil:
-		return aws.Credentials{}, badAnswer("its credentials lack the expiration")
-	case !c.Expiration.After(time.Now()):
-		return aws.Credentials{}, badAnswer("its credentials expired at " + c.Expiration.UTC().Format(time.RFC3339))
-	}
+// keysOf takes what checkedSessions let through.
+func keysOf(c *types.Credentials) aws.Credentials {
 	return aws.Credentials{
 		AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken,
 		CanExpire: true, Expires: *c.Expiration,
-	}, nil
+	}
 }

@@ -37,7 +37,8 @@ func canned(b *testing.B) (url string, connections *atomic.Int64) {
 			return
 		}
 		w.Header().Set("Content-Type", "text/xml")
-		_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>`+
+		_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><AssumedRoleUser>`+
+			`<Arn>arn:aws:sts::123456789012:assumed-role/rise-backend-ecr-push/rise-push-hello</Arn></AssumedRoleUser><Credentials><AccessKeyId>ASIA</AccessKeyId>`+
 			`<SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult>`+
 			`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, expires.Format(time.RFC3339))
 	}))

@@ -33,6 +33,17 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// The same where this machine's clock is off, by less than what AWS refuses.
+func TestConformanceClockOff(t *testing.T) {
+	t.Parallel()
+	for _, offset := range []time.Duration{4 * time.Minute, -4 * time.Minute} {
+		t.Run(offset.String(), func(t *testing.T) {
+			t.Parallel()
+			providertest.Run(t, func(t *testing.T) providertest.Harness { t.Helper(); return harnessOff(t, "eu-west-1", true, offset) })
+		})
+	}
+}
+
 // What the factory builds has a cache around it, and keeps the same contract.
 func TestConformanceWithCache(t *testing.T) {
 	t.Parallel()
@@ -61,7 +72,13 @@ func cached(t *testing.T, p provider.Provider) provider.Provider {
 
 func harness(t *testing.T, region string, tags bool) providertest.Harness {
 	t.Helper()
-	aws := newAWS(t, ecrtest.Config{Region: region, InMemory: true, TokenDiesWithSession: true}, ecrtest.SetupOptions{SessionTags: tags, PullRole: true})
+	return harnessOff(t, region, tags, 0)
+}
+
+// harnessOff is a harness with AWS's clock ahead by offset.
+func harnessOff(t *testing.T, region string, tags bool, offset time.Duration) providertest.Harness {
+	t.Helper()
+	aws := newAWS(t, ecrtest.Config{Region: region, InMemory: true, ClockOffset: offset, TokenDiesWithSession: true}, ecrtest.SetupOptions{SessionTags: tags, PullRole: true})
 	p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server), ecr.WithLoadOptions(config.WithRetryMaxAttempts(1)))
 	require.NoError(t, err)
 	made := &sessions{expire: map[string]time.Time{}}
@@ -88,7 +105,7 @@ func harness(t *testing.T, region string, tags bool) providertest.Harness {
 		},
 		Secrets: func() []string { return append(made.all(), aws.config.SecretAccessKey.Reveal()) },
 		Calls:   aws.apiCalls,
-		Expiry:  made.expiry, // with which the token dies
+		Expiry:  func(c provider.Credentials) time.Time { return made.expiry(c).Add(-offset) }, // with which the token dies
 		Faults: map[providertest.Ability]func(){
 			providertest.Denied:      fault(ecrtest.Fault{Action: sts, Error: "AccessDenied"}),
 			providertest.Throttled:   fault(ecrtest.Fault{Action: token, Error: "ThrottlingException"}),

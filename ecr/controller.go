@@ -59,6 +59,21 @@ func (c *controller) secrets() []string {
 	return nil
 }
 
+// forget drops what is kept of credentials that, so says err, have ended. The SDK keeps them until this machine's clock says so,
+// which may have been set back, or be behind and there was nothing to correct their end by. It reports whether to ask again.
+func (c *controller) forget(err error) bool {
+	code, last := apiCode(err), c.last.Load()
+	if code != "ExpiredToken" && code != "ExpiredTokenException" || last == nil || !last.CanExpire {
+		return false
+	}
+	for _, kept := range []aws.CredentialsProvider{c.base, c.credentials} {
+		if cache, ok := kept.(*aws.CredentialsCache); ok {
+			cache.Invalidate()
+		}
+	}
+	return true
+}
+
 func (c *controller) retrieveBase(ctx context.Context) (aws.Credentials, error) {
 	if c.base == nil {
 		return aws.Credentials{}, &stepError{op: opCredentials, err: errNoCredentials}
@@ -98,10 +113,7 @@ func (c *controller) retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, &stepError{op: opAssumeController, err: err}
 	}
-	creds, err := checkSession(out.Credentials)
-	if err != nil {
-		return aws.Credentials{}, &stepError{op: opAssumeController, err: err}
-	}
+	creds := keysOf(out.Credentials)
 	c.last.Store(&creds)
 	return creds, nil
 }
@@ -114,6 +126,9 @@ func (c *controller) baseIsRole(ctx context.Context) (bool, error) {
 	out, err := c.client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return false, err
+	}
+	if account := accountOf(aws.ToString(out.Arn)); account == "" || account != aws.ToString(out.Account) {
+		return false, badAnswer("it names no identity, or two")
 	}
 	account, role, ok := assumedRole(aws.ToString(out.Arn))
 	same := ok && isRole(c.roleARN, account, role)

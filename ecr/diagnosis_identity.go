@@ -181,13 +181,11 @@ func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
 		input.ExternalId = aws.String(d.config.RoleExternalID)
 	}
 	out, err := d.upstream.assumer.client.AssumeRole(ctx, input, d.sts(d.base))
-	if err == nil {
-		d.controller, err = checkSession(out.Credentials)
-		d.hidden.hide(d.controller.SecretAccessKey, d.controller.SessionToken)
-	}
 	if err != nil {
 		return d.failed(ctx, opAssumeController, err, evidence...)
 	}
+	d.controller = keysOf(out.Credentials)
+	d.hidden.hide(d.controller.SecretAccessKey, d.controller.SessionToken)
 	return passed("the controller role can be assumed", append(evidence, d.requestID(out.ResultMetadata))...)
 }
 

@@ -42,6 +42,9 @@ func (d *diagnosis) checkRepositoryPolicy(ctx context.Context) provider.Finding 
 	if errors.As(err, &none) {
 		return passed("the repository has no policy of its own")
 	}
+	if err == nil && aws.ToString(out.RepositoryName) != name {
+		err = anothers
+	}
 	if err != nil {
 		return d.unread(ctx, op, err, []string{"ecr:GetRepositoryPolicy"}, d.repositoryARN+d.config.RepoPrefix+"*")
 	}

@@ -42,6 +42,10 @@ func (d *diagnosis) list(ctx context.Context) {
 	defer d.listing.mu.Unlock()
 	d.listing.whole = aws.ToString(out.NextToken) == ""
 	for _, r := range out.Repositories {
+		if aws.ToString(r.RepositoryArn) != d.repositoryARN+aws.ToString(r.RepositoryName) { // another registry's
+			d.listing.names, d.listing.whole = nil, false
+			return
+		}
 		d.listing.names = append(d.listing.names, printable(aws.ToString(r.RepositoryName)))
 	}
 }

@@ -43,7 +43,7 @@ func (d *diagnosis) checkRoleTags(ctx context.Context) provider.Finding {
 		return d.failed(ctx, opAssumePush, err, evidence...)
 	}
 	evidence = append(evidence, slog.String("request_id", s.requestID))
-	t, err := getToken(ctx, d.upstream.tokens, s.credentials, func(o *ecr.Options) { o.Retryer = once{} })
+	t, err := d.getToken(ctx, s, func(o *ecr.Options) { o.Retryer = once{} })
 	d.hidden.hide(t.password.Reveal())
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	switch r := refusalOf(err); {

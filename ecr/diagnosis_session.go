@@ -58,9 +58,11 @@ func (d *diagnosis) try(ctx context.Context, input *sts.AssumeRoleInput) (sessio
 	if err != nil {
 		return session{}, err
 	}
-	c, err := checkSession(out.Credentials)
-	d.hidden.hide(c.SecretAccessKey, c.SessionToken)
-	return session{credentials: c, requestID: d.requestID(out.ResultMetadata).Value.String()}, err
+	s := session{credentials: keysOf(out.Credentials)}
+	s.readAt, _ = dateOf(out.ResultMetadata)
+	d.hidden.hide(s.secrets()...)
+	s.requestID = d.requestID(out.ResultMetadata).Value.String()
+	return s, nil
 }
 
 // narrow tells apart what AWS doesn't: it asks again with one thing changed, and drops what it gets.
@@ -92,7 +94,7 @@ func (d *diagnosis) narrow(ctx context.Context, f *provider.Finding, op string, 
 }
 
 func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
-	t, err := getToken(ctx, d.upstream.tokens, d.session.credentials, func(o *ecr.Options) { o.Retryer = once{} })
+	t, err := d.getToken(ctx, d.session, func(o *ecr.Options) { o.Retryer = once{} })
 	if err != nil {
 		f := d.failed(ctx, opToken, err)
 		if r := refusalOf(err); r.action == actionToken && !r.explicit && r.layer != "session policy" {

@@ -453,7 +453,7 @@ func TestHostWarning(t *testing.T) {
 		"dual stack":  {"", "123456789012.dkr-ecr.eu-west-1.on.aws", false},
 		"FIPS":        {"", "123456789012.dkr.ecr-fips.eu-west-1.amazonaws.com", false},
 		"a mirror":    {"mirror.example.com", "123456789012.dkr.ecr.eu-west-1.amazonaws.com", true},
-		"own account": {"", "999999999999.dkr.ecr.eu-west-1.amazonaws.com", true},
+		"PrivateLink": {"", "vpce-1.dkr.ecr.eu-west-1.vpce.amazonaws.com", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

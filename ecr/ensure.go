@@ -57,7 +57,7 @@ func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (do
 	var drift []provider.RepositoryAction
 	if opts.Listed != nil {
 		drift = opts.Listed.Drift
-		o.unsettle = time.Since(opts.Listed.CreatedAt) < settling
+		o.unsettle = !opts.Listed.ReadAt.IsZero() && opts.Listed.ReadAt.Sub(opts.Listed.CreatedAt) < settling
 	} else {
 		r, err := o.describe(ctx)
 		if err != nil {
@@ -177,7 +177,7 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	o.did(provider.ActionCreate)
 	o.unsettle = true
 	o.change.Owner = c.owner(o.project.Name, tags)
-	if *c.ScanOnPush && (out.Repository == nil || out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
+	if *c.ScanOnPush && (out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
 		o.p.scansItself.Store(true)
 		o.note(noScanning)
 	}
@@ -194,6 +194,9 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 func (o *operation) createCall(ctx context.Context, input *ecr.CreateRepositoryInput) (out *ecr.CreateRepositoryOutput, err error) {
 	err = o.call(ctx, opCreate, func(ctx context.Context) (err error) {
 		out, err = o.client.CreateRepository(ctx, input)
+		if err == nil {
+			err = o.isOwn(out.Repository)
+		}
 		return err
 	})
 	return out, err
@@ -234,9 +237,12 @@ func (o *operation) putScanning(ctx context.Context) error {
 		return nil
 	}
 	err := o.write(ctx, "set scan on push", func(ctx context.Context) error {
-		_, err := o.client.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{
+		out, err := o.client.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{
 			RegistryId: o.registry(), RepositoryName: o.name(), ImageScanningConfiguration: o.p.config.scanning(),
 		})
+		if err == nil {
+			err = o.isAbout(out.RegistryId, out.RepositoryName)
+		}
 		return err
 	})
 	if err == nil {
@@ -256,11 +262,14 @@ func (o *operation) putScanning(ctx context.Context) error {
 
 func (o *operation) putMutability(ctx context.Context) error {
 	err := o.write(ctx, "set tag mutability", func(ctx context.Context) error {
-		_, err := o.client.PutImageTagMutability(ctx, &ecr.PutImageTagMutabilityInput{
+		out, err := o.client.PutImageTagMutability(ctx, &ecr.PutImageTagMutabilityInput{
 			RegistryId: o.registry(), RepositoryName: o.name(),
 			ImageTagMutability:                 types.ImageTagMutability(o.p.config.ImageTagMutability),
 			ImageTagMutabilityExclusionFilters: o.p.config.exclusionFilters(),
 		})
+		if err == nil {
+			err = o.isAbout(out.RegistryId, out.RepositoryName)
+		}
 		return err
 	})
 	if err == nil {
@@ -278,7 +287,7 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	err = o.call(ctx, "read the lifecycle policy", func(ctx context.Context) error {
 		out, err := o.client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
 		if err == nil {
-			have = aws.ToString(out.LifecyclePolicyText)
+			have, err = aws.ToString(out.LifecyclePolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
 		}
 		return err
 	})
@@ -301,9 +310,12 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 
 func (o *operation) putLifecycle(ctx context.Context, policy string) error {
 	err := o.write(ctx, "set lifecycle policy", func(ctx context.Context) error {
-		_, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
+		out, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
 			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(policy),
 		})
+		if err == nil {
+			err = o.isAbout(out.RegistryId, out.RepositoryName)
+		}
 		return err
 	})
 	if err == nil {
@@ -314,7 +326,10 @@ func (o *operation) putLifecycle(ctx context.Context, policy string) error {
 
 func (o *operation) deleteLifecycle(ctx context.Context) error {
 	err := o.write(ctx, "delete lifecycle policy", func(ctx context.Context) error {
-		_, err := o.client.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
+		out, err := o.client.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
+		if err == nil {
+			err = o.isAbout(out.RegistryId, out.RepositoryName)
+		}
 		return err
 	})
 	if apiCode(err) == "LifecyclePolicyNotFoundException" {

@@ -179,10 +179,6 @@ func explainClock(r refusal, err error) (trouble, bool) {
 		r.code == "RequestTimeTooSkewed", r.code == "RequestExpired":
 	case r.code != "" && deniedCodes[r.code] && known && offset.Abs() >= badClock:
 	default:
-		var bad badAnswer
-		if errors.As(err, &bad) && strings.Contains(string(bad), "expired at") {
-			return trouble{is: "this machine's clock may be ahead of AWS's", remedy: "keep the clock with NTP"}, true
-		}
 		return trouble{}, false
 	}
 	t := trouble{is: "this machine's clock is off",

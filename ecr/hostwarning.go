@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/url"
+	"regexp"
+	"strings"
 	"sync/atomic"
 )
 
@@ -13,8 +15,8 @@ type hostWarning struct {
 	last   atomic.Pointer[string]
 }
 
-// checkProxyEndpoint warns when ECR names another image registry than the one that is handed out: a wrong registry_host, or
-// an account or region that isn't the configured one. It may be meant (PrivateLink), so it is no error.
+// checkProxyEndpoint warns when ECR names another image registry than the one that is handed out: a wrong registry_host. It may
+// be meant (PrivateLink), so it is no error. Another account's or region's is one before it comes here.
 func (p *Provider) checkProxyEndpoint(ctx context.Context, endpoint string) {
 	if p.hostWarning.logger == nil || p.agrees(endpoint) {
 		return
@@ -34,6 +36,15 @@ func (p *Provider) agrees(endpoint string) bool {
 		return true
 	}
 	return p.isOwnHost(host) && p.isOwnHost(p.host.RegistryStr())
+}
+
+// ecrHost matches ECR's names for an account's image registry, whatever the domain.
+var ecrHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.`)
+
+// mayBeOwn reports whether endpoint, as ECR names the image registry, is that of our account and region, or says of neither.
+func (p *Provider) mayBeOwn(endpoint string) bool {
+	named := ecrHost.FindStringSubmatch(strings.ToLower(hostOf(endpoint)))
+	return named == nil || named[1] == p.config.AccountID && named[2] == p.config.Region
 }
 
 func (p *Provider) isOwnHost(host string) bool {

@@ -26,17 +26,25 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 		for {
 			attempt := recordAttempts(ctx)
 			out, err := upstream.registry.DescribeRepositories(attempt, input)
+			if upstream.assumer.controller.forget(err) {
+				out, err = upstream.registry.DescribeRepositories(attempt, input)
+			}
 			if err != nil {
 				yield(provider.Repository{}, p.classify(attempt, opList, "", err, upstream.assumer.controller.secrets()...))
 				return
 			}
+			date, _ := dateOf(out.ResultMetadata)
 			for _, r := range out.Repositories {
+				if aws.ToString(r.RegistryId) != p.config.AccountID || aws.ToString(r.RepositoryArn) != p.repositoryARN+aws.ToString(r.RepositoryName) {
+					yield(provider.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: badAnswer("it is about another registry")})
+					return
+				}
 				project, ok := strings.CutPrefix(aws.ToString(r.RepositoryName), p.config.RepoPrefix)
 				if !ok || provider.ValidateProject(project) != nil {
 					continue
 				}
 				listed := provider.Repository{
-					Project: project, Name: aws.ToString(r.RepositoryName), CreatedAt: aws.ToTime(r.CreatedAt),
+					Project: project, Name: aws.ToString(r.RepositoryName), CreatedAt: aws.ToTime(r.CreatedAt), ReadAt: date,
 					Drift: p.config.drift(r, p.scansItself.Load()),
 				}
 				if !yield(listed, nil) {

@@ -59,10 +59,10 @@ func TestLiveCodeOnDouble(t *testing.T) {
 			question: "token-outlives-session", config: ecrtest.Config{TokenDiesWithSession: true}, answer: `^no: .* refused 0s after`,
 		},
 		"tokens die before ExpiresAt": {
-			question: "token-outlives-session", config: ecrtest.Config{TokenDiesWithSession: true},
+			question: "token-outlives-session", config: ecrtest.Config{TokenDiesWithSession: true, TokenLifetime: 10 * time.Minute},
 			change: func(d *liveDouble) {
-				late := time.Now().Add(20 * time.Minute).UTC().Format(time.RFC3339)
-				d.Inject(ecrtest.Fault{Action: sts, Mutate: expiration(late), If: func(c ecrtest.Call) bool { return c.Form.Get("DurationSeconds") == "900" }})
+				late := fmt.Appendf(nil, `"expiresAt":%d`, time.Now().Add(20*time.Minute).Unix())
+				d.Inject(ecrtest.Fault{Action: token, Mutate: func(body []byte) []byte { return regexp.MustCompile(`"expiresAt":[0-9.e+]+`).ReplaceAll(body, late) }})
 			},
 			answer: `^no: `, broken: []string{"refused a minute before its ExpiresAt"},
 		},

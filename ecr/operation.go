@@ -30,6 +30,8 @@ type operation struct {
 	project  provider.Project
 	change   provider.RepositoryChange
 	unsettle bool // its tags changed a moment ago
+	// ahead is how far AWS's clock was ahead of this machine's when the owner was read.
+	ahead time.Duration
 }
 
 // begin is for methods that are told whose the repository is to be.
@@ -72,11 +74,15 @@ func (o *operation) fail(kind provider.Kind, op, hint string, text string) error
 func (o *operation) call(ctx context.Context, op string, do func(context.Context) error) error {
 	o.change.Calls++
 	ctx = recordAttempts(ctx)
+	controller := o.p.clients().assumer.controller
 	err := do(ctx)
+	if controller.forget(err) {
+		err = do(ctx)
+	}
 	if err == nil {
 		return nil
 	}
-	return o.p.classify(ctx, op, o.project.Name, err, o.p.clients().assumer.controller.secrets()...)
+	return o.p.classify(ctx, op, o.project.Name, err, controller.secrets()...)
 }
 
 // write is call for what a right that depends on tags is needed. It is ErrNotFound when the repository is gone by now: AWS
@@ -120,6 +126,12 @@ func (o *operation) describe(ctx context.Context) (*types.Repository, error) {
 		out, err = o.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{
 			RegistryId: o.registry(), RepositoryNames: []string{o.change.Name},
 		})
+		if err == nil && len(out.Repositories) != 1 {
+			return anothers
+		}
+		if err == nil {
+			err = o.isOwn(&out.Repositories[0])
+		}
 		return err
 	})
 	switch {
@@ -127,22 +139,38 @@ func (o *operation) describe(ctx context.Context) (*types.Repository, error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case len(out.Repositories) != 1 || aws.ToString(out.Repositories[0].RepositoryName) != o.change.Name ||
-		aws.ToString(out.Repositories[0].RepositoryArn) != *o.arn():
-		return nil, &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: badAnswer("it is about another repository")}
 	}
 	r := out.Repositories[0]
-	if created := aws.ToTime(r.CreatedAt); time.Since(created) < settling {
+	if date, ok := dateOf(out.ResultMetadata); ok && date.Sub(aws.ToTime(r.CreatedAt)) < settling {
 		o.unsettle = true
 	}
 	return &r, nil
 }
 
+const anothers = badAnswer("it is about another repository")
+
+// isAbout fails unless an answer that names a registry and a repository means the operation's. Whatever has a name in it is
+// looked at; the answers about tags have none.
+func (o *operation) isAbout(registry, name *string) error {
+	if aws.ToString(registry) != o.p.config.AccountID || aws.ToString(name) != o.change.Name {
+		return anothers
+	}
+	return nil
+}
+
+func (o *operation) isOwn(r *types.Repository) error {
+	if r == nil || aws.ToString(r.RepositoryArn) != *o.arn() {
+		return anothers
+	}
+	return o.isAbout(r.RegistryId, r.RepositoryName)
+}
+
 // readTags reads whose the repository is. It is ErrNotFound when there is none.
 func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
 	o.change.Owner = provider.RepositoryOwner{}
+	const op = "read the repository's tags"
 	var out *ecr.ListTagsForResourceOutput
-	err := o.call(ctx, "read the repository's tags", func(ctx context.Context) (err error) {
+	err := o.call(ctx, op, func(ctx context.Context) (err error) {
 		out, err = o.client.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: o.arn()})
 		return err
 	})
@@ -153,8 +181,13 @@ func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
 	for _, t := range out.Tags {
 		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
+	if len(tags) != len(out.Tags) {
+		return nil, &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: badAnswer("a tag is in it twice")}
+	}
 	o.change.Owner = o.p.config.owner(o.project.Name, tags)
-	if at := o.change.Owner.OrphanedAt; !at.IsZero() && time.Since(at) < settling {
+	o.change.Owner.ReadAt, _ = dateOf(out.ResultMetadata)
+	o.ahead = time.Until(o.change.Owner.ReadAt)
+	if owner := o.change.Owner; !owner.OrphanedAt.IsZero() && !owner.ReadAt.IsZero() && owner.ReadAt.Sub(owner.OrphanedAt) < settling {
 		o.unsettle = true
 	}
 	return tags, nil

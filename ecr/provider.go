@@ -183,7 +183,7 @@ func loadAWSConfig(ctx context.Context, c Config, region string, options []func(
 		config.WithHTTPClient(connecting()),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(region), config.WithAPIOptions(boundedResponses()), boundedSources)
+	load = append(load, config.WithRegion(region), config.WithAPIOptions(append(boundedResponses(), checkedSessions()...)), boundedSources)
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
@@ -243,7 +243,9 @@ func (p *Provider) Repository(project string, consumer provider.Consumer) (name.
 
 // Credentials assumes the push role (the pull role for all projects) with a session policy for exactly r and asks ECR for
 // a token with that session: a user name and a password for docker login. It expires when the token or the session does,
-// whichever is sooner.
+// whichever is sooner: each lives as long as AWS says by AWS's clock, at most for what was asked, from before it was asked for, so
+// that ExpiresAt is right by this machine's clock wherever that is. An answer that is about another session, role, account or
+// region, or that has no Date, is [provider.ErrBadResponse].
 //
 // Its details, and those of an error as far as it came, lead to AWS CloudTrail: session_name and session_access_key_id, which
 // CloudTrail shows with whatever the credential is used for, and sts_request_id and ecr_request_id, the request ids of
@@ -272,7 +274,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 	}
 	details = append(details, session.details()...)
 	asking := p.noteThrottling(ctx, opToken, r.Project, session.secrets)
-	issued, err := getToken(asking, upstream.tokens, session.credentials)
+	issued, err := p.getToken(asking, session)
 	if err != nil {
 		return failed(asking, opToken, err, session.secrets())
 	}
@@ -283,7 +285,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		Method:    provider.LoginCredentials,
 		Username:  issued.username,
 		Password:  issued.password,
-		ExpiresAt: earlier(session.credentials.Expires, issued.expiresAt),
+		ExpiresAt: issued.expiresAt,
 		Details:   append(details, slog.String("ecr_request_id", issued.requestID)),
 	}
 	if !r.AllProjects {

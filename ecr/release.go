@@ -64,8 +64,11 @@ func (o *operation) release(ctx context.Context, retention provider.Retention) e
 		return o.fail(provider.ErrNotOurs, opRelease, "the name belongs to another project by now: there is nothing of this one to release",
 			"repository "+o.change.Name+" belongs to a project of the same name with another id")
 	}
+	if err := o.checkClocks(opRelease); err != nil {
+		return err
+	}
 	owner := o.change.Owner
-	now := time.Now().UTC().Truncate(time.Second)
+	now := owner.ReadAt
 	if !owner.Orphaned || owner.OrphanedAt.IsZero() || owner.OrphanedAt.After(now.Add(settling)) {
 		tags := map[string]string{tagOrphaned: tagTrue, tagOrphanedAt: now.Format(time.RFC3339)}
 		if !owner.Orphaned && owner.ProjectID == "" && o.project.ID != "" {
@@ -84,6 +87,20 @@ func (o *operation) release(ctx context.Context, retention provider.Retention) e
 	return nil
 }
 
+// checkClocks fails unless AWS's own time of the owner just read is known, and is this machine's too, within what AWS takes
+// signatures for. Ages are by AWS's alone; where two clocks disagree, something is wrong with one of them, and images that are
+// gone don't come back.
+func (o *operation) checkClocks(op string) error {
+	switch {
+	case o.change.Owner.ReadAt.IsZero():
+		return &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: undated}
+	case o.ahead <= -badClock, o.ahead > badClock-time.Second: // AWS's date leaves out the second's fraction
+		return o.fail(provider.ErrMisconfigured, op, "keep the clock with NTP: nothing is released or purged while it is five minutes off or more",
+			offClock(o.ahead))
+	}
+	return nil
+}
+
 // remove deletes the repository if due says so of its owner. Whose it is, is read right before each attempt, and the SDK makes
 // none of its own: the controller's policy, which allows to delete orphans of this installation only, would refuse one that
 // was restored meanwhile, but rights follow tags late.
@@ -92,12 +109,20 @@ func (o *operation) remove(ctx context.Context, due func(provider.RepositoryOwne
 		if _, err := o.readTags(ctx); err != nil {
 			return gone(err)
 		}
+		if owner := o.change.Owner; owner.Ours && owner.Orphaned {
+			if err := o.checkClocks(opRemove); err != nil {
+				return err
+			}
+		}
 		if !due(o.change.Owner) {
 			return nil
 		}
 		err := o.call(ctx, opRemove, func(ctx context.Context) error {
-			_, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true},
+			out, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true},
 				func(options *ecr.Options) { options.Retryer = aws.NopRetryer{} })
+			if err == nil {
+				err = o.isOwn(out.Repository)
+			}
 			return err
 		})
 		if err == nil {
@@ -139,7 +164,7 @@ func (p *Provider) PurgeRepository(ctx context.Context, project string, olderTha
 		return o.change, o.fail(provider.ErrInvalidRequest, opPurge, "", fmt.Sprintf("the age must be at least remove_after, %s", retention.After))
 	}
 	return o.change, o.remove(ctx, func(owner provider.RepositoryOwner) bool {
-		return owner.Ours && owner.Orphaned && !owner.OrphanedAt.IsZero() && time.Since(owner.OrphanedAt) >= olderThan
+		return owner.Ours && owner.Orphaned && !owner.OrphanedAt.IsZero() && owner.ReadAt.Sub(owner.OrphanedAt) >= olderThan
 	})
 }
 
@@ -243,7 +268,9 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 	for key, value := range add {
 		tags[key] = value
 	}
+	readAt := o.change.Owner.ReadAt
 	o.change.Owner = p.config.owner(project.Name, tags)
+	o.change.Owner.ReadAt = readAt
 	// The rights to everything else follow these tags late: what comes next shouldn't be denied. This takes off what means
 	// nothing on a repository that isn't orphaned.
 	if err := o.untag(ctx, opAdopt, tagOrphanedAt); err != nil {
@@ -278,7 +305,7 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 	err := o.call(ctx, "read the repository's policy", func(ctx context.Context) error {
 		out, err := o.client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
 		if err == nil {
-			policy = aws.ToString(out.PolicyText)
+			policy, err = aws.ToString(out.PolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
 		}
 		return err
 	})

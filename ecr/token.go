@@ -30,24 +30,38 @@ type token struct {
 	proxyEndpoint string
 }
 
-// getToken asks ECR for a token with the session's credentials, and with no others: a token's scope is its asker's.
-func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials, more ...func(*ecr.Options)) (token, error) {
-	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}, append(more, func(o *ecr.Options) {
-		o.Credentials = credentials.StaticCredentialsProvider{Value: session}
+// getToken asks ECR for a token with the session's credentials, and with no others: a token's scope is its asker's. It expires
+// when the token or the session does, whichever is sooner.
+func (p *Provider) getToken(ctx context.Context, s session, more ...func(*ecr.Options)) (token, error) {
+	asked := time.Now()
+	out, err := p.clients().tokens.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{}, append(more, func(o *ecr.Options) {
+		o.Credentials = credentials.StaticCredentialsProvider{Value: s.credentials}
 	})...)
 	if err != nil {
 		return token{}, err
 	}
-	t, err := parseToken(out.AuthorizationData)
+	date, ok := dateOf(out.ResultMetadata)
+	switch {
+	case !ok:
+		return token{}, undated
+	case s.readAt.Sub(date) >= badClock: // the answer names no session, and so only its age may tell that it is to another call
+		return token{}, badAnswer("it is older than the session that asked for it")
+	}
+	t, err := parseToken(out.AuthorizationData, date)
 	if err != nil {
 		return token{}, err
 	}
+	if !p.mayBeOwn(t.proxyEndpoint) {
+		return token{}, badAnswer("it is of the image registry of another account or region")
+	}
+	t.expiresAt = earlier(s.credentials.Expires, localEnd(asked, date, t.expiresAt, longestToken))
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	t.requestID = scrub(id, []string{session.SecretAccessKey, session.SessionToken})
+	t.requestID = scrub(id, s.secrets())
 	return t, nil
 }
 
-func parseToken(data []types.AuthorizationData) (token, error) {
+// parseToken parses an answer of date. The token's expiry is AWS's.
+func parseToken(data []types.AuthorizationData, date time.Time) (token, error) {
 	if len(data) == 0 {
 		return token{}, badAnswer("it holds no authorization data")
 	}
@@ -63,8 +77,8 @@ func parseToken(data []types.AuthorizationData) (token, error) {
 	if expiresAt == nil {
 		return token{}, badAnswer("its token lacks the expiry")
 	}
-	if !expiresAt.After(time.Now()) {
-		return token{}, badAnswer("its token expired at " + expiresAt.UTC().Format(time.RFC3339))
+	if !expiresAt.After(date) {
+		return token{}, badAnswer("its token expired at " + expiresAt.UTC().Format(time.RFC3339) + ", before it was given")
 	}
 	return token{
 		username: username, password: provider.NewSecret(password), expiresAt: *expiresAt,

@@ -19,6 +19,8 @@ type orphanage struct {
 	ages      map[string]time.Duration
 	fail      map[string]error
 	listing   error
+	clock     time.Duration // how far the registry's is ahead
+	undated   bool
 	purged    []string
 }
 
@@ -27,7 +29,11 @@ func (o *orphanage) Retention() (provider.Retention, error) { return o.retention
 func (o *orphanage) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
 	return func(yield func(provider.Repository, error) bool) {
 		for name, age := range o.ages {
-			if !yield(provider.Repository{Project: name, Name: name, CreatedAt: time.Now().Add(-age)}, nil) {
+			r := provider.Repository{Project: name, Name: name, CreatedAt: time.Now().Add(o.clock - age), ReadAt: time.Now().Add(o.clock)}
+			if o.undated {
+				r.ReadAt = time.Time{}
+			}
+			if !yield(r, nil) {
 				return
 			}
 		}
@@ -67,6 +73,18 @@ func TestPurgeRepositories(t *testing.T) {
 		require.Equal(t, []string{"old"}, removed)
 		require.ElementsMatch(t, []error{provider.ErrAccessDenied, provider.ErrThrottled}, errs)
 		require.ElementsMatch(t, []string{"old", "denied"}, o.purged, "new can't have been orphaned so long")
+
+		for _, o.clock = range []time.Duration{-1000 * time.Hour, 1000 * time.Hour} { // ages are by the registry's
+			o.purged = nil
+			removed, _ = purge(o, 24*time.Hour)
+			require.Equal(t, []string{"old"}, removed)
+			require.ElementsMatch(t, []string{"old", "denied"}, o.purged)
+		}
+		o.undated, o.purged = true, nil
+		_, errs = purge(o, 24*time.Hour)
+		require.Len(t, errs, 1)
+		require.ErrorIs(t, errs[0], provider.ErrBadResponse)
+		require.Empty(t, o.purged)
 
 		o.purged = nil
 		removed, errs = purge(o, time.Hour)

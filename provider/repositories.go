@@ -53,7 +53,9 @@ type RepositoryManager interface {
 
 	// PurgeRepository removes a repository, with its images, that was orphaned olderThan ago or earlier; olderThan is at
 	// least what Retention says. One that isn't ours, isn't orphaned, or not for so long, or of which it can't be told
-	// when, is left alone: a change without actions.
+	// when, is left alone: a change without actions. Ages are by the registry's clock. It and ReleaseRepository fail where
+	// the registry doesn't say what time it is (ErrBadResponse), or where that and this machine's time are five minutes
+	// apart or more (ErrMisconfigured).
 	PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (RepositoryChange, error)
 
 	// RepositoryOwner reads whose a project's repository is, in one call upstream. None is ErrNotFound; one that isn't ours

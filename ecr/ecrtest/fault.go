@@ -38,7 +38,8 @@ type Fault struct {
 	Message string
 	// Status is the HTTP status to answer; the usual one of Error by default. Without Error the body is plain text.
 	Status int
-	// Header is added to the answer, for example Retry-After.
+	// Header is added to the answer, for example Retry-After, and wins over what the answer has by itself: "Date" is
+	// another time, and an entry without values takes the header out.
 	Header http.Header
 	// Malformed replaces the answer's body by one that is cut in the middle of its first value. The operation is
 	// carried out.

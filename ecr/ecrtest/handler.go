@@ -64,6 +64,7 @@ func (s *Server) handler(only service) http.Handler {
 		case only != stsService:
 			p, c.Service = ecrProtocol{s}, ServiceECR
 		default:
+			s.date(w.Header())
 			http.Error(w, "this listener serves STS only", http.StatusNotFound)
 			return
 		}
@@ -76,6 +77,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol, c *C
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
+			s.date(w.Header())
 			http.Error(w, "request body is larger than "+strconv.FormatInt(limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
 			return
 		}
@@ -129,13 +131,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol, c *C
 	c.Status, c.ErrorCode = resp.status, resp.code
 	s.mu.Unlock()
 	header := w.Header()
+	s.date(header)
+	header.Set("X-Amzn-Requestid", c.RequestID)
 	for _, from := range []http.Header{resp.header, f.Header} {
 		for name, values := range from {
-			header[http.CanonicalHeaderKey(name)] = values
+			header[http.CanonicalHeaderKey(name)] = values // of none, net/http sends none, not even a Date of its own
 		}
 	}
-	header.Set("Date", s.now().UTC().Format(http.TimeFormat))
-	header.Set("X-Amzn-Requestid", c.RequestID)
 	if r.Method != http.MethodHead || header.Get("Content-Length") == "" {
 		header.Set("Content-Length", strconv.Itoa(len(resp.body)))
 	}
@@ -149,6 +151,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol, c *C
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(resp.body)
+}
+
+// date sets the time of an answer, by the server's clock.
+func (s *Server) date(header http.Header) {
+	header.Set("Date", s.now().UTC().Format(http.TimeFormat))
 }
 
 // cut ends the connection without an answer, by a TCP reset where there is TCP.

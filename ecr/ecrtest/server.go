@@ -54,7 +54,8 @@ type Config struct {
 	// RegistryHost is the image registry's host[:port] as answers of the API name it; default: where the server
 	// listens.
 	RegistryHost string
-	// ClockOffset is how far the server's clock is ahead of the machine's.
+	// ClockOffset is how far the server's clock is ahead of the machine's. Everything goes by the server's: what it takes
+	// signatures for, when keys and tokens end, and the Date of every answer.
 	ClockOffset time.Duration
 
 	// TokenLifetime is how long authorization tokens live; default 12 h, as AWS's.

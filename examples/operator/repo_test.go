@@ -74,6 +74,37 @@ func TestRepo(t *testing.T) {
 	fails("installation isn't configured", "purge", "--older-than", "720h")
 }
 
+// With a clock that is off, what takes nothing away works, and the rest says why not.
+func TestRepoClockOff(t *testing.T) {
+	const ahead = 26 * time.Hour
+	server := ecrtest.NewServer(ecrtest.Config{ClockOffset: -ahead})
+	t.Cleanup(server.Close)
+	d := server.Setup(ecrtest.SetupOptions{AutoRemove: true})
+	t.Setenv("AWS_ENDPOINT_URL", server.URL) // which the SDK reads; hence not parallel
+	variables := map[string]string{"PUSH_ROLE": d.PushRoleARN, "KEY_ID": d.ControllerUser.ID, "KEY": d.ControllerUser.Secret}
+	run := func(args ...string) (int, string, string) {
+		return operator(t, map[string]string{"development.yaml": managedConfig}, variables, args...)
+	}
+	code, stdout, stderr := run("repo", "ensure", "hello")
+	require.Zero(t, code, stderr)
+	require.Equal(t, "rise/hello: create\n", stdout)
+	code, stdout, stderr = run("credentials", "hello")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `"expires_in": ?(3600|359[0-9])`, stdout)
+	server.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { // by AWS's clock; by this machine's 27 hours
+		r.CreatedAt = time.Now().Add(-800 * time.Hour)
+		r.Tags["rise:orphaned"], r.Tags["rise:orphaned-at"] = "true", time.Now().Add(-ahead-time.Hour).UTC().Format(time.RFC3339)
+	})
+	for _, args := range [][]string{{"purge", "--older-than", "24h"}, {"release", "hello"}} {
+		code, stdout, stderr = run(append([]string{"repo"}, args...)...)
+		require.Equal(t, 1, code)
+		require.Empty(t, stdout)
+		require.Regexp(t, `this machine's clock is off: (26h0m[0-9]s|25h59m5[0-9]s) ahead of AWS's`, stderr)
+	}
+	_, ok := server.Repository("rise/hello")
+	require.True(t, ok)
+}
+
 func TestRepoOnPush(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := operator(t, nil, nil, "repo", "ensure", "hello")

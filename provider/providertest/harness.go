@@ -44,7 +44,8 @@ type Harness struct {
 	Secrets func() []string
 	// Calls counts the calls that have arrived upstream so far, unanswered ones included. Or declare [Upstream].
 	Calls func() int
-	// Expiry returns when the registry will refuse c in fact; the zero time means never. Or declare [Expiry].
+	// Expiry returns when the registry will refuse c in fact, by this machine's clock, whatever the registry's says; the zero
+	// time means never. Or declare [Expiry].
 	Expiry func(c provider.Credentials) time.Time
 	// Faults make the upstream fail from now on, each in the way that its ability is documented: one for each of
 	// [Denied], [Throttled], [Unavailable], [Malformed], [Expired] and [Hanging]. Or declare these.
