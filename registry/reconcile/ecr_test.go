@@ -120,8 +120,12 @@ func (a account) states() map[string]string {
 // everything is a world in which a run has each kind of work to do.
 func (a account) everything(t *testing.T) *service {
 	t.Helper()
-	s := newService("w0", "w1", "w2", "w3", "missing", "drifted", "unlifecycle", "back")
-	for _, project := range []string{"w0", "w1", "w2", "w3", "left", "back", "ripe", "unripe"} {
+	s := newService("missing", "drifted", "unlifecycle", "back")
+	for i := range 10 { // so many that the guard lets go
+		s.set(fmt.Sprintf("w%d", i), fmt.Sprintf("id-w%d", i))
+		a.seed(fmt.Sprintf("w%d", i), nil)
+	}
+	for _, project := range []string{"left", "back", "ripe", "unripe"} {
 		a.seed(project, nil)
 	}
 	a.seed("drifted", func(r *ecrtest.Repository) { r.ScanOnPush, r.TagMutability = false, "IMMUTABLE" })

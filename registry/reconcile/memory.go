@@ -4,16 +4,47 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // memory is the projects whose repositories were orphaned when a run of this reconciler read or released them. A listing
 // doesn't show that, and nobody reads the tags of what is wanted: without it, a project that is wanted again would wait for
-// the audit to come round, its orphan would grow old enough to be purged meanwhile, and the guard wouldn't count it.
+// the audit to come round, and its orphan would grow old enough to be purged meanwhile. What was purged no tag shows at all.
 type memory struct {
 	mu       sync.Mutex
 	orphaned map[string]struct{}
+	// gone is when repositories were purged, by the registry's clock, maybe: the answer may be lost.
+	gone map[string]time.Time
+}
+
+func (m *memory) purged(project string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone == nil {
+		m.gone = map[string]time.Time{}
+	}
+	m.gone[project] = at
+}
+
+// remains says that a repository is there that could have been purged.
+func (m *memory) remains(project string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.gone, project)
+}
+
+// lately is how many repositories were purged in the time that the guard looks at.
+func (m *memory) lately(now time.Time) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for project, at := range m.gone {
+		if now.Sub(at) >= guardWindow {
+			delete(m.gone, project)
+		}
+	}
+	return len(m.gone)
 }
 
 func (m *memory) add(project string) {
