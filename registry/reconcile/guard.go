@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -20,7 +21,7 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 	g.Read = n.evidence.met.read + n.evidence.sampled.read
 	g.Found = n.evidence.met.orphaned + n.evidence.sampled.orphaned
 	g.WantedOrphaned = n.evidence.wantedOrphaned(len(there))
-	g.Purged = n.memory.lately(n.now)
+	g.Purged = n.memory.lately(n.time())
 	g.ToRelease = len(releases)
 	for _, r := range n.regrets {
 		if r.missing && !n.removesAtOnce() {
@@ -56,7 +57,22 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 		n.hold(n.purges)
 		releases, n.regrets, n.purges = nil, nil, nil
 	}
+	n.purges = slices.DeleteFunc(n.purges, n.open)
 	return releases, refused
+}
+
+// open tells whether an orphan may have been wanted since it was released, in which case it isn't purged: its project was
+// lacking then, as it is now, but nobody may have come upon it in between. It can't have been where all that is wanted was
+// read, as then what is orphaned is restored, and where this Reconciler knows it for long; and it won't have been where the
+// list fits what there is: nothing is to be released, and nothing that was read is orphaned.
+func (n *run) open(l leftOver) bool {
+	g := n.report.Guard
+	if n.options.MaxOrphanedPercent == 100 || g.Read == g.Wanted || g.Found+g.ToRelease+g.Unread == 0 ||
+		n.memory.unwanted(l.project, n.time()) {
+		return false
+	}
+	n.leave(l.project, reasonOpen)
+	return true
 }
 
 func (g Guard) sum() int { return g.WantedOrphaned + g.Orphaned + g.Unread + g.Purged + g.ToRelease }

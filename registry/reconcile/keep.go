@@ -111,7 +111,7 @@ func (n *run) ensure(ctx context.Context, p provider.Project, o provider.EnsureO
 	case err == nil && !o.DryRun:
 		n.memory.forget(p.Name)
 	case change.Owner.Ours && change.Owner.Orphaned:
-		n.memory.add(p.Name)
+		n.memory.add(p.Name, n.time())
 	}
 	if err != nil {
 		n.fail(ctx, "ensure repository", p.Name, err)
@@ -123,7 +123,7 @@ func (n *run) release(ctx context.Context, p provider.Project) error {
 	if err := n.turn(ctx); err != nil {
 		return err
 	}
-	n.memory.add(p.Name) // its answer may be lost
+	n.memory.add(p.Name, n.time()) // its answer may be lost
 	change, err := n.manager.ReleaseRepository(ctx, p)
 	n.did(change)
 	if err != nil {

@@ -25,6 +25,7 @@ const (
 	reasonWanted  = "its project is wanted again"
 	reasonGuard   = "the guard holds it back"
 	reasonAtOnce  = "releasing it would remove it at once"
+	reasonOpen    = "it may have been wanted since it was released"
 )
 
 // leftOver is a repository of ours without a project.
@@ -37,7 +38,9 @@ func noAge(r provider.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt
 func young(r provider.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
 
 // settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
-func settled(r provider.Repository) bool { return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow }
+func settled(r provider.Repository) bool {
+	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
+}
 
 // recent tells whether an orphan is one of those that the guard counts.
 func recent(o provider.RepositoryOwner) bool {
@@ -74,7 +77,7 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			return
 		}
 		if owner.Orphaned {
-			n.memory.add(r.Project)
+			n.memory.add(r.Project, owner.ReadAt)
 		}
 		n.clock(owner.ReadAt)
 		counts := owner.Orphaned && recent(owner)
@@ -146,7 +149,7 @@ func (n *run) purge(ctx context.Context) {
 		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
 		n.did(change)
 		if err != nil || has(change, provider.ActionRemove) { // the answer may be lost
-			n.memory.purged(l.project, n.now)
+			n.memory.purged(l.project, n.time())
 		}
 		if err != nil {
 			n.fail(ctx, "purge repository", l.project, err)

@@ -13,8 +13,9 @@ import (
 // doesn't show that, and nobody reads the tags of what is wanted: without it, a project that is wanted again would wait for
 // the audit to come round, and its orphan would grow old enough to be purged meanwhile. What was purged no tag shows at all.
 type memory struct {
-	mu       sync.Mutex
-	orphaned map[string]struct{}
+	mu sync.Mutex
+	// orphaned is since when they are known to be, without anybody wanting them, by the registry's clock; zero if it didn't say.
+	orphaned map[string]time.Time
 	// gone is when repositories were purged, by the registry's clock, maybe: the answer may be lost.
 	gone map[string]time.Time
 }
@@ -47,13 +48,23 @@ func (m *memory) lately(now time.Time) int {
 	return len(m.gone)
 }
 
-func (m *memory) add(project string) {
+func (m *memory) add(project string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.orphaned == nil {
-		m.orphaned = map[string]struct{}{}
+		m.orphaned = map[string]time.Time{}
 	}
-	m.orphaned[project] = struct{}{}
+	if m.orphaned[project].IsZero() {
+		m.orphaned[project] = now
+	}
+}
+
+// unwanted tells whether a repository has been known to be orphaned, and nobody wanted it, for as long as the guard looks back.
+func (m *memory) unwanted(project string, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since := m.orphaned[project]
+	return !since.IsZero() && now.Sub(since) >= guardWindow
 }
 
 func (m *memory) forget(project string) {
@@ -63,7 +74,7 @@ func (m *memory) forget(project string) {
 }
 
 // wantedAgain are the wanted projects of which the repository was orphaned. What isn't listed any more is forgotten.
-func (m *memory) wantedAgain(listed []provider.Repository, there []pair) []pair {
+func (m *memory) wantedAgain(listed []provider.Repository, there []pair, now time.Time) []pair {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for project := range m.orphaned {
@@ -81,6 +92,7 @@ func (m *memory) wantedAgain(listed []provider.Repository, there []pair) []pair 
 	for _, p := range there {
 		if _, ok := m.orphaned[p.project.Name]; ok {
 			again = append(again, p)
+			m.orphaned[p.project.Name] = now // in case that it can't be restored
 		}
 	}
 	return again

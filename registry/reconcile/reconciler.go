@@ -116,7 +116,7 @@ func (n *run) run(ctx context.Context) (err error) {
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
 	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
-	again := n.memory.wantedAgain(listed, there) // and so to be restored
+	again := n.memory.wantedAgain(listed, there, n.time()) // and so to be restored
 	mend := toMend(there, again)
 	n.each(ctx, PhaseMend, len(mend), func(i int) {
 		change, err := n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
@@ -173,6 +173,12 @@ func (n *run) clock(at time.Time) {
 	if at.After(n.now) {
 		n.now = at
 	}
+}
+
+func (n *run) time() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now
 }
 
 // over tells whether the run has to end.
