@@ -26,9 +26,10 @@ func exactBound(n, sample, found int) int {
 		for i := range found + 1 {
 			few.Add(few, new(big.Int).Mul(choose(orphans, i), choose(n-orphans, sample-i)))
 		}
-		if few.Mul(few, big.NewInt(1e9)).Cmp(all) > 0 {
-			most = orphans
+		if few.Mul(few, big.NewInt(1e9)).Cmp(all) <= 0 {
+			break
 		}
+		most = orphans
 	}
 	return most
 }
@@ -37,7 +38,7 @@ func exactBound(n, sample, found int) int {
 func TestWantedOrphaned(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, n := range []int{1, 2, 3, 10, 40, 120, 700} {
+	for _, n := range []int{1, 2, 3, 10, 40, 120, 300} {
 		for _, orphans := range []int{0, 1, 2, 5, 40, n / 2, n - 1, n} {
 			for _, sample := range []int{0, 1, 2, 9, 30, 250, n - 1, n} {
 				if orphans < 0 || orphans > n || sample > n || seen[fmt.Sprint(n, orphans, sample)] {

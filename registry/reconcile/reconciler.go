@@ -70,8 +70,11 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 		ctx = held
 	}
 	err := n.run(ctx)
-	if n.over(ctx) && provider.KindOf(err) != provider.ErrTimeout {
-		err = errors.Join(ended(opRun, cmp.Or(context.Cause(ctx), context.DeadlineExceeded)), err)
+	if n.over(ctx) {
+		cause := cmp.Or(context.Cause(ctx), context.DeadlineExceeded)
+		if provider.KindOf(err) != provider.ErrTimeout || !errors.Is(err, cause) {
+			err = errors.Join(ended(opRun, cause), err)
+		}
 	}
 	return n.report, n.joined(err)
 }
