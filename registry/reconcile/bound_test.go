@@ -39,9 +39,9 @@ func TestWantedOrphaned(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, n := range []int{1, 2, 3, 10, 40, 120, 300} {
-		for _, orphans := range []int{0, 1, 2, 5, 40, n / 2, n - 1, n} {
-			for _, sample := range []int{0, 1, 2, 9, 30, 250, n - 1, n} {
-				if orphans < 0 || orphans > n || sample > n || seen[fmt.Sprint(n, orphans, sample)] {
+		for _, orphans := range []int{0, 1, 2, 5, 40, 90, 130, 170, n / 2, n - 1, n} {
+			for _, sample := range []int{0, 1, 2, 9, 30, 100, 160, 220, 250, n - 1, n} {
+				if orphans > n || sample > n || seen[fmt.Sprint(n, orphans, sample)] {
 					continue
 				}
 				seen[fmt.Sprint(n, orphans, sample)] = true

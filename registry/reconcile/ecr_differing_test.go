@@ -15,7 +15,7 @@ import (
 // a day later.
 func TestECRDifferingLists(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ projects, parts, most int }{{50, 5, 10}, {300, 10, 60}} {
+	for _, tt := range []struct{ projects, parts, budget, most int }{{50, 5, 0, 10}, {60, 20, 96, 12}} {
 		inAccount(t, func(t *testing.T, a account) {
 			name := func(i int) string { return fmt.Sprintf("p%04d", i) }
 			for i := range tt.projects {
@@ -38,7 +38,7 @@ func TestECRDifferingLists(t *testing.T) {
 							list = append(list, provider.Project{Name: name(i), ID: "id-" + name(i)})
 						}
 					}
-					r, err := reconcile.New(a.ecr, reconcile.WantedList(list), unlimited())
+					r, err := reconcile.New(a.ecr, reconcile.WantedList(list), reconcile.Options{Rate: -1, AuditBudget: tt.budget})
 					require.NoError(t, err)
 					report, _ := r.Run(t.Context())
 					require.Zero(t, report.Purged)

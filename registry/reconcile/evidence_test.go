@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -151,7 +152,7 @@ func TestOtherList(t *testing.T) {
 		repos, _ := fleet(20)
 		s := newService()
 		for i := range 200 {
-			s.set(fmt.Sprintf("other%d", i), fmt.Sprint(i))
+			s.set(fmt.Sprintf("other%d", i), strconv.Itoa(i))
 		}
 		f := newFake(repos)
 		for hour := range 24 {
@@ -234,7 +235,7 @@ func TestPurgedCounts(t *testing.T) {
 			require.ErrorIs(t, err, provider.ErrConflict)
 			require.ErrorContains(t, err, "15 were purged")
 			require.Equal(t, 15, report.Guard.Purged)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			report, err = r.Run(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, report.Guard.Purged)
@@ -282,7 +283,7 @@ func TestMayHaveBeenWanted(t *testing.T) {
 		}},
 		"a former project's, nothing to release": {purged: true, change: func(_ *fake, s *service, o *reconcile.Options) {
 			s.set("y", "id-new")
-			o.AuditBudget = 600
+			o.AuditBudget = 700
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -306,24 +307,31 @@ func TestMayHaveBeenWanted(t *testing.T) {
 	t.Run("known for a day", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, func(t *testing.T) {
-			for _, wanted := range []bool{false, true} { // in between, when it couldn't be restored
+			for _, kind := range []string{"unwanted", "wanted", "another's"} {
+				wanted, another := kind == "wanted", kind == "another's"
 				f, s := world(false)
+				f.repos["y2"] = orphan("y2", 2*day)
 				r, err := reconcile.New(f, s, sampled)
 				require.NoError(t, err)
 				for hour := range 25 {
 					name := fmt.Sprintf("x%d", hour)
 					f.repos[name] = old(name) // so that there is something to release, each time
 					f.intercept = nil
+					f.repos["y2"].orphaned = true
+					if hour == 24 && another { // had a list that wants them, and came upon one of them
+						f.repos["y2"].orphaned = false
+					}
+					// Wanted in between, when it couldn't be restored.
 					if s.remove("y"); wanted && hour == 12 {
 						s.set("y", "id-y")
 						f.failOn("restore", 0, provider.ErrThrottled)
 					}
 					report, err := r.Run(t.Context())
 					require.Equal(t, wanted && hour == 12, err != nil, "%v", err)
-					if hour < 24 && !(wanted && hour == 12) {
+					if hour < 24 && (!wanted || hour != 12) {
 						require.Equal(t, open, left(report)["y"])
 					}
-					require.Equal(t, hour < 24 || wanted, f.repos["y"] != nil, "hour %d", hour)
+					require.Equal(t, hour < 24 || wanted || another, f.repos["y"] != nil, "hour %d", hour)
 					time.Sleep(time.Hour)
 				}
 			}

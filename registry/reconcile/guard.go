@@ -63,12 +63,13 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 
 // open tells whether an orphan may have been wanted since it was released, in which case it isn't purged: its project was
 // lacking then, as it is now, but nobody may have come upon it in between. It can't have been where all that is wanted was
-// read, as then what is orphaned is restored, and where this Reconciler knows it for long; and it won't have been where the
-// list fits what there is: nothing is to be released, and nothing that was read is orphaned.
+// read, as then what is orphaned is restored; and it won't have been where the list fits what there is (nothing is to be
+// released, and nothing that was read is orphaned), nor where this Reconciler has known it for long, and nobody else restored
+// any of what it knows.
 func (n *run) open(l leftOver) bool {
 	g := n.report.Guard
 	if n.options.MaxOrphanedPercent == 100 || g.Read == g.Wanted || g.Found+g.ToRelease+g.Unread == 0 ||
-		n.memory.unwanted(l.project, n.time()) {
+		n.returned == 0 && n.memory.unwanted(l.project, n.time()) {
 		return false
 	}
 	n.leave(l.project, reasonOpen)

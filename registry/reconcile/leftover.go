@@ -78,6 +78,8 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 		}
 		if owner.Orphaned {
 			n.memory.add(r.Project, owner.ReadAt)
+		} else if n.memory.forget(r.Project) {
+			n.count(&n.returned)
 		}
 		n.clock(owner.ReadAt)
 		counts := owner.Orphaned && recent(owner)

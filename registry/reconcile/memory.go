@@ -67,10 +67,13 @@ func (m *memory) unwanted(project string, now time.Time) bool {
 	return !since.IsZero() && now.Sub(since) >= guardWindow
 }
 
-func (m *memory) forget(project string) {
+// forget is for what isn't orphaned. It reports whether it was known to be.
+func (m *memory) forget(project string) (known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	_, known = m.orphaned[project]
 	delete(m.orphaned, project)
+	return known
 }
 
 // wantedAgain are the wanted projects of which the repository was orphaned. What isn't listed any more is forgotten.

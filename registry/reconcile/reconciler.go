@@ -94,6 +94,8 @@ type run struct {
 	// regrets are what was made or restored for a project that was gone then.
 	regrets  []regret
 	evidence evidence
+	// returned is how many left-over repositories were orphaned the last time, and aren't any more: somebody else's list has them.
+	returned int
 	// now is the registry's time, as far as the run has heard it.
 	now time.Time
 	// ids are the names of the wanted projects by their ids.
