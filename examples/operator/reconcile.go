@@ -18,9 +18,18 @@ import (
 type reconcileCmd struct {
 	Projects           string `required:"" placeholder:"FILE" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
 	DryRun             bool   `help:"Change nothing; say what would be done."`
-	AuditBudget        int    `default:"500" help:"How many calls upstream may look at what a listing doesn't show."`
-	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours: 1 to 100, which turns the guard off."`
+	AuditBudget        int    `default:"500" help:"How many calls upstream may look at what a listing doesn't show, before anything is released or purged: a random sample of what the list wants, two calls a repository. Raise it with more than a thousand repositories and a percentage below 10. 0: tags only, where something is to go."`
+	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours, the wanted ones that are orphaned included: 1 to 100, which turns the guard off."`
 	Rate               int    `default:"20" help:"How many operations are begun in a second."`
+}
+
+// Help is what --help says after the command's first sentence.
+func (reconcileCmd) Help() string {
+	return "It creates, mends, and releases what the list lacks. The guard holds back all releasing and purging when more than " +
+		"--max-orphaned-percent of our repositories would be orphaned: those of the last 24 hours, those to be released now, and as many of " +
+		"the wanted ones as may be orphaned by what a random sample of them shows. That holds against lists that differ from run to run as " +
+		"long as runs don't overlap; overlapping ones have the limit each for themselves, so let one end before the next begins " +
+		"(concurrencyPolicy: Forbid in a CronJob, flock in a crontab)."
 }
 
 func (c reconcileCmd) Run(env *environment) error {
@@ -105,5 +114,11 @@ func (c reconcileCmd) print(w io.Writer, r reconcile.Report) error {
 	}
 	_, err := fmt.Fprintf(w, "%d repositories, %d projects: %d to create, %d to restore, %d to mend, %d to release, %d to purge (%s); %d audited, %d left alone, %d failed\n",
 		r.Listed, r.Wanted, r.Created, r.Restored, r.Mended, r.Released, r.Purged, done, r.Audited, len(r.LeftAlone), r.Failures)
-	return errors.Join(append(errs, err)...)
+	errs = append(errs, err)
+	if g := r.Guard; g.Limit > 0 {
+		_, err = fmt.Fprintf(w, "guard: %d wanted repositories, %d read, %d of them orphaned, so up to %d; %d orphaned within 24 hours, %d unread, %d to release: %d, of %d allowed at once (runs that overlap have this limit each for themselves)\n",
+			g.Wanted, g.Read, g.Found, g.WantedOrphaned, g.Orphaned, g.Unread, g.ToRelease, g.WantedOrphaned+g.Orphaned+g.Unread+g.ToRelease, g.Limit)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

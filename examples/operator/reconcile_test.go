@@ -42,6 +42,7 @@ func TestReconcile(t *testing.T) {
 	require.Contains(t, planned, "rise/two: create\n")
 	require.Contains(t, planned, "left alone: foreign: ")
 	require.Contains(t, planned, "3 repositories, 2 projects: 1 to create, 0 to restore, 1 to mend, 1 to release, 0 to purge (planned; nothing was changed)")
+	require.Contains(t, planned, "guard: 1 wanted repositories, 1 read, 0 of them orphaned, so up to 0; 0 orphaned within 24 hours, 0 unread, 1 to release: 1, of 1 allowed at once (runs that overlap")
 	require.Len(t, server.Repositories(), 3)
 	require.Contains(t, stderr, "create: 1\n", "plain lines where there is no terminal")
 

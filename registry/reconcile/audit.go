@@ -1,21 +1,24 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
-	"math/rand/v2"
+	"hash/maphash"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// rolling is where a reconciler's audits are.
+// rolling is where a reconciler's audits are. They go round in an order of the reconciler's own that has nothing to do with
+// names: what a run audits is a random sample, also of a list that lacks a stretch. What was audited longer ago is the
+// likelier to be orphaned, if anything, so going on where the last run ended finds as many orphans as drawing anew does.
 type rolling struct {
-	mu sync.Mutex
-	// last is the project that was audited last, "" before the first.
-	last string
+	mu   sync.Mutex
+	seed maphash.Seed
+	// last is the place of the project that was audited last, 0 before the first.
+	last uint64
 	// cost is how many calls an audit takes at most, as far as is known; measured reports whether one was made.
 	cost     int
 	measured bool
@@ -24,18 +27,27 @@ type rolling struct {
 // minAuditCost is what an audit takes at least: whose it is, and what a listing doesn't show.
 const minAuditCost = 2
 
-// begin is where in the sorted list the next audit is.
-func (r *rolling) begin(there []pair) int {
+// place is where in the round a project is.
+func (r *rolling) place(name string) uint64 { return maphash.String(r.seed, name) }
+
+// order is there in the order in which it is to be audited.
+func (r *rolling) order(there []pair) (next func(i int) pair) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.last == "" { // replicas, and a process that is restarted often, get round this way too
-		return rand.IntN(len(there)) //nolint:gosec // not for secrets
+	type placed struct {
+		place uint64
+		i     int
 	}
-	i, found := slices.BinarySearchFunc(there, r.last, func(p pair, name string) int { return strings.Compare(p.project.Name, name) })
+	round := make([]placed, len(there))
+	for i, p := range there {
+		round[i] = placed{r.place(p.project.Name), i}
+	}
+	slices.SortFunc(round, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+	begin, found := slices.BinarySearchFunc(round, r.last, func(p placed, last uint64) int { return cmp.Compare(p.place, last) })
 	if found {
-		i++
+		begin++
 	}
-	return i // may be one past the end, and then is the beginning
+	return func(i int) pair { return there[round[(begin+i)%len(round)].i] }
 }
 
 // batch is how many audits may be made at once with what is left of the budget.
@@ -63,29 +75,34 @@ func (r *rolling) spent(c provider.RepositoryChange, err error) int {
 func (r *rolling) reached(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = name
+	r.last = r.place(name)
 }
 
-// audit looks at what a listing doesn't show, of as many repositories as the budget allows, each at most once.
-func (n *run) audit(ctx context.Context, there []pair) {
-	left := n.options.AuditBudget
+// audit looks at what a listing doesn't show, of as many repositories as the budget allows, each at most once. They are the
+// guard's sample; so without a budget, tags are read all the same where anything is to go.
+func (n *run) audit(ctx context.Context, there []pair, goes bool) {
+	left, tagsOnly := n.options.AuditBudget, n.options.AuditBudget < 0
+	if tagsOnly && goes && n.options.MaxOrphanedPercent < 100 {
+		left = defaultAuditBudget
+	}
 	if len(there) == 0 || left <= 0 {
 		return
 	}
 	n.progress(PhaseAudit, 0, len(there))
-	begin := n.audits.begin(there)
+	next := n.audits.order(there)
 	var progress atomic.Int64
 	for done := 0; done < len(there) && !n.over(ctx); {
 		batch := n.audits.batch(left, min(n.options.Concurrency, len(there)-done))
 		if batch == 0 {
 			return
 		}
-		at := func(i int) pair { return there[(begin+done+i)%len(there)] }
+		at := func(i int) pair { return next(done + i) }
 		var spent atomic.Int64
 		n.parallel(ctx, batch, func(i int) {
 			listed := *at(i).repository
 			listed.Drift = nil // that was mended just now
-			change, err := n.keep(ctx, at(i).project, provider.EnsureOptions{Listed: &listed})
+			change, err := n.keep(ctx, at(i).project, provider.EnsureOptions{Listed: &listed, ListedOnly: tagsOnly})
+			n.saw(at(i).project, change, err, true)
 			spent.Add(int64(n.audits.spent(change, err)))
 			if change.Calls > 0 {
 				n.count(&n.report.Audited)

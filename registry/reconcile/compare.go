@@ -24,6 +24,7 @@ func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
 		if err != nil {
 			return nil, &provider.Error{Kind: kindOf(err), Op: op, Err: err}
 		}
+		n.clock(r.ReadAt)
 		if len(r.Drift) == 0 {
 			r.Drift = nil
 		}

@@ -41,3 +41,27 @@ func Example() {
 	// false shop [set scan on push]
 	// false closed [release]
 }
+
+// Runs that overlap don't see one another's releases. Here a channel keeps those of one process apart; replicas need a lock that
+// all of them see, such as PostgreSQL's pg_advisory_lock or a Kubernetes Lease, and a context that ends when it is lost.
+func ExampleOptions_lease() {
+	p := newFake(map[string]*repo{"shop": {createdAt: time.Now().Add(-100 * time.Hour), id: "41"}})
+	turn := make(chan struct{}, 1)
+	lease := func(ctx context.Context) (context.Context, func(), error) {
+		select {
+		case turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		held, lost := context.WithCancelCause(ctx) // lost(err) is for whoever keeps the lease alive
+		return held, func() { lost(nil); <-turn }, nil
+	}
+	r, err := reconcile.New(p, reconcile.WantedList([]provider.Project{{Name: "shop", ID: "41"}}), reconcile.Options{Lease: lease})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := r.Run(context.Background())
+	fmt.Println(report.Wanted, err)
+	// Output: 1 <nil>
+}

@@ -30,8 +30,22 @@ type fake struct {
 	retention provider.Retention
 	retained  error // Retention's
 	calls     []call
+	quiet     bool          // keeps no calls
+	ahead     time.Duration // of the registry's clock
+	timeless  bool          // tells no time
 	// intercept, if set, carries out each call, or doesn't.
 	intercept func(ctx context.Context, c call, do func() error) error
+}
+
+// now is the registry's time, which isn't that of the process.
+func (f *fake) now() time.Time { return time.Now().Add(f.ahead) }
+
+// readAt is the time that an answer shows.
+func (f *fake) readAt() time.Time {
+	if f.timeless {
+		return time.Time{}
+	}
+	return f.now()
 }
 
 // repo is a repository. another is a reason why it isn't ours.
@@ -75,7 +89,9 @@ func (f *fake) call(ctx context.Context, change *provider.RepositoryChange, what
 		return do(f.repos[c.project])
 	}
 	f.mu.Lock()
-	f.calls = append(f.calls, c)
+	if !f.quiet {
+		f.calls = append(f.calls, c)
+	}
 	intercept := f.intercept
 	f.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -101,7 +117,7 @@ func (f *fake) owner(ctx context.Context, c *provider.RepositoryChange) error {
 			return failed(provider.ErrNotFound, c, "read tags")
 		}
 		c.Owner = provider.RepositoryOwner{
-			Ours: r.another == "", Reason: r.another, ProjectID: r.id, Orphaned: r.orphaned, OrphanedAt: r.orphanedAt,
+			Ours: r.another == "", Reason: r.another, ProjectID: r.id, Orphaned: r.orphaned, OrphanedAt: r.orphanedAt, ReadAt: f.readAt(),
 		}
 		return nil
 	})
@@ -149,7 +165,7 @@ func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provi
 				made := false
 				err := f.call(ctx, c, "create", func(r *repo) error {
 					if made = r == nil; made {
-						f.repos[p.Name] = &repo{createdAt: time.Now(), id: p.ID}
+						f.repos[p.Name] = &repo{createdAt: f.now(), id: p.ID}
 					}
 					return nil
 				})
@@ -220,7 +236,7 @@ func (f *fake) ReleaseRepository(ctx context.Context, p provider.Project) (provi
 	case c.Owner.Orphaned && !c.Owner.OrphanedAt.IsZero():
 		return *c, nil
 	}
-	now := time.Now()
+	now := f.now()
 	err = f.write(ctx, c, provider.ActionRelease, func(r *repo) { r.orphaned, r.orphanedAt = true, now })
 	if err == nil && f.retention.Remove && f.retention.After == 0 {
 		err = f.remove(ctx, c)
@@ -256,7 +272,7 @@ func (f *fake) PurgeRepository(ctx context.Context, project string, olderThan ti
 		return *c, nil
 	}
 	o := c.Owner
-	if err != nil || !o.Ours || !o.Orphaned || o.OrphanedAt.IsZero() || time.Since(o.OrphanedAt) < olderThan {
+	if err != nil || !o.Ours || !o.Orphaned || o.OrphanedAt.IsZero() || f.now().Sub(o.OrphanedAt) < olderThan {
 		return *c, err
 	}
 	return *c, f.remove(ctx, c)
@@ -298,7 +314,7 @@ func (f *fake) ListRepositories(ctx context.Context) iter.Seq2[provider.Reposito
 					names = names[:page]
 				}
 				for _, project := range names {
-					r := provider.Repository{Project: project, Name: "rise/" + project, CreatedAt: f.repos[project].createdAt}
+					r := provider.Repository{Project: project, Name: "rise/" + project, CreatedAt: f.repos[project].createdAt, ReadAt: f.readAt()}
 					if f.repos[project].drift {
 						r.Drift = []provider.RepositoryAction{provider.ActionScanOnPush}
 					}

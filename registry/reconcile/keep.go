@@ -20,16 +20,43 @@ func (n *run) keep(ctx context.Context, p provider.Project, o provider.EnsureOpt
 	}
 	// Without an id nobody could tell this repository from one that was made for the name's next project.
 	if p.ID != "" && !n.options.DryRun && (has(change, provider.ActionCreate) || has(change, provider.ActionRestore)) {
-		n.settle(ctx, p, change.Name, func(now provider.Project) bool { return now.ID == p.ID })
+		n.confirm(ctx, regret{p, change.Name, o.Listed == nil})
 	}
 	return change, err
+}
+
+// regret is a repository that the run made or restored for a project that is gone by now.
+type regret struct {
+	project provider.Project
+	name    string
+	// missing tells whether there was none: what was there counts already, as a wanted one that was orphaned.
+	missing bool
+}
+
+// confirm asks whether the project that a repository was made or restored for is still there. If not, the repository is
+// released with the others, by the guard's leave.
+func (n *run) confirm(ctx context.Context, r regret) {
+	now, wanted, err := n.askAgain(ctx, r.project.Name)
+	switch {
+	case err != nil:
+		n.fail(ctx, opAsk, r.project.Name, err)
+	case !wanted || now.ID != r.project.ID:
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.regrets = append(n.regrets, r)
+	}
+}
+
+// takeBack releases what was made or restored for a project that is gone.
+func (n *run) takeBack(ctx context.Context, r regret) {
+	n.settle(ctx, r.project, r.name, func(now provider.Project) bool { return now.ID == r.project.ID })
 }
 
 // formerOwner sees to it that a former project's repository is purged in time when another project has its name: nobody
 // else would, as the name is wanted.
 func (n *run) formerOwner(p provider.Project, r provider.Repository, o provider.RepositoryOwner, err error) {
-	if errors.Is(err, provider.ErrOrphaned) && p.ID != "" && o.ProjectID != "" && o.ProjectID != p.ID &&
-		n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
+	if errors.Is(err, provider.ErrOrphaned) && former(p, o) && n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
+		n.memory.remains(r.Project)
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if l := (leftOver{r.Project, o.ProjectID, r.Name}); !slices.Contains(n.purges, l) { // mended, and audited
@@ -60,9 +87,6 @@ func (n *run) settle(ctx context.Context, p provider.Project, repository string,
 		case n.options.DryRun:
 			n.did(provider.RepositoryChange{Project: p.Name, Name: repository, Actions: []provider.RepositoryAction{provider.ActionRelease}})
 			return false
-		case n.removesAtOnce():
-			n.leave(p.Name, reasonAtOnce)
-			return false
 		default:
 			err = n.release(ctx, p)
 		}
@@ -87,7 +111,7 @@ func (n *run) ensure(ctx context.Context, p provider.Project, o provider.EnsureO
 	case err == nil && !o.DryRun:
 		n.memory.forget(p.Name)
 	case change.Owner.Ours && change.Owner.Orphaned:
-		n.memory.add(p.Name)
+		n.memory.add(p.Name, n.time())
 	}
 	if err != nil {
 		n.fail(ctx, "ensure repository", p.Name, err)
@@ -99,7 +123,7 @@ func (n *run) release(ctx context.Context, p provider.Project) error {
 	if err := n.turn(ctx); err != nil {
 		return err
 	}
-	n.memory.add(p.Name) // its answer may be lost
+	n.memory.add(p.Name, n.time()) // its answer may be lost
 	change, err := n.manager.ReleaseRepository(ctx, p)
 	n.did(change)
 	if err != nil {

@@ -25,13 +25,26 @@ const (
 	reasonWanted  = "its project is wanted again"
 	reasonGuard   = "the guard holds it back"
 	reasonAtOnce  = "releasing it would remove it at once"
+	reasonOpen    = "it may have been wanted since it was released"
 )
 
 // leftOver is a repository of ours without a project.
 type leftOver struct{ project, id, repository string }
 
-func young(r provider.Repository) bool {
-	return r.CreatedAt.IsZero() || time.Since(r.CreatedAt) < minAge
+// Ages are by the registry's own clock. What can't be told is young, and recent.
+
+func noAge(r provider.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
+
+func young(r provider.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
+
+// settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
+func settled(r provider.Repository) bool {
+	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
+}
+
+// recent tells whether an orphan is one of those that the guard counts.
+func recent(o provider.RepositoryOwner) bool {
+	return o.ReadAt.IsZero() || o.ReadAt.Sub(o.OrphanedAt) < guardWindow
 }
 
 // removesAtOnce tells whether releasing removes, so that no tags are left to count.
@@ -40,7 +53,7 @@ func (n *run) removesAtOnce() bool { return n.retention.Remove && n.retention.Af
 func (n *run) purgeAge() time.Duration { return max(n.retention.After, guardWindow) }
 
 func (n *run) purgeable(o provider.RepositoryOwner) bool {
-	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && time.Since(o.OrphanedAt) >= n.purgeAge()
+	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && !o.ReadAt.IsZero() && o.ReadAt.Sub(o.OrphanedAt) >= n.purgeAge()
 }
 
 // owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
@@ -64,24 +77,28 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			return
 		}
 		if owner.Orphaned {
-			n.memory.add(r.Project)
+			n.memory.add(r.Project, owner.ReadAt)
+		} else if n.memory.forget(r.Project) {
+			n.count(&n.returned)
 		}
-		recent := owner.Orphaned && time.Since(owner.OrphanedAt) < guardWindow
-		if recent {
+		n.clock(owner.ReadAt)
+		counts := owner.Orphaned && recent(owner)
+		if counts {
 			n.count(&n.report.Guard.Orphaned)
 		}
-		if recent || !owner.Orphaned { // years of orphans that are kept would allow to release all that is left
+		if settled(r) && (counts || !owner.Orphaned) { // years of orphans that are kept would allow to release all that is left
 			n.count(&n.report.Guard.Ours)
 		}
 		renamed := n.ids()[owner.ProjectID]
 		switch {
-		case r.CreatedAt.IsZero():
+		case noAge(r):
 			n.leave(r.Project, reasonNoAge)
 		case young(r):
 			n.leave(r.Project, reasonYoung)
 		case renamed != "":
 			n.leave(r.Project, reasonRenamed+renamed)
 		case n.purgeable(owner):
+			n.memory.remains(r.Project) // as it turns out, if its answer was lost
 			n.add(&n.purges, leftOver{r.Project, owner.ProjectID, r.Name})
 		case owner.Orphaned:
 			n.leave(r.Project, reasonOrphan)
@@ -112,12 +129,8 @@ func (n *run) letGo(ctx context.Context, l leftOver) {
 	}
 }
 
-// purge removes what was released long enough ago, unless the guard holds it back.
+// purge removes what was released long enough ago.
 func (n *run) purge(ctx context.Context) {
-	if len(n.purges) > 0 && n.report.Guard.exceeded() {
-		n.hold(n.purges)
-		n.purges = nil
-	}
 	n.each(ctx, PhasePurge, len(n.purges), func(i int) {
 		l := n.purges[i]
 		if n.turn(ctx) != nil { // not between the service's last word and the removal
@@ -137,6 +150,9 @@ func (n *run) purge(ctx context.Context) {
 		}
 		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
 		n.did(change)
+		if err != nil || has(change, provider.ActionRemove) { // the answer may be lost
+			n.memory.purged(l.project, n.time())
+		}
 		if err != nil {
 			n.fail(ctx, "purge repository", l.project, err)
 		}

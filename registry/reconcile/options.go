@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -11,11 +12,18 @@ type Options struct {
 	// DryRun changes nothing: the report has what would be done. It reads as much as a run that does it.
 	DryRun bool
 	// AuditBudget is how many calls upstream a run may take to look at what a listing doesn't show, what it mends then
-	// apart. Zero means 500; less means no audit. A repository of ECR takes two.
+	// apart. Zero means 500; less means no audit. A repository of ECR takes two. What is audited is the guard's sample too; see
+	// the package's documentation for how many it has to be. Without an audit, up to 500 repositories' tags are read in runs
+	// that have something to release or purge, and in these alone.
 	AuditBudget int
 	// MaxOrphanedPercent is how many of our repositories may be orphaned within 24 hours; see the package's documentation.
 	// Zero means 20; 100 turns the guard off.
 	MaxOrphanedPercent int
+	// Lease, if set, keeps runs apart, of which the guard can't see one another's releases while they overlap. Each run calls
+	// it first, dry runs too. It waits while somebody else has the lease, or fails, which ends the run before it does
+	// anything. The run has the context that it returns, which is ctx or made of it, and has to end when the lease is lost:
+	// nothing is begun after that. At the end the run calls release, once.
+	Lease func(ctx context.Context) (held context.Context, release func(), err error)
 	// Concurrency is how many operations are under way at once. Zero and less mean 8.
 	Concurrency int
 	// Rate is how many operations are begun in a second, the pages of the listing apart; one takes one to five calls
@@ -73,10 +81,10 @@ const (
 	PhaseMend Phase = "mend"
 	// PhaseOwners reads whose the left-over repositories are.
 	PhaseOwners Phase = "owners"
-	// PhaseRelease releases those that are ours.
-	PhaseRelease Phase = "release"
 	// PhaseAudit mends what a listing doesn't show. Total is how many repositories could be looked at.
 	PhaseAudit Phase = "audit"
+	// PhaseRelease releases those that are ours.
+	PhaseRelease Phase = "release"
 	// PhasePurge removes those that were released long enough ago.
 	PhasePurge Phase = "purge"
 )

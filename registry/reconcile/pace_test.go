@@ -191,7 +191,7 @@ func TestProgress(t *testing.T) {
 		var all []reconcile.Progress
 		var busy atomic.Bool
 		o := unlimited()
-		o.AuditBudget = 6
+		o.AuditBudget, o.MaxOrphanedPercent = 6, 100 // which so few of so many would hold back
 		o.Progress = func(p reconcile.Progress) {
 			require.False(t, busy.Swap(true))
 			runtime.Gosched()
@@ -216,12 +216,12 @@ func TestProgress(t *testing.T) {
 			{reconcile.PhaseOwners, 1, 3},
 			{reconcile.PhaseOwners, 2, 3},
 			{reconcile.PhaseOwners, 3, 3},
-			{reconcile.PhaseRelease, 0, 1},
-			{reconcile.PhaseRelease, 1, 1},
 			{reconcile.PhaseAudit, 0, 1500},
 			{reconcile.PhaseAudit, 1, 1500},
 			{reconcile.PhaseAudit, 2, 1500},
 			{reconcile.PhaseAudit, 3, 1500},
+			{reconcile.PhaseRelease, 0, 1},
+			{reconcile.PhaseRelease, 1, 1},
 			{reconcile.PhasePurge, 0, 1},
 			{reconcile.PhasePurge, 1, 1},
 		}, all)

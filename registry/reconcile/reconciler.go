@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
@@ -42,7 +44,9 @@ func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
 	if o.Rate < 0 {
 		limit = rate.Inf
 	}
-	return &Reconciler{manager: manager, wanted: wanted, options: o, limiter: rate.NewLimiter(limit, 1)}, nil
+	return &Reconciler{
+		manager: manager, wanted: wanted, options: o, limiter: rate.NewLimiter(limit, 1), audits: rolling{seed: maphash.MakeSeed()},
+	}, nil
 }
 
 // Run brings repositories and projects in step once. Its error joins all failures, of which the first hundred are kept; each
@@ -53,12 +57,24 @@ func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
 //   - [provider.ErrInvalidRequest]: a wanted project's name isn't valid, or has two ids; nothing was changed
 //   - [provider.ErrConflict]: no projects are wanted, and nothing was changed; or the guard held back releasing and purging
 //   - [provider.ErrMisconfigured], at the end: released repositories are removed at once, so none was released
-//   - [provider.ErrTimeout]: ctx ended
+//   - [provider.ErrTimeout]: ctx ended, or the lease was lost
+//   - any kind: [Options].Lease failed; nothing was done
 func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 	n := &run{Reconciler: r, report: Report{DryRun: r.options.DryRun}}
+	if r.options.Lease != nil {
+		held, release, err := r.options.Lease(ctx)
+		if err != nil {
+			return n.report, &provider.Error{Kind: kindOf(err), Op: "take the lease", Err: err}
+		}
+		defer release()
+		ctx = held
+	}
 	err := n.run(ctx)
-	if n.over(ctx) && provider.KindOf(err) != provider.ErrTimeout {
-		err = errors.Join(ended(opRun, cmp.Or(ctx.Err(), context.DeadlineExceeded)), err)
+	if n.over(ctx) {
+		cause := cmp.Or(context.Cause(ctx), context.DeadlineExceeded)
+		if provider.KindOf(err) != provider.ErrTimeout || !errors.Is(err, cause) {
+			err = errors.Join(ended(opRun, cause), err)
+		}
 	}
 	return n.report, n.joined(err)
 }
@@ -75,6 +91,13 @@ type run struct {
 	report Report
 	errs   []error
 	purges []leftOver
+	// regrets are what was made or restored for a project that was gone then.
+	regrets  []regret
+	evidence evidence
+	// returned is how many left-over repositories were orphaned the last time, and aren't any more: somebody else's list has them.
+	returned int
+	// now is the registry's time, as far as the run has heard it.
+	now time.Time
 	// ids are the names of the wanted projects by their ids.
 	ids func() map[string]string
 
@@ -98,18 +121,25 @@ func (n *run) run(ctx context.Context) (err error) {
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
 	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
-	again := n.memory.wantedAgain(listed, there) // and so to be restored
+	again := n.memory.wantedAgain(listed, there, n.time()) // and so to be restored
 	mend := toMend(there, again)
 	n.each(ctx, PhaseMend, len(mend), func(i int) {
-		_, _ = n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
+		change, err := n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
+		n.saw(mend[i].project, change, err, false)
 	})
 	releases := n.owners(ctx, rest)
+	n.audit(ctx, there, len(releases)+len(n.regrets)+len(n.purges) > 0)
 	if n.over(ctx) {
 		return nil // what isn't read to the end isn't counted
 	}
-	releases, refused := n.guard(releases, len(there))
-	n.each(ctx, PhaseRelease, len(releases), func(i int) { n.letGo(ctx, releases[i]) })
-	n.audit(ctx, there)
+	releases, refused := n.guard(releases, there)
+	n.each(ctx, PhaseRelease, len(releases)+len(n.regrets), func(i int) {
+		if i < len(releases) {
+			n.letGo(ctx, releases[i])
+		} else {
+			n.takeBack(ctx, n.regrets[i-len(releases)])
+		}
+	})
 	n.purge(ctx)
 	if n.report.Guard.Held {
 		return errors.Join(n.report.Guard.err(n.options.MaxOrphanedPercent), refused)
@@ -139,6 +169,21 @@ func (n *run) parallel(ctx context.Context, count int, do func(i int)) {
 		})
 	}
 	_ = group.Wait()
+}
+
+// clock tells the run what the registry's time is.
+func (n *run) clock(at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at.After(n.now) {
+		n.now = at
+	}
+}
+
+func (n *run) time() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now
 }
 
 // over tells whether the run has to end.

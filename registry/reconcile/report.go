@@ -30,16 +30,27 @@ type LeftAlone struct {
 	Project, Reason string
 }
 
-// Guard is what the guard counted: it holds back all releasing and purging when Orphaned, Unread and ToRelease together are
-// more than Limit.
+// Guard is what the guard counted: it holds back all releasing and purging when WantedOrphaned, Orphaned, Unread, Purged and
+// ToRelease together are more than Limit.
 type Guard struct {
-	// Ours is how many repositories are ours, those apart that were orphaned longer ago than 24 hours.
+	// Ours is how many repositories of more than 24 hours are ours: the wanted projects', and of those left over the ones that
+	// weren't orphaned longer ago than that.
 	Ours int
-	// Orphaned is how many of those were orphaned within the last 24 hours, by their tags.
+	// Wanted is how many wanted projects have a repository, Read of how many of these the tags were read before anything was
+	// released, and Found how many of those were orphaned, or couldn't be read. What was orphaned for a former project of
+	// the name counts only if that was within the last 24 hours.
+	Wanted, Read, Found int
+	// WantedOrphaned is how many of Wanted are orphaned at most: Found, if all of them were read, and else a bound that one
+	// random sample in 10⁹ gets wrong.
+	WantedOrphaned int
+	// Orphaned is how many left-over repositories were orphaned within the last 24 hours, by their tags.
 	Orphaned int
+	// Purged is how many repositories this Reconciler removed within the last 24 hours, or may have.
+	Purged int
 	// Unread is how many left-over repositories there are whose tags couldn't be read.
 	Unread int
-	// ToRelease is how many repositories the run was to release.
+	// ToRelease is how many repositories the run was to release, or would have had to where it releases none, as that would
+	// remove them at once.
 	ToRelease int
 	// Limit is how many are allowed.
 	Limit int

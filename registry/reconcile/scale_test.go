@@ -44,7 +44,7 @@ func (c *crowd) ListRepositories(context.Context) iter.Seq2[provider.Repository,
 				c.calls.Add(1)
 			}
 			name := "rise/" + c.name(i)
-			if !yield(provider.Repository{Project: name[len("rise/"):], Name: name, CreatedAt: created}, nil) {
+			if !yield(provider.Repository{Project: name[len("rise/"):], Name: name, CreatedAt: created, ReadAt: time.Now()}, nil) {
 				return
 			}
 		}
@@ -58,7 +58,7 @@ func (c *crowd) EnsureRepository(_ context.Context, p provider.Project, _ provid
 
 func (c *crowd) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
 	c.calls.Add(1)
-	return provider.RepositoryOwner{Ours: true, Orphaned: true, OrphanedAt: time.Now().Add(-20 * day)}, nil
+	return provider.RepositoryOwner{Ours: true, Orphaned: true, OrphanedAt: time.Now().Add(-20 * day), ReadAt: time.Now()}, nil
 }
 
 func (c *crowd) Projects(context.Context) iter.Seq2[provider.Project, error] {
