@@ -79,16 +79,28 @@ func (c *Cache) Unwrap() provider.Provider { return c.provider }
 // Its errors are those of [provider.Issue] for the wrapped provider; [provider.ErrTimeout] when ctx ends first, or
 // [provider.ErrThrottled] if it was that which took so long; and [provider.ErrUnavailable] once the cache is closed.
 func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-	now := time.Now()
-	if e := c.kept.get(r); e != nil && e.usable(now) {
-		if e.claimRefresh(now) {
-			c.refresh(ctx, e)
-		}
-		c.hits.add()
-		e.use()
-		return e.credentials, nil
+	if kept := c.Reuse(ctx, r, time.Now()); kept != nil {
+		return kept.Credentials(), nil
 	}
 	return c.miss(ctx, r)
+}
+
+// Reuse implements [provider.Reuser]. What it returns counts as a hit.
+func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *provider.Issued {
+	e := c.kept.get(r)
+	if e == nil {
+		return nil
+	}
+	left := e.left(now)
+	if left <= 0 {
+		return nil
+	}
+	if e.claimRefresh(left) {
+		c.refresh(ctx, e)
+	}
+	c.hits.add()
+	e.use()
+	return &e.issued
 }
 
 // miss answers a request that is perhaps invalid, and perhaps a hit by now.
@@ -129,7 +141,7 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	if e := c.kept.get(r); e != nil && e.usable(now) { // since the caller looked
 		c.stats.Hits++
 		e.use()
-		return nil, e.credentials, nil
+		return nil, e.issued.Credentials(), nil
 	}
 	k, found := c.calls[r]
 	if !found {
@@ -181,11 +193,12 @@ func (c *Cache) leave(ctx context.Context, k *call) error {
 func (c *Cache) refresh(ctx context.Context, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.kept.get(e.request) != e || c.calls[e.request] != nil {
+	r := e.issued.Request()
+	if c.closed || c.kept.get(r) != e || c.calls[r] != nil {
 		return
 	}
-	k := newCall(ctx, e.request)
-	c.calls[e.request] = k
+	k := newCall(ctx, r)
+	c.calls[r] = k
 	c.stats.Refreshes++
 	c.queue(k, &c.refreshes)
 	c.dispatch(time.Now())

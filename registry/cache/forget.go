@@ -25,7 +25,7 @@ func (c *Cache) Forget(project string) {
 	defer c.mu.Unlock()
 	var entries []*entry
 	for _, e := range c.kept.heap {
-		if its(e.request) {
+		if its(e.issued.Request()) {
 			entries = append(entries, e)
 		}
 	}

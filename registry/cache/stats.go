@@ -42,7 +42,7 @@ func (c *Cache) Stats() Stats {
 	s.Hits += c.hits.sum() // those in stats are late ones
 	s.Entries, s.InFlight, s.Queued = len(c.kept.heap), c.inFlight, c.callers.Len()+c.refreshes.Len()
 	if len(c.kept.heap) > 0 {
-		s.EarliestExpiry = c.kept.heap[0].credentials.ExpiresAt
+		s.EarliestExpiry = c.kept.heap[0].issued.Credentials().ExpiresAt
 	}
 	return s
 }
