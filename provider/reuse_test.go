@@ -203,3 +203,11 @@ func TestReuserByValue(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, b.asked.Load(), "never unchecked")
 }
+
+func TestSubjectOf(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, provider.SubjectOf(t.Context()))
+	ctx := provider.OnBehalfOf(t.Context(), "ci")
+	require.Equal(t, "ci", provider.SubjectOf(ctx))
+	require.Empty(t, provider.SubjectOf(provider.OnBehalfOf(ctx, "")))
+}

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +35,9 @@ type Cache struct {
 	closed   bool
 
 	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
-	callers, refreshes list.List
-	inFlight, slowed   int // calls that are running, and those of them that the provider is being throttled for
+	callers, refreshes turns
+	round              uint64 // of turns, from one refresh to the next
+	inFlight, slowed   int    // calls that are running, and those of them that the provider is being throttled for
 	pausedUntil        time.Time
 	resume, sweeper    *time.Timer // nil: not set
 }
@@ -56,7 +56,7 @@ func New(p provider.Provider, o Options) *Cache {
 		p = inner.provider
 	}
 	c := &Cache{
-		provider: p, options: o.withDefaults(),
+		provider: p, options: o.withDefaults(), round: 1,
 		calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
 	}
 	c.life, c.end = context.WithCancel(context.Background())
@@ -157,9 +157,11 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	} else {
 		c.stats.Joins++
 	}
+	caller := callerOf(ctx, r)
 	k.waiters++
+	k.share(caller).waiters++
 	if !k.running {
-		c.queue(k, &c.callers)
+		c.queue(k, &c.callers, caller)
 		c.dispatch(now)
 	}
 	return k, provider.Credentials{}, nil
@@ -171,6 +173,13 @@ func (c *Cache) leave(ctx context.Context, k *call) error {
 	defer c.mu.Unlock()
 	if c.closed {
 		return errClosed(k.request)
+	}
+	caller := callerOf(ctx, k.request)
+	if s := k.share(caller); s.waiters > 1 {
+		s.waiters--
+	} else {
+		c.callers.leave(s)
+		delete(k.shares, caller)
 	}
 	if k.waiters--; k.waiters == 0 && !k.running {
 		c.abandon(k)
@@ -200,7 +209,10 @@ func (c *Cache) refresh(ctx context.Context, e *entry) {
 	k := newCall(ctx, r)
 	c.calls[r] = k
 	c.stats.Refreshes++
-	c.queue(k, &c.refreshes)
+	if c.refreshes.calls == 0 {
+		c.round++ // those who wait come first
+	}
+	c.queue(k, &c.refreshes, callerOf(ctx, r))
 	c.dispatch(time.Now())
 }
 
@@ -215,8 +227,7 @@ func (c *Cache) Close() error {
 	c.kept.dropAll()
 	clear(c.calls)
 	clear(c.failures)
-	c.callers.Init()
-	c.refreshes.Init()
+	c.callers, c.refreshes = turns{}, turns{}
 	for _, t := range []*time.Timer{c.resume, c.sweeper} {
 		if t != nil {
 			t.Stop()

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -24,16 +23,16 @@ type call struct {
 	// The rest is guarded by Cache.mu.
 
 	waiters   int
+	shares    map[string]*share // of each caller that waits
 	running   bool
-	queue     *list.List    // nil: not queued
-	place     *list.Element // in queue
-	forgotten bool          // the result isn't to be kept
-	throttled error         // of the last attempt, if there is to be another
-	slowed    error         // why the attempt that is running is being waited out by the provider
+	queue     *turns // nil: not queued
+	forgotten bool   // the result isn't to be kept
+	throttled error  // of the last attempt, if there is to be another
+	slowed    error  // why the attempt that is running is being waited out by the provider
 }
 
 func newCall(ctx context.Context, r provider.Request) *call {
-	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{})}
+	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{}), shares: map[string]*share{}}
 }
 
 func (k *call) settle(credentials provider.Credentials, err error) {
