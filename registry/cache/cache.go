@@ -17,6 +17,7 @@ import (
 // with [New]. It is safe for concurrent use.
 type Cache struct {
 	provider provider.Provider
+	inner    provider.Provider // what Unwrap returns: provider, behind what hears of changes of its repositories
 	options  Options
 
 	hits counter
@@ -56,12 +57,15 @@ func New(p provider.Provider, o Options) *Cache {
 		p = inner.provider
 	}
 	c := &Cache{
-		provider: p, options: o.withDefaults(), round: 1,
+		provider: p, inner: p, options: o.withDefaults(), round: 1,
 		calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.hits.init()
 	c.kept.init()
+	if m, ok := provider.As[provider.RepositoryManager](p); ok {
+		c.inner = &repositories{Provider: p, RepositoryManager: m, cache: c}
+	}
 	return c
 }
 
@@ -70,8 +74,8 @@ func (c *Cache) Repository(project string, consumer provider.Consumer) (name.Rep
 	return c.provider.Repository(project, consumer)
 }
 
-// Unwrap returns the wrapped provider, for [provider.As].
-func (c *Cache) Unwrap() provider.Provider { return c.provider }
+// Unwrap returns the wrapped provider, for [provider.As]: behind a decorator that hears of changes of repositories, if it manages any.
+func (c *Cache) Unwrap() provider.Provider { return c.inner }
 
 // Credentials returns a kept credential, even if ctx has ended, or waits for a new one until ctx ends. The package's
 // documentation says more.

@@ -56,6 +56,11 @@
 //
 // # Forgetting
 //
-// [Cache.Forget] removes a project's credentials, for a service that deletes a project or learns of a leak. The
-// upstream doesn't: whoever holds a credential can use it until it expires.
+// [Cache.Forget] removes a project's credentials, for a service that deletes a project or learns of a leak, and [Cache.ForgetAll]
+// everybody's, for when the upstream's side of them is gone: a role was made again, sessions were revoked. The
+// upstream removes none: whoever holds a credential can use it until it expires.
+//
+// A project is forgotten by itself where its repository is released, restored, adopted, suspended or purged, or made or given back by
+// EnsureRepository, through the manager that [provider.Repositories] finds in the cache, as registry/reconcile does. Other processes, and whoever
+// holds the wrapped provider's own manager, have to say so.
 package cache

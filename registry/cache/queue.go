@@ -120,13 +120,3 @@ func (c *Cache) takeTurn() (k *call, refresh bool) {
 		return c.callers.take(c.round), false
 	}
 }
-
-// share returns what caller has to do with k.
-func (k *call) share(caller string) *share {
-	s := k.shares[caller]
-	if s == nil {
-		s = &share{}
-		k.shares[caller] = s
-	}
-	return s
-}

@@ -35,6 +35,16 @@ func callerOf(ctx context.Context, r provider.Request) string {
 	return cmp.Or(provider.SubjectOf(ctx), r.Caller)
 }
 
+// share returns what caller has to do with k.
+func (k *call) share(caller string) *share {
+	s := k.shares[caller]
+	if s == nil {
+		s = &share{}
+		k.shares[caller] = s
+	}
+	return s
+}
+
 // add puts k into the line of one of its callers: at the end, or in front of it, and of all others if the caller has none yet.
 func (t *turns) add(k *call, caller string, first bool) {
 	l := t.lines[caller]
