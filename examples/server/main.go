@@ -39,11 +39,14 @@ func run(ctx context.Context, loader configload.Loader, args []string, stdout, s
 	} else if err != nil {
 		return err
 	}
+	forget := make(chan os.Signal, 1)
+	notifyForget(forget) // before anything else: without it the signal ends the process
+	defer signal.Stop(forget)
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	s, err := newServer(ctx, loader, logger)
 	if err != nil {
 		return err
 	}
 	s.welcome(stdout)
-	return s.serve(ctx)
+	return s.serve(ctx, forget)
 }
