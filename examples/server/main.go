@@ -3,6 +3,8 @@
 //	go run ./examples/server [-log-level debug|info|warn|error]
 //
 // Without RISE_CONFIG_DIR and ./config it runs with a built-in configuration that needs nothing else; see the README.
+//
+// SIGINT and SIGTERM end it once requests in progress have their answers; SIGUSR1 has it forget all credentials that it keeps.
 package main
 
 import (
