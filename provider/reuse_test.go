@@ -57,12 +57,12 @@ func (renaming) Repository(project string, _ provider.Consumer) (name.Repository
 func TestIssueOfAReuser(t *testing.T) {
 	t.Parallel()
 	r := &reuser{fake: &fake{credentials: valid(t)}}
-	c, err := provider.Issue(t.Context(), r, push)
+	_, err := provider.Issue(t.Context(), r, push)
 	require.NoError(t, err, "nothing is kept: it's asked")
 	require.EqualValues(t, 1, r.asked.Load())
 	r.keep(t, push)
 	for range 3 {
-		c, err = provider.Issue(t.Context(), r, push)
+		c, err := provider.Issue(t.Context(), r, push)
 		require.NoError(t, err)
 		require.Equal(t, "registry.example.com/rise/hello", c.Target.String())
 	}

@@ -61,7 +61,7 @@ func build(t *testing.T) (program string) {
 	t.Helper()
 	dir := t.TempDir()
 	run := func(args ...string) string {
-		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput() //nolint:gosec // ours
+		out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return strings.TrimSpace(string(out))
 	}

@@ -89,6 +89,8 @@ func TestTurnsAreFair(t *testing.T) {
 		cancel()
 		wg.Wait()
 		by := map[string]int{}
+		u.mu.Lock() // one is still running
+		defer u.mu.Unlock()
 		for r, n := range u.issued {
 			name, _, _ := strings.Cut(r.Project, "-")
 			by[name+r.Caller] += n
