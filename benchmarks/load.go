@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 // ask asks p for n projects at once, by workers goroutines, and returns how long it took.
@@ -50,6 +53,71 @@ func herd(ctx context.Context, u *upstream, p provider.Provider) (counts, error)
 	close(begin)
 	wait.Wait()
 	return u.counts().minus(before), errors.Join(failures...)
+}
+
+// besideNoise is by how many issues' time a subject's first credential is later than alone, while connections of another subject ask for
+// ever new projects: the worst of rounds' medians. All ask the endpoint.
+func besideNoise(ctx context.Context, u *upstream, connections, rounds int) (float64, error) {
+	const asked = 5
+	p, err := built(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = provider.Close(p) }()
+	u.latency.Store(int64(25 * time.Millisecond))
+	defer u.latency.Store(0)
+	h := endpoint.New(p, func(r *http.Request) (caller, error) { return caller(r.Header.Get("Subject")), nil },
+		func(context.Context, caller, provider.Request) error { return nil },
+		endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+	first := func(ctx context.Context, subject, project string) (time.Duration, error) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?project="+project, nil)
+		r.Header.Set("Subject", subject)
+		w, start := httptest.NewRecorder(), time.Now()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			return 0, fmt.Errorf("answered %d", w.Code)
+		}
+		return time.Since(start), nil
+	}
+	times := func(name string) (time.Duration, error) {
+		var took []time.Duration
+		for i := range asked {
+			d, err := first(ctx, name, fmt.Sprintf("%s-%d", name, i))
+			if err != nil {
+				return 0, err
+			}
+			took = append(took, d)
+		}
+		return median(took), nil
+	}
+	alone, err := times("alone")
+	if err != nil {
+		return 0, err
+	}
+	noise, cancel := context.WithCancel(ctx)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	for range connections {
+		wait.Go(func() {
+			for noise.Err() == nil {
+				_, _ = first(noise, "noisy", fmt.Sprintf("noisy-%d", next.Add(1)))
+			}
+		})
+	}
+	for next.Load() < int64(connections) { // until all wait
+		time.Sleep(time.Millisecond)
+	}
+	var worst float64
+	for round := range rounds {
+		beside, err := times(fmt.Sprintf("quiet-%d", round))
+		if err != nil {
+			return 0, err
+		}
+		worst = max(worst, ratio(beside-alone, alone))
+	}
+	return worst, nil
 }
 
 // coldBeside is how long 20 cold keys take at 50 ms a call, and the 99th percentile of hits on a warm key meanwhile.

@@ -16,14 +16,14 @@ import (
 
 // sizes are how much of everything is done.
 type sizes struct {
-	rounds, slowRounds, operations, slowOperations, hitOperations, requests, warm int
+	rounds, slowRounds, operations, slowOperations, hitOperations, requests, warm, noise int
 }
 
 func main() {
 	rounds := flag.Int("rounds", 21, "how often each row is measured; medians are printed")
 	flag.Parse()
 	ok, err := run(context.Background(), os.Stdout, sizes{
-		rounds: *rounds, slowRounds: 3, operations: 50, slowOperations: 8, hitOperations: 5_000, requests: 8_000, warm: 10_000,
+		rounds: *rounds, slowRounds: 3, operations: 50, slowOperations: 8, hitOperations: 5_000, requests: 8_000, warm: 10_000, noise: 3_000,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -117,6 +117,9 @@ func (r *report) hits(ctx context.Context, u *upstream, n sizes) error {
 	r.target("hit: allocations", fmt.Sprintf("%.3f", hit.allocs), "0", hit.allocs < 0.01)
 	r.target("hit: calls upstream", fmt.Sprintf("%.3g", hit.sts+hit.ecr), "0", hit.sts+hit.ecr == 0)
 	r.atMost("hit: time by mutex + map + expiry check", hit.slower, 2)
+	issue := find(results, oursIssue)
+	r.target("provider.Issue of what is kept: allocations", fmt.Sprintf("%.3f", issue.allocs), "0", issue.allocs < 0.01)
+	r.atMost("provider.Issue of what is kept: time by the hit's", issue.slower/hit.slower, 1.5)
 	r.atLeast("hit: faster than fluxcd/pkg/auth's", find(results, fluxHit).slower/hit.slower, 50)
 	r.atMost("hit: time an operation with 2 goroutines by that with 1", scaled, 1)
 	return done()

@@ -12,7 +12,7 @@ import (
 // Every row works and makes exactly the calls that it is said to; how long they take is the command's business.
 func TestRun(t *testing.T) {
 	var out bytes.Buffer
-	_, err := run(t.Context(), &out, sizes{rounds: 1, slowRounds: 1, operations: 2, slowOperations: 1, hitOperations: 10, requests: 40, warm: 64})
+	_, err := run(t.Context(), &out, sizes{rounds: 1, slowRounds: 1, operations: 2, slowOperations: 1, hitOperations: 10, requests: 40, warm: 64, noise: 200})
 	require.NoError(t, err)
 	rows := map[string][]string{}
 	for line := range strings.Lines(out.String()) {
@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 	for _, name := range []string{floor, ours, fluxUncached, loginUncached, riseWay} {
 		require.Equal(t, []string{"1 1", "1 1", "1 1", "1 1"}, rows[name], name)
 	}
-	for _, name := range []string{bareMap, oursHit, fluxHit, loginHit} {
+	for _, name := range []string{bareMap, oursHit, oursIssue, fluxHit, loginHit} {
 		require.Equal(t, []string{"0 0"}, rows[name], name)
 	}
 	for _, target := range []string{
@@ -32,6 +32,7 @@ func TestRun(t *testing.T) {
 		`plain HTTP: new connections in steady state +\| 0 +\| 0 +\| met`,
 		`1,000 callers of one cold key +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`hit: calls upstream +\| 0 +\| 0 +\| met`,
+		`a first credential beside 200 connections of another subject, 25 ms a call: its delay +\| \d`,
 		`endpoint: requests/s by the bare handler's +\| \d`,
 		`3000 connections asking for new projects: delay of another's first credential, repository to be made +\| \d\.\d\d makings`,
 		`3000 connections asking for new projects: delay of another's first credential, repository there +\| \d\.\d\d looks`,

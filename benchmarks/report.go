@@ -121,6 +121,13 @@ func (r *report) load(ctx context.Context, u *upstream, n sizes) error {
 	r.target(fmt.Sprintf("%d projects warmed, 25 ms a call, 64 in flight (%d new connections)", n.warm, called.opened/int64(n.slowRounds)),
 		fmt.Sprintf("%.2f × the least possible", ratio(took, least)), "≤ 1.20 ×", ratio(took, least) <= 1.2)
 
+	delay, err := besideNoise(ctx, u, n.noise, n.slowRounds)
+	if err != nil {
+		return err
+	}
+	r.target(fmt.Sprintf("a first credential beside %d connections of another subject, 25 ms a call: its delay", n.noise),
+		fmt.Sprintf("%.2f issues", delay), "≤ 2 issues", delay <= 2)
+
 	if _, err := p.Credentials(ctx, push); err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ const (
 	riseWay       = "Rise's way: new configuration each time"
 	bareMap       = "floor: mutex + map + expiry check"
 	oursHit       = "rise-registry-go, factory-built"
+	oursIssue     = "rise-registry-go, provider.Issue: with the checks"
 	fluxHit       = "fluxcd/pkg/auth, its cache"
 	loginHit      = "amazon-ecr-credential-helper, file cache, kept client"
 )
@@ -155,6 +156,7 @@ func hits(ctx context.Context, url string) ([]subject, func() error, error) {
 	return []subject{
 		{bareMap, bare.get},
 		{oursHit, func(ctx context.Context) error { _, err := p.Credentials(ctx, push); return err }},
+		{oursIssue, func(ctx context.Context) error { _, err := provider.Issue(ctx, p, push); return err }},
 		{fluxHit, func(ctx context.Context) error {
 			_, err := auth.GetArtifactRegistryCredentials(ctx, flux, host+"/rise/hello", cached)
 			return err

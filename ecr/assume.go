@@ -59,7 +59,7 @@ func (s session) details() []slog.Attr {
 func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
 	asController := func(o *sts.Options) { o.Credentials = a.controller.credentials }
 	out, err := a.client.AssumeRole(ctx, input, asController)
-	if a.controller.forget(err) {
+	if a.controller.forgetEnded(err) {
 		out, err = a.client.AssumeRole(ctx, input, asController)
 	}
 	if err != nil {

@@ -59,21 +59,6 @@ func (c *controller) secrets() []string {
 	return nil
 }
 
-// forget drops what is kept of credentials that, so says err, have ended. The SDK keeps them until this machine's clock says so,
-// which may have been set back, or be behind and there was nothing to correct their end by. It reports whether to ask again.
-func (c *controller) forget(err error) bool {
-	code, last := apiCode(err), c.last.Load()
-	if code != "ExpiredToken" && code != "ExpiredTokenException" || last == nil || !last.CanExpire {
-		return false
-	}
-	for _, kept := range []aws.CredentialsProvider{c.base, c.credentials} {
-		if cache, ok := kept.(*aws.CredentialsCache); ok {
-			cache.Invalidate()
-		}
-	}
-	return true
-}
-
 func (c *controller) retrieveBase(ctx context.Context) (aws.Credentials, error) {
 	if c.base == nil {
 		return aws.Credentials{}, &stepError{op: opCredentials, err: errNoCredentials}

@@ -26,7 +26,7 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 		for {
 			attempt := recordAttempts(ctx)
 			out, err := upstream.registry.DescribeRepositories(attempt, input)
-			if upstream.assumer.controller.forget(err) {
+			if upstream.assumer.controller.forgetEnded(err) {
 				out, err = upstream.registry.DescribeRepositories(attempt, input)
 			}
 			if err != nil {

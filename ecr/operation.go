@@ -76,7 +76,7 @@ func (o *operation) call(ctx context.Context, op string, do func(context.Context
 	ctx = recordAttempts(ctx)
 	controller := o.p.clients().assumer.controller
 	err := do(ctx)
-	if controller.forget(err) {
+	if controller.forgetEnded(err) {
 		err = do(ctx)
 	}
 	if err == nil {

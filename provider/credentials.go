@@ -148,8 +148,10 @@ func hasControl(s string) bool {
 	return false
 }
 
+// checkExpiry goes by the wall clock and, where both times have a reading of it, by the monotonic one too: that one stands still while
+// the machine is suspended.
 func (c Credentials) checkExpiry(now time.Time) error {
-	if !c.ExpiresAt.IsZero() && !c.ExpiresAt.After(now) {
+	if !c.ExpiresAt.IsZero() && (!c.ExpiresAt.After(now) || !c.ExpiresAt.Round(0).After(now.Round(0))) {
 		return fmt.Errorf("it expired at %s", c.ExpiresAt.UTC().Format(time.RFC3339))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -31,6 +32,21 @@ func valid(t *testing.T) provider.Credentials {
 	return provider.Credentials{
 		Target: repository(t, "registry.example.com/rise/hello"), Access: provider.Push, Method: provider.LoginCredentials,
 		Username: "AWS", Password: provider.NewSecret(secretText), ExpiresAt: time.Now().Add(time.Hour),
+	}
+}
+
+// An expiry with a reading of the monotonic clock doesn't outlive the suspension of a machine, while which that clock stands still.
+func TestCheckGoesByBothClocks(t *testing.T) {
+	t.Parallel()
+	c, now := valid(t), time.Now()
+	require.NoError(t, c.Check(push, now))
+	for name, set := range map[string][2]time.Duration{"suspended": {2 * time.Hour, 0}, "set back": {-2 * time.Hour, 2 * time.Hour}} {
+		later := now.Add(set[1])
+		// A Time's first word: a bit that says that there are both, 33 of seconds, 30 of nanoseconds.
+		*(*uint64)(unsafe.Pointer(&later)) += uint64((set[0]-set[1])/time.Second) << 30
+		require.Equal(t, set[0], later.Round(0).Sub(now.Round(0)), name)
+		require.Equal(t, set[1], later.Sub(now), name)
+		require.ErrorIs(t, c.Check(push, later), provider.ErrBadResponse, name)
 	}
 }
 

@@ -12,9 +12,25 @@ import (
 // credential: it calls [Request.Validate], p's Credentials and [Credentials.Check], and compares the target with the
 // repository that p names for the project.
 //
+// What a [Reuser] kept since it was checked like that, for this request, isn't checked once more, but for its expiry.
+//
 // Beside p's own errors it returns [ErrInvalidRequest] for an invalid r and [ErrBadResponse] for an answer that isn't
 // what was asked for.
 func Issue(ctx context.Context, p Provider, r Request) (Credentials, error) {
+	if reuser, ok := p.(Reuser); ok {
+		now := time.Now()
+		if kept := reuser.Reuse(ctx, r, now); kept.by(p, r) {
+			if kept.immutable() && kept.credentials.checkExpiry(now) == nil {
+				return kept.credentials, nil
+			}
+			return checked(p, r, kept.credentials)
+		}
+	}
+	return issue(ctx, p, p, r)
+}
+
+// issue asks p and checks the answer by what outer names the repositories, which is p or decorates it.
+func issue(ctx context.Context, outer, p Provider, r Request) (Credentials, error) {
 	if err := r.Validate(); err != nil {
 		return Credentials{}, err
 	}
@@ -22,6 +38,11 @@ func Issue(ctx context.Context, p Provider, r Request) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
+	return checked(outer, r, c)
+}
+
+// checked returns c, if it is what r asks for, from p.
+func checked(p Provider, r Request, c Credentials) (Credentials, error) {
 	if err := c.Check(r, time.Now()); err != nil {
 		return Credentials{}, err
 	}

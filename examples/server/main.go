@@ -3,6 +3,8 @@
 //	go run ./examples/server [-log-level debug|info|warn|error]
 //
 // Without RISE_CONFIG_DIR and ./config it runs with a built-in configuration that needs nothing else; see the README.
+//
+// SIGINT and SIGTERM end it once requests in progress have their answers; SIGUSR1 has it forget all credentials that it keeps.
 package main
 
 import (
@@ -39,11 +41,14 @@ func run(ctx context.Context, loader configload.Loader, args []string, stdout, s
 	} else if err != nil {
 		return err
 	}
+	forget := make(chan os.Signal, 1)
+	notifyForget(forget) // before anything else: without it the signal ends the process
+	defer signal.Stop(forget)
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	s, err := newServer(ctx, loader, logger)
 	if err != nil {
 		return err
 	}
 	s.welcome(stdout)
-	return s.serve(ctx)
+	return s.serve(ctx, forget)
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
@@ -181,13 +182,24 @@ func ok(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// serve serves until ctx ends or something fails, then lets requests in progress finish.
-func (s *server) serve(ctx context.Context) error {
+// serve serves until ctx ends or something fails, then lets requests in progress finish. Each signal of forget has it forget all
+// credentials.
+func (s *server) serve(ctx context.Context, forget <-chan os.Signal) error {
 	group, running := errgroup.WithContext(ctx)
 	for _, p := range s.parts {
 		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
 		group.Go(p.serve)
 	}
+	group.Go(func() error {
+		for {
+			select {
+			case <-running.Done():
+				return nil
+			case <-forget:
+				s.forget()
+			}
+		}
+	})
 	group.Go(func() error {
 		<-running.Done()
 		s.logger.Info("stopping")
@@ -204,6 +216,14 @@ func (s *server) serve(ctx context.Context) error {
 		s.aws.server.Close()
 	}
 	return errors.Join(err, provider.Close(s.provider))
+}
+
+// forget lets go of all that is kept of the upstream's, which takes none of it any more: the roles were made again, say.
+func (s *server) forget() {
+	if p, ok := provider.As[interface{ ForgetAll() }](s.provider); ok {
+		p.ForgetAll()
+	}
+	s.logger.Info("forgot all credentials that were kept")
 }
 
 func (p part) serve() error {

@@ -12,7 +12,7 @@ output "registry" {
 }
 
 output "controller_role_arn" {
-  description = "ARN of the controller role: with IRSA, the value of the service account's annotation eks.amazonaws.com/role-arn."
+  description = "ARN of the controller role: with IRSA, the value of the service account's annotation eks.amazonaws.com/role-arn. After it was made again, or its sessions were revoked, tell every replica of the service to forget its credentials (examples/server: SIGUSR1): they are denied until they end."
   value       = aws_iam_role.controller.arn
 }
 
@@ -22,12 +22,12 @@ output "controller_role_name" {
 }
 
 output "push_role_arn" {
-  description = "ARN of the push role."
+  description = "ARN of the push role. After it was made again, or its sessions were revoked, tell every replica of the service to forget its credentials (examples/server: SIGUSR1): they are denied until they end."
   value       = aws_iam_role.push.arn
 }
 
 output "pull_role_arn" {
-  description = "ARN of the pull role; null without one."
+  description = "ARN of the pull role; null without one. After it was made again, or its sessions were revoked, tell every replica of the service to forget its credentials (examples/server: SIGUSR1): they are denied until they end."
   value       = one(aws_iam_role.pull[*].arn)
 }
 

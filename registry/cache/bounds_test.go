@@ -57,6 +57,7 @@ func TestSecretsLeaveMemory(t *testing.T) {
 	for name, end := range map[string]func(*cache.Cache){
 		"dropped":   func(*cache.Cache) { time.Sleep(46 * time.Minute) },
 		"forgotten": func(c *cache.Cache) { c.Forget("hello") },
+		"all":       func(c *cache.Cache) { c.ForgetAll() },
 		"evicted":   func(c *cache.Cache) { _, _ = c.Credentials(context.Background(), push("other")) },
 		"closed":    func(c *cache.Cache) { _ = c.Close() },
 	} {

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 // with [New]. It is safe for concurrent use.
 type Cache struct {
 	provider provider.Provider
+	inner    provider.Provider // what Unwrap returns: provider, behind what hears of changes of its repositories
 	options  Options
 
 	hits counter
@@ -36,8 +36,9 @@ type Cache struct {
 	closed   bool
 
 	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
-	callers, refreshes list.List
-	inFlight, slowed   int // calls that are running, and those of them that the provider is being throttled for
+	callers, refreshes turns
+	round              uint64 // of turns, from one refresh to the next
+	inFlight, slowed   int    // calls that are running, and those of them that the provider is being throttled for
 	pausedUntil        time.Time
 	resume, sweeper    *time.Timer // nil: not set
 }
@@ -56,12 +57,15 @@ func New(p provider.Provider, o Options) *Cache {
 		p = inner.provider
 	}
 	c := &Cache{
-		provider: p, options: o.withDefaults(),
+		provider: p, inner: p, options: o.withDefaults(), round: 1,
 		calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.hits.init()
 	c.kept.init()
+	if m, ok := provider.As[provider.RepositoryManager](p); ok {
+		c.inner = &repositories{Provider: p, RepositoryManager: m, cache: c}
+	}
 	return c
 }
 
@@ -70,8 +74,8 @@ func (c *Cache) Repository(project string, consumer provider.Consumer) (name.Rep
 	return c.provider.Repository(project, consumer)
 }
 
-// Unwrap returns the wrapped provider, for [provider.As].
-func (c *Cache) Unwrap() provider.Provider { return c.provider }
+// Unwrap returns the wrapped provider, for [provider.As]: behind a decorator that hears of changes of repositories, if it manages any.
+func (c *Cache) Unwrap() provider.Provider { return c.inner }
 
 // Credentials returns a kept credential, even if ctx has ended, or waits for a new one until ctx ends. The package's
 // documentation says more.
@@ -79,16 +83,28 @@ func (c *Cache) Unwrap() provider.Provider { return c.provider }
 // Its errors are those of [provider.Issue] for the wrapped provider; [provider.ErrTimeout] when ctx ends first, or
 // [provider.ErrThrottled] if it was that which took so long; and [provider.ErrUnavailable] once the cache is closed.
 func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-	now := time.Now()
-	if e := c.kept.get(r); e != nil && e.usable(now) {
-		if e.claimRefresh(now) {
-			c.refresh(ctx, e)
-		}
-		c.hits.add()
-		e.use()
-		return e.credentials, nil
+	if kept := c.Reuse(ctx, r, time.Now()); kept != nil {
+		return kept.Credentials(), nil
 	}
 	return c.miss(ctx, r)
+}
+
+// Reuse implements [provider.Reuser]. What it returns counts as a hit.
+func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *provider.Issued {
+	e := c.kept.get(r)
+	if e == nil {
+		return nil
+	}
+	left := e.left(now)
+	if left <= 0 {
+		return nil
+	}
+	if e.claimRefresh(left) {
+		c.refresh(ctx, e)
+	}
+	c.hits.add()
+	e.use()
+	return &e.issued
 }
 
 // miss answers a request that is perhaps invalid, and perhaps a hit by now.
@@ -129,7 +145,7 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	if e := c.kept.get(r); e != nil && e.usable(now) { // since the caller looked
 		c.stats.Hits++
 		e.use()
-		return nil, e.credentials, nil
+		return nil, e.issued.Credentials(), nil
 	}
 	k, found := c.calls[r]
 	if !found {
@@ -146,9 +162,11 @@ func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.C
 	} else {
 		c.stats.Joins++
 	}
+	caller := callerOf(ctx, r)
 	k.waiters++
+	k.share(caller).waiters++
 	if !k.running {
-		c.queue(k, &c.callers)
+		c.queue(k, &c.callers, caller)
 		c.dispatch(now)
 	}
 	return k, provider.Credentials{}, nil
@@ -160,6 +178,13 @@ func (c *Cache) leave(ctx context.Context, k *call) error {
 	defer c.mu.Unlock()
 	if c.closed {
 		return errClosed(k.request)
+	}
+	caller := callerOf(ctx, k.request)
+	if s := k.share(caller); s.waiters > 1 {
+		s.waiters--
+	} else {
+		c.callers.leave(s)
+		delete(k.shares, caller)
 	}
 	if k.waiters--; k.waiters == 0 && !k.running {
 		c.abandon(k)
@@ -182,13 +207,17 @@ func (c *Cache) leave(ctx context.Context, k *call) error {
 func (c *Cache) refresh(ctx context.Context, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.kept.get(e.request) != e || c.calls[e.request] != nil {
+	r := e.issued.Request()
+	if c.closed || c.kept.get(r) != e || c.calls[r] != nil {
 		return
 	}
-	k := newCall(ctx, e.request)
-	c.calls[e.request] = k
+	k := newCall(ctx, r)
+	c.calls[r] = k
 	c.stats.Refreshes++
-	c.queue(k, &c.refreshes)
+	if c.refreshes.calls == 0 {
+		c.round++ // those who wait come first
+	}
+	c.queue(k, &c.refreshes, callerOf(ctx, r))
 	c.dispatch(time.Now())
 }
 
@@ -203,8 +232,7 @@ func (c *Cache) Close() error {
 	c.kept.dropAll()
 	clear(c.calls)
 	clear(c.failures)
-	c.callers.Init()
-	c.refreshes.Init()
+	c.callers, c.refreshes = turns{}, turns{}
 	for _, t := range []*time.Timer{c.resume, c.sweeper} {
 		if t != nil {
 			t.Stop()

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -24,16 +23,16 @@ type call struct {
 	// The rest is guarded by Cache.mu.
 
 	waiters   int
+	shares    map[string]*share // of each caller that waits
 	running   bool
-	queue     *list.List    // nil: not queued
-	place     *list.Element // in queue
-	forgotten bool          // the result isn't to be kept
-	throttled error         // of the last attempt, if there is to be another
-	slowed    error         // why the attempt that is running is being waited out by the provider
+	queue     *turns // nil: not queued
+	forgotten bool   // the result isn't to be kept
+	throttled error  // of the last attempt, if there is to be another
+	slowed    error  // why the attempt that is running is being waited out by the provider
 }
 
 func newCall(ctx context.Context, r provider.Request) *call {
-	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{})}
+	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{}), shares: map[string]*share{}}
 }
 
 func (k *call) settle(credentials provider.Credentials, err error) {
@@ -47,16 +46,17 @@ func (c *Cache) run(k *call) {
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 
-	var credentials provider.Credentials
+	began := time.Now()
+	var issued provider.Issued
 	err := errors.New("a bug in the provider: it ended its goroutine")
 	defer func() {
 		if v := recover(); v != nil {
-			credentials, err = provider.Credentials{}, panicked(v)
+			issued, err = provider.Issued{}, panicked(v)
 		}
-		c.finish(k, credentials, err)
+		c.finish(k, issued, err, began)
 	}()
 	ctx = provider.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
-	credentials, err = provider.Issue(ctx, c.provider, k.request)
+	issued, err = provider.IssueForReuse(ctx, c, c.provider, k.request)
 }
 
 // noteThrottled notes that the provider is being throttled for k and tries again by itself.
@@ -81,8 +81,8 @@ func panicked(v any) error {
 	return fmt.Errorf("a bug in the provider: panic of type %T", v)
 }
 
-// finish takes the result of the call's issue.
-func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
+// finish takes the result of the call's issue, which began when it says.
+func (c *Cache) finish(k *call, issued provider.Issued, err error, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -105,7 +105,7 @@ func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
 			return
 		}
 	}
-	k.settle(credentials, err)
+	k.settle(issued.Credentials(), err)
 	switch {
 	case err != nil:
 		c.stats.Failures++
@@ -114,7 +114,7 @@ func (c *Cache) finish(k *call, credentials provider.Credentials, err error) {
 		}
 	case !k.forgotten:
 		delete(c.failures, forAnyone(k.request))
-		e := newEntry(k.request, credentials, c.options.MinRemaining, now)
+		e := newEntry(issued, c.options.MinRemaining, began, now)
 		c.stats.Evictions += c.kept.keep(e, c.options.MaxEntries, now)
 		c.sweepLater()
 	}

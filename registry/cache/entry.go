@@ -11,35 +11,42 @@ import (
 const (
 	lifeWithoutExpiry = time.Hour
 	longestLife       = 100 * 365 * 24 * time.Hour // keeps the sums below within int64
-	never             = math.MaxInt64
+	never             = math.MinInt64
 )
 
 // An entry is a kept credential. What hits read never changes but for refreshAt, so they need no lock.
 type entry struct {
-	request     provider.Request
-	credentials provider.Credentials
-	// dropAt is when it stops being handed out. Times are Unix nanoseconds of the wall clock, which expiry is in: the
-	// monotonic clock stands still while a machine is suspended.
-	dropAt int64
-	// refreshAt is when to refresh it; never, while that is being done.
+	issued provider.Issued
+	// dropAt is when it stops being handed out, by two clocks; see left.
+	dropAt time.Time
+	// refreshAt is how much is left when to refresh it; never, while that is being done.
 	refreshAt atomic.Int64
 	// place is where it is in the heap of entries.
-	place int
+	place int32
 	// used is whether it was handed out since an eviction passed it over.
 	used atomic.Bool
 }
 
-func newEntry(r provider.Request, c provider.Credentials, minRemaining time.Duration, now time.Time) *entry {
+// newEntry returns an entry for what was issued between began and now.
+func newEntry(i provider.Issued, minRemaining time.Duration, began, now time.Time) *entry {
 	life := lifeWithoutExpiry
-	if !c.ExpiresAt.IsZero() {
-		life = min(c.ExpiresAt.Sub(now), longestLife)
+	if expires := i.Credentials().ExpiresAt; !expires.IsZero() {
+		// Nobody knows whether the clock that expires is by was set meanwhile, and when. So the sooner counts.
+		life = min(expires.Sub(now), expires.Sub(began)-now.Sub(began), longestLife)
 	}
-	e := &entry{request: r, credentials: c, dropAt: now.Add(life - min(minRemaining, life/4)).UnixNano()}
-	e.refreshAt.Store(now.Add(life / 2).UnixNano())
+	keep := life - min(minRemaining, life/4)
+	e := &entry{issued: i, dropAt: now.Add(keep)}
+	e.refreshAt.Store(int64(keep - life/2))
 	return e
 }
 
-func (e *entry) usable(now time.Time) bool { return now.UnixNano() < e.dropAt }
+// left is for how long e may be handed out, by the clock that says less: the monotonic one stands still while a machine is
+// suspended, and the wall clock may be set back.
+func (e *entry) left(now time.Time) time.Duration {
+	return min(e.dropAt.Sub(now), time.Duration(e.dropAt.UnixNano()-now.UnixNano()))
+}
+
+func (e *entry) usable(now time.Time) bool { return e.left(now) > 0 }
 
 // use notes that e is in use. It writes only where that's new, as processors fight for what is written.
 func (e *entry) use() {
@@ -49,12 +56,12 @@ func (e *entry) use() {
 }
 
 // claimRefresh reports whether it's time to refresh e, to one caller only.
-func (e *entry) claimRefresh(now time.Time) bool {
+func (e *entry) claimRefresh(left time.Duration) bool {
 	at := e.refreshAt.Load()
-	return now.UnixNano() >= at && e.refreshAt.CompareAndSwap(at, never)
+	return int64(left) <= at && e.refreshAt.CompareAndSwap(at, never)
 }
 
 // retryRefresh takes the claim back, for the time after wait.
 func (e *entry) retryRefresh(now time.Time, wait time.Duration) {
-	e.refreshAt.Store(now.Add(wait).UnixNano())
+	e.refreshAt.Store(int64(e.left(now) - wait))
 }

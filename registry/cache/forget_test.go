@@ -73,6 +73,44 @@ func TestIDsApart(t *testing.T) {
 	}
 }
 
+func TestForgetAll(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	c := newCache(t, u, cache.Options{})
+	forgetter, ok := provider.As[cache.Forgetter](wrapper{c})
+	require.True(t, ok)
+	all := append(requests("hello"), requests("other")[2:]...)
+	for round := range 3 {
+		for _, r := range all {
+			ask(t, c, r)
+			require.Equal(t, round+1, u.count(r), "%+v", r)
+		}
+		require.Equal(t, len(all), c.Stats().Entries)
+		forgetter.ForgetAll()
+		require.Zero(t, c.Stats().Entries)
+	}
+	require.NoError(t, c.Close())
+	forgetter.ForgetAll()
+}
+
+// keeper is an upstream that keeps something itself: what it issues is good only once it has forgotten.
+type keeper struct {
+	*upstream
+	forgot int
+}
+
+func (k *keeper) ForgetAll() { k.forgot++ }
+
+func TestForgetAllReachesTheProvider(t *testing.T) {
+	t.Parallel()
+	k := &keeper{upstream: &upstream{}}
+	c := newCache(t, wrapper{k}, cache.Options{})
+	c.Forget("hello")
+	require.Zero(t, k.forgot)
+	c.ForgetAll()
+	require.Equal(t, 1, k.forgot)
+}
+
 func TestForgetFailures(t *testing.T) {
 	t.Parallel()
 	f := &failing{err: provider.ErrAccessDenied}
@@ -83,14 +121,32 @@ func TestForgetFailures(t *testing.T) {
 	f.set(nil)
 	c.Forget("hello")
 	require.Equal(t, "hello/2", ask(t, c, push("hello")))
+
+	f.set(provider.ErrAccessDenied)
+	_, err = c.Credentials(t.Context(), push("other"))
+	require.ErrorIs(t, err, provider.ErrAccessDenied)
+	f.set(nil)
+	c.ForgetAll()
+	require.Equal(t, "other/2", ask(t, c, push("other")))
 }
 
 // What is on its way when a project is forgotten is not kept, whether it is the first credential, a refresh or a failure.
 func TestForgetDuringIssue(t *testing.T) {
 	t.Parallel()
+	forgetHello := func(c *cache.Cache) { c.Forget("hello") }
 	for name, test := range map[string]struct {
 		refresh, fails bool
-	}{"first": {}, "refresh": {refresh: true}, "failure": {fails: true}, "failed refresh": {refresh: true, fails: true}} {
+		forget         func(*cache.Cache)
+	}{
+		"first":               {forget: forgetHello},
+		"refresh":             {refresh: true, forget: forgetHello},
+		"failure":             {fails: true, forget: forgetHello},
+		"failed refresh":      {refresh: true, fails: true, forget: forgetHello},
+		"first, all":          {forget: (*cache.Cache).ForgetAll},
+		"refresh, all":        {refresh: true, forget: (*cache.Cache).ForgetAll},
+		"failure, all":        {fails: true, forget: (*cache.Cache).ForgetAll},
+		"failed refresh, all": {refresh: true, fails: true, forget: (*cache.Cache).ForgetAll},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -128,7 +184,7 @@ func TestForgetDuringIssue(t *testing.T) {
 				}
 				synctest.Wait()
 				require.Equal(t, slow, u.count(r))
-				c.Forget("hello")
+				test.forget(c)
 				require.Zero(t, c.Stats().Entries)
 
 				after := u.count(r) + 1

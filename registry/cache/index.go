@@ -40,7 +40,7 @@ func (x *index) get(r provider.Request) *entry {
 		switch e := slots[i].Load(); {
 		case e == nil:
 			return nil
-		case e.request == r && e != &x.deleted:
+		case e.issued.For(r) && e != &x.deleted:
 			return e
 		}
 	}
@@ -53,7 +53,8 @@ func (x *index) put(e *entry) {
 	}
 	slots := *x.slots.Load()
 	var free *slot
-	for i := x.first(e.request, slots); ; i = next(i, slots) {
+	r := e.issued.Request()
+	for i := x.first(r, slots); ; i = next(i, slots) {
 		switch old := slots[i].Load(); {
 		case old == nil:
 			if free == nil {
@@ -67,7 +68,7 @@ func (x *index) put(e *entry) {
 			if free == nil {
 				free = &slots[i]
 			}
-		case old.request == e.request:
+		case old.issued.For(r):
 			slots[i].Store(e)
 			return
 		}
@@ -81,7 +82,7 @@ func (x *index) remove(r provider.Request) {
 		switch e := slots[i].Load(); {
 		case e == nil:
 			return
-		case e.request == r && e != &x.deleted:
+		case e.issued.For(r) && e != &x.deleted:
 			slots[i].Store(&x.deleted)
 			x.entries--
 			return
@@ -98,7 +99,7 @@ func (x *index) rebuild() {
 		if e == nil || e == &x.deleted {
 			continue
 		}
-		at := x.first(e.request, slots)
+		at := x.first(e.issued.Request(), slots)
 		for slots[at].Load() != nil {
 			at = next(at, slots)
 		}

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"container/list"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -12,27 +11,29 @@ const (
 	maxPause = 10 * time.Second
 )
 
-// queue puts k at the end of q, unless it is there already.
-func (c *Cache) queue(k *call, q *list.List) {
+// queue puts k at the end of caller's line in q, unless it stands there already.
+func (c *Cache) queue(k *call, q *turns, caller string) {
 	if k.queue != q {
 		c.dequeue(k)
-		k.queue, k.place = q, q.PushBack(k)
+	}
+	if k.share(caller).place == nil {
+		q.add(k, caller, false)
 	}
 }
 
-// queueAgain puts k, which was throttled, before the other callers, for it has waited already; the second time behind
-// them, as it may be this project alone that is throttled.
+// queueAgain puts k, which was throttled, before the other calls of those who wait for it, for it has waited already; the second
+// time behind them, as it may be this project alone that is throttled.
 func (c *Cache) queueAgain(k *call) {
-	c.queue(k, &c.callers)
-	if k.throttled == nil {
-		c.callers.MoveToFront(k.place)
+	for caller, s := range k.shares {
+		if s.waiters > 0 {
+			c.callers.add(k, caller, k.throttled == nil)
+		}
 	}
 }
 
 func (c *Cache) dequeue(k *call) {
 	if k.queue != nil {
-		k.queue.Remove(k.place)
-		k.queue, k.place = nil, nil
+		k.queue.remove(k)
 	}
 }
 
@@ -69,7 +70,7 @@ func (c *Cache) dispatch(now time.Time) {
 }
 
 func (c *Cache) dispatchAfter(wait time.Duration) {
-	if c.resume != nil || c.callers.Len()+c.refreshes.Len() == 0 {
+	if c.resume != nil || c.callers.calls+c.refreshes.calls == 0 {
 		return
 	}
 	c.resume = time.AfterFunc(wait, func() {
@@ -80,27 +81,42 @@ func (c *Cache) dispatchAfter(wait time.Duration) {
 	})
 }
 
-// nextInTurn takes the next call out of its queue: one that somebody waits for, or else one that refreshes a credential
-// which is still in use.
+// nextInTurn takes the next call out of its queue: one that somebody waits for, or one that refreshes a credential which is
+// still in use.
 func (c *Cache) nextInTurn(now time.Time) *call {
-	for first := c.callers.Front(); first != nil; first = c.callers.Front() {
-		k := first.Value.(*call)
-		c.dequeue(k)
-		f := c.failures[forAnyone(k.request)]
-		wait := f.wait(now)
-		if wait <= 0 {
-			return k
-		}
-		k.settle(provider.Credentials{}, f.errorFor(k.request, wait, now)) // another caller's issue failed meanwhile
-		c.forgetCall(k)
-	}
-	for first := c.refreshes.Front(); first != nil; first = c.refreshes.Front() {
-		k := first.Value.(*call)
-		c.dequeue(k)
-		if e := c.kept.get(k.request); e != nil && e.usable(now) {
-			return k
+	for k, refresh := c.takeTurn(); k != nil; k, refresh = c.takeTurn() {
+		if refresh {
+			if e := c.kept.get(k.request); e != nil && e.usable(now) {
+				return k
+			}
+		} else {
+			f := c.failures[forAnyone(k.request)]
+			wait := f.wait(now)
+			if wait <= 0 {
+				return k
+			}
+			k.settle(provider.Credentials{}, f.errorFor(k.request, wait, now)) // another caller's issue failed meanwhile
 		}
 		c.forgetCall(k)
 	}
 	return nil
+}
+
+// takeTurn takes the next call. Refreshes come behind every caller, but not behind every call: one takes the turn of a caller
+// that had one since the last refresh. Else what one caller asks for keeps all that is in use from being refreshed, until
+// everybody waits.
+func (c *Cache) takeTurn() (k *call, refresh bool) {
+	l := c.callers.next()
+	switch {
+	case c.refreshes.calls > 0 && (l == nil || l.round == c.round):
+		if l != nil {
+			c.callers.skip(l)
+		}
+		c.round++
+		return c.refreshes.take(c.round), true
+	case l == nil:
+		return nil, false
+	default:
+		return c.callers.take(c.round), false
+	}
 }

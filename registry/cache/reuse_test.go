@@ -212,6 +212,35 @@ func TestAnswersAreChecked(t *testing.T) {
 	}
 }
 
+// decorated is a decorator of a service's own that has the cache's methods and changes what it answers.
+type decorated struct {
+	*cache.Cache
+	answers provider.Request
+}
+
+func (d decorated) Credentials(ctx context.Context, _ provider.Request) (provider.Credentials, error) {
+	return d.Cache.Credentials(ctx, d.answers)
+}
+
+// What is kept is checked once more when it comes from anything but the cache itself.
+func TestDecoratorsOfTheCacheAreChecked(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	c := newCache(t, u, cache.Options{})
+	for name, answers := range map[string]provider.Request{
+		"another project":  push("other"),
+		"another access":   {Project: "hello", Access: provider.Pull},
+		"another consumer": {Project: "hello", Access: provider.Push, Consumer: provider.Cluster},
+	} {
+		ask(t, c, push("hello"))
+		ask(t, c, answers)
+		for _, p := range []provider.Provider{decorated{c, answers}, &decorated{c, answers}, wrapper{decorated{c, answers}}} {
+			_, err := provider.Issue(t.Context(), p, push("hello"))
+			require.ErrorIs(t, err, provider.ErrBadResponse, name)
+		}
+	}
+}
+
 // A long random history, against a map.
 func TestManyKeys(t *testing.T) {
 	t.Parallel()

@@ -40,9 +40,9 @@ func (c *Cache) Stats() Stats {
 	defer c.mu.Unlock()
 	s := c.stats
 	s.Hits += c.hits.sum() // those in stats are late ones
-	s.Entries, s.InFlight, s.Queued = len(c.kept.heap), c.inFlight, c.callers.Len()+c.refreshes.Len()
+	s.Entries, s.InFlight, s.Queued = len(c.kept.heap), c.inFlight, c.callers.calls+c.refreshes.calls
 	if len(c.kept.heap) > 0 {
-		s.EarliestExpiry = c.kept.heap[0].credentials.ExpiresAt
+		s.EarliestExpiry = c.kept.heap[0].issued.Credentials().ExpiresAt
 	}
 	return s
 }

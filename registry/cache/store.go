@@ -16,11 +16,11 @@ type store struct {
 
 // keep adds e, or puts it in the place of the entry for its request. It returns how many others had to go for it.
 func (s *store) keep(e *entry, limit int, now time.Time) (evicted uint64) {
-	if old := s.get(e.request); old != nil {
+	if old := s.get(e.issued.Request()); old != nil {
 		e.used.Store(old.used.Load())
 		e.place = old.place
 		s.heap[e.place] = e
-		heap.Fix(&s.heap, e.place)
+		heap.Fix(&s.heap, int(e.place))
 		s.put(e)
 		return 0
 	}
@@ -50,8 +50,8 @@ func (s *store) leastUsed(now time.Time) *entry {
 }
 
 func (s *store) drop(e *entry) {
-	heap.Remove(&s.heap, e.place)
-	s.remove(e.request)
+	heap.Remove(&s.heap, int(e.place))
+	s.remove(e.issued.Request())
 }
 
 func (s *store) dropRequest(r provider.Request) {

@@ -37,6 +37,23 @@ func TestSessionPerCaller(t *testing.T) {
 	}
 }
 
+// Who waits for a turn, waits as the caller that it is, in a credential that callers share too.
+func TestCallersTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := &service{}
+	var subjects []string
+	s.credentials = func(ctx context.Context, r provider.Request) (provider.Credentials, error) {
+		subjects = append(subjects, provider.SubjectOf(ctx))
+		return s.good(r), nil
+	}
+	for _, name := range []string{"alice", "mallory"} {
+		h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: name}, nil },
+			func(context.Context, user, provider.Request) error { return nil }, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+	}
+	require.Equal(t, []string{"alice", "mallory"}, subjects)
+}
+
 func TestSourceOfEvents(t *testing.T) {
 	t.Parallel()
 	for _, opts := range [][]endpoint.Option{nil, {endpoint.WithTrustedProxies(netip.MustParsePrefix("192.0.2.0/24"))}} {

@@ -1,0 +1,75 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// repositories stands before the wrapped provider, for those who look for what manages repositories. It forgets a project whose
+// repository changes in a way that matters to credentials. Before the change: what is kept is useless in a moment. And after it,
+// when an issue that ran meanwhile may have been kept.
+type repositories struct {
+	provider.Provider
+	provider.RepositoryManager
+	cache *Cache
+}
+
+func (r *repositories) Unwrap() provider.Provider { return r.Provider }
+
+func (r *repositories) forget(project string) {
+	if project != "" { // which is an invalid name here, and all projects there
+		r.cache.Forget(project)
+	}
+}
+
+func (r *repositories) AdoptRepository(ctx context.Context, p provider.Project, force bool) (provider.RepositoryChange, error) {
+	r.forget(p.Name)
+	defer r.forget(p.Name)
+	return r.RepositoryManager.AdoptRepository(ctx, p, force)
+}
+
+func (r *repositories) ReleaseRepository(ctx context.Context, p provider.Project) (provider.RepositoryChange, error) {
+	r.forget(p.Name)
+	defer r.forget(p.Name)
+	return r.RepositoryManager.ReleaseRepository(ctx, p)
+}
+
+func (r *repositories) RestoreRepository(ctx context.Context, p provider.Project) (provider.RepositoryChange, error) {
+	r.forget(p.Name)
+	defer r.forget(p.Name)
+	return r.RepositoryManager.RestoreRepository(ctx, p)
+}
+
+func (r *repositories) SuspendRepository(ctx context.Context, project string, suspended bool) (provider.RepositoryChange, error) {
+	r.forget(project)
+	defer r.forget(project)
+	return r.RepositoryManager.SuspendRepository(ctx, project, suspended)
+}
+
+func (r *repositories) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
+	r.forget(project)
+	defer r.forget(project)
+	return r.RepositoryManager.PurgeRepository(ctx, project, olderThan)
+}
+
+// EnsureRepository is called for every project now and then, and mostly finds nothing to do. Then it forgets nothing.
+func (r *repositories) EnsureRepository(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+	change, err := r.RepositoryManager.EnsureRepository(ctx, p, o)
+	if !o.DryRun && (refuses(err) || slices.ContainsFunc(change.Actions, matters)) {
+		r.forget(p.Name)
+	}
+	return change, err
+}
+
+// matters reports whether an action does more than to change settings.
+func matters(a provider.RepositoryAction) bool {
+	switch a {
+	case provider.ActionTag, provider.ActionTagMutability, provider.ActionScanOnPush, provider.ActionLifecycle:
+		return false
+	default:
+		return true
+	}
+}
