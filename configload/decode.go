@@ -16,6 +16,7 @@ type decoder struct {
 func (d *decoder) decode(n *node, to reflect.Value) {
 	t := to.Type()
 	switch {
+	case n.kind == emptyKind && !n.element: // keeps the default
 	case n.kind == invalidKind: // has been reported
 		if n.element && t.Kind() == reflect.Pointer {
 			to.Set(reflect.New(t.Elem())) // Validate methods needn't expect elements that are nil
@@ -41,7 +42,7 @@ func (d *decoder) expect(n *node, k kind) bool {
 	switch n.kind {
 	case k:
 		return true
-	case nullKind: // only elements: null keys of mappings are gone
+	case nullKind, emptyKind: // only elements of sequences
 		d.errs.report(n, "an element can't be empty or null; remove it or give it a value")
 	default:
 		d.errs.report(n, "must be %s, not %s", k, n.kind)
@@ -80,14 +81,15 @@ func (d *decoder) slice(n *node, to reflect.Value) {
 
 // mapping merges, as the layers do: the default's entries are the lowest layer.
 func (d *decoder) mapping(n *node, to reflect.Value) {
-	if len(n.entries) == 0 {
+	entries := slices.DeleteFunc(slices.Clone(n.entries), func(e entry) bool { return e.value.kind == emptyKind })
+	if len(entries) == 0 {
 		return
 	}
 	merged := reflect.MakeMap(to.Type())
 	for k, v := range to.Seq2() {
 		merged.SetMapIndex(k, v)
 	}
-	for _, e := range n.entries {
+	for _, e := range entries {
 		key := reflect.ValueOf(e.name).Convert(to.Type().Key())
 		value := reflect.New(to.Type().Elem()).Elem()
 		if inherited := merged.MapIndex(key); inherited.IsValid() {

@@ -26,10 +26,13 @@
 //
 // # Merging
 //
-// The files are layers. Mappings merge by key; single values and sequences replace what is below; null removes the key as
-// if no layer had it. A mapping whose "type" (after substitution) differs from the one below replaces it whole, at any
-// depth. Where either side has no type, or an empty one, they merge. Both types must be known for that, so an unset
-// variable in either is a mistake. Nothing else of what was replaced is looked at again.
+// The files are layers. Mappings merge by key; single values and sequences replace what is below; the word null, or ~, removes the
+// key as if no layer had it. A key that is left empty (`server:` with only comments below it, `region:` with nothing after the
+// colon) changes nothing: what is below stays, or else the default. In a map it makes no entry.
+//
+// A mapping whose "type" (after substitution) differs from the one below replaces it whole, at any depth. Where either side has no
+// type, or an empty one, they merge. Both types must be known for that, so an unset variable in either is a mistake. Nothing else of
+// what was replaced is looked at again.
 //
 // The struct's own content is the lowest layer, for which the type means nothing: structs and maps merge, slices replace.
 //
@@ -60,12 +63,14 @@
 //   - [time.Duration]: as [time.ParseDuration] reads it; a number needs a unit, 0 apart.
 //   - Pointers to, slices of, and maps from string (or a type of that kind) to these and structs. No arrays, no interfaces.
 //
-// An empty text means unset: the field keeps its default. In sequences and maps, where there is none, "" is a value, and
-// in a sequence null is a mistake.
+// An empty text means unset: it replaces what is below, and the field keeps its default. In sequences and maps, where there is
+// none, "" is a value. An element of a sequence that is null or left empty is a mistake: sequences don't merge, so there is
+// nothing that it could remove or leave as it is.
 //
 // A field's key is its tag yaml:"name", without one its name in lower case. Keys match exactly. Fields that are
 // unexported or tagged yaml:"-" have none. A struct tagged yaml:",inline", embedded or not, has its keys among those of the
-// struct around it; embedding alone doesn't do that. A key that no field has is a mistake.
+// struct around it; embedding alone doesn't do that. A key that no field has is a mistake, with
+// or without a value.
 //
 // A section whose keys depend on its "type" implements [Variant].
 //

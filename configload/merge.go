@@ -20,8 +20,12 @@ func (r *resolver) resolve(lower, upper *node) *node {
 	return root
 }
 
-// merge returns upper over lower and changes neither: mappings merge by key, everything else replaces.
+// merge returns upper over lower and changes neither: mappings merge by key, what is left empty changes nothing, everything else
+// replaces.
 func (r *resolver) merge(lower, upper *node) *node {
+	if upper.kind == emptyKind {
+		return lower
+	}
 	if lower.kind != mappingKind || upper.kind != mappingKind || r.typesDiffer(lower, upper) {
 		return upper
 	}

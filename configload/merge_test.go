@@ -20,7 +20,7 @@ labels: {a: base, b: base, c: base}
 		"local.yaml": `
 server: {tls: {cert_file: local}, timeout: null}
 auth: {tokens: [{subject: c}]}
-labels: {a: local, b: , d: local}
+labels: {a: local, b: null, d: local}
 listen: ~
 `}, nil, &got))
 	require.Equal(t, "default", got.Listen, "null removes what is below; the default is not in the files")

@@ -4,7 +4,8 @@ package configload
 type kind uint8
 
 const (
-	nullKind kind = iota
+	nullKind  kind = iota // the word: null or ~
+	emptyKind             // left empty: a key or an element with nothing after it
 	scalarKind
 	sequenceKind
 	mappingKind
@@ -12,7 +13,7 @@ const (
 )
 
 func (k kind) String() string {
-	return [...]string{"null", "a single value", "a sequence", "a mapping", "invalid"}[k]
+	return [...]string{"null", "empty", "a single value", "a sequence", "a mapping", "invalid"}[k]
 }
 
 // node is one value of a configuration file, with its place.

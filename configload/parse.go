@@ -62,7 +62,7 @@ func (p *parser) parse(data []byte) *node {
 	if len(document.Content) != 1 {
 		return root
 	}
-	if top := p.convert(document.Content[0], "", 0); top.kind != nullKind {
+	if top := p.convert(document.Content[0], "", 0); top.kind != nullKind && top.kind != emptyKind {
 		root = top
 	}
 	switch root.kind {
@@ -93,8 +93,11 @@ func (p *parser) convert(y *yaml.Node, key string, line int) *node {
 	}
 	switch y.Kind {
 	case yaml.ScalarNode:
-		if y.ShortTag() != "!!null" {
+		switch {
+		case y.ShortTag() != "!!null":
 			n.kind, n.text = scalarKind, y.Value
+		case y.Value == "":
+			n.kind = emptyKind
 		}
 	case yaml.SequenceNode:
 		n.kind = sequenceKind

@@ -68,6 +68,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(m.files["development.yaml"], m.files["local.yaml"])
 	}
 	f.Add(ecrExample, ociExample)
+	f.Add("server: {tls: }\nlabels: {a: }\nauth: {tokens: [{subject: }]}\n", "server:\nauth:\n  tokens:\n  -\nregistry: {type: }\n")
 	f.Add("a: &a [*a]\nb: *a\n", "types: {strings: [\"${SECRET}\"], int: \"${SECRET}\"}")
 	f.Fuzz(func(t *testing.T, lower, upper string) {
 		lookup := func(name string) (string, bool) { return marker, strings.HasPrefix(name, "S") }

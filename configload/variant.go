@@ -10,7 +10,7 @@ import (
 //
 // Load calls SetConfigType once with the text of "type" after substitution, "" when there is none, and then fills what
 // ConfigParts returns: each key goes to the part that has it, and a key that no part has is an error. A Variant that no
-// file mentions keeps its default, and neither is called for decoding.
+// file mentions, or that is left empty, keeps its default, and neither is called for decoding.
 //
 // Load works on a shallow copy of the value that it was given, and gives it up when it fails. So SetConfigType must
 // allocate the parts anew, with their defaults, and not change what the value points to.
@@ -30,7 +30,7 @@ func (d *decoder) variant(n *node, v Variant) {
 		typ = &node{kind: scalarKind, file: n.file, line: n.line, key: childKey(n.key, typeKey)}
 	}
 	switch typ.kind {
-	case scalarKind:
+	case scalarKind, emptyKind:
 	case invalidKind:
 		return // without the type there is no telling which keys are right
 	default:

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,6 +50,17 @@ func (b *buffer) String() string {
 
 var endpointURL = regexp.MustCompile(`'(https?://[^?']+)\?project=[^']+'`)
 
+// refused runs the server with a configuration that it has to refuse, and returns why and what it printed. If it starts, it stops at
+// once, without an error.
+func refused(t *testing.T, loader configload.Loader, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out buffer
+	err := run(ctx, loader, args, &out, &out)
+	return out.String(), err
+}
+
 // start runs the server and waits until it says where it serves.
 func start(t *testing.T, loader configload.Loader) *running {
 	t.Helper()
@@ -67,6 +80,8 @@ func start(t *testing.T, loader configload.Loader) *running {
 		return result
 	}
 	t.Cleanup(func() { _ = s.stop() })
+	silent := time.AfterFunc(time.Minute, func() { _ = w.CloseWithError(errors.New("the server doesn't say where it serves")) })
+	defer silent.Stop()
 	lines := bufio.NewScanner(r)
 	for s.url == "" && lines.Scan() {
 		if found := endpointURL.FindStringSubmatch(lines.Text()); found != nil {
@@ -74,6 +89,7 @@ func start(t *testing.T, loader configload.Loader) *running {
 		}
 	}
 	require.NoError(t, lines.Err())
+	require.NotEmpty(t, s.url, "it ended before it said where it serves")
 	go io.Copy(s.output, r) //nolint:errcheck // until the pipe closes
 	return s
 }

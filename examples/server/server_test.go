@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,16 +128,18 @@ func TestConfigurationMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out buffer
-			err := run(t.Context(), files(t, map[string]string{"development.yaml": test.file}), nil, &out, &out)
+			out, err := refused(t, files(t, map[string]string{"development.yaml": test.file}))
 			require.ErrorContains(t, err, test.want)
-			require.NotContains(t, err.Error()+out.String(), "hunter2")
+			require.NotContains(t, err.Error()+out, "hunter2")
 		})
 	}
-	var out buffer
-	require.ErrorContains(t, run(t.Context(), configload.Loader{RunMode: "production", LookupEnv: env(nil)}, nil, &out, &out), "built-in configurations can be used: development")
-	require.Error(t, run(t.Context(), configload.Loader{}, []string{"-log-level", "loud"}, &out, &out))
-	require.NoError(t, run(t.Context(), configload.Loader{}, []string{"-h"}, &out, &out))
+	_, err := refused(t, configload.Loader{RunMode: "production", LookupEnv: env(nil)})
+	require.ErrorContains(t, err, "built-in configurations can be used: development")
+	_, err = refused(t, configload.Loader{}, "-log-level", "loud")
+	require.Error(t, err)
+	usage, err := refused(t, configload.Loader{}, "-h")
+	require.NoError(t, err)
+	require.Contains(t, usage, "Usage of server", "it printed that instead of starting")
 }
 
 func TestAddressInUse(t *testing.T) {
@@ -144,10 +147,9 @@ func TestAddressInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close() //nolint:errcheck // of a test
-	var out buffer
-	err = run(t.Context(), configload.Loader{LookupEnv: env(map[string]string{
+	_, err = refused(t, configload.Loader{LookupEnv: env(map[string]string{
 		"RISE_LISTEN": taken.Addr().String(), "RISE_REGISTRY_LISTEN": realtest.FreeAddress(t),
-	})}, nil, &out, &out)
+	})})
 	require.ErrorContains(t, err, "credentials endpoint: listen tcp "+taken.Addr().String())
 }
 
@@ -190,17 +192,24 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 func TestGracefulShutdown(t *testing.T) { //nolint:paralleltest // environment
 	aws, loader, _ := ecrServer(t)
 	s := start(t, loader)
-	arrived, release := make(chan struct{}), make(chan struct{})
-	aws.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Times: 1, If: func(ecrtest.Call) bool { close(arrived); <-release; return false }})
+	arrived, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	defer release()
+	aws.Inject(ecrtest.Fault{Action: "sts:AssumeRole", Times: 1, If: func(ecrtest.Call) bool { close(arrived); <-held; return false }})
 	answered := make(chan int, 1)
 	go func() {
+		defer close(answered) // also when it fails
 		status, _, _ := s.ask(t, ciToken, "project=hello")
 		answered <- status
 	}()
-	<-arrived
+	select {
+	case <-arrived:
+	case status := <-answered:
+		require.Fail(t, "answered without AWS", status)
+	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.stop() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for { // until it takes no more
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimSuffix(strings.TrimPrefix(s.url, "http://"), credentialsPath))
@@ -210,7 +219,7 @@ func TestGracefulShutdown(t *testing.T) { //nolint:paralleltest // environment
 		}
 		require.NoError(t, conn.Close())
 	}
-	close(release)
+	release()
 	require.Equal(t, http.StatusOK, <-answered)
 	require.NoError(t, <-stopped)
 }

@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -66,15 +69,29 @@ func Must(t *testing.T, env []string, path string, args ...string) string {
 	return out.Text
 }
 
-// FreeAddress returns an address on loopback that nobody listened on a moment ago.
+// The ports of FreeAddress: systems give others to who asks for any, from 32768 (Linux) or 49152 (RFC 6335) on.
+const firstPort, ports = 10000, 22768
+
+var (
+	ownPort  = rand.Uint32N(ports) //nolint:gosec // where this process begins, unlike others; no secret
+	nextPort atomic.Uint32
+)
+
+// FreeAddress returns an address on loopback that nobody listens on. It stays so until the test listens there: this process gives it to
+// nobody else for a long time, and the system to nobody who doesn't ask for that very port.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+int((ownPort+nextPort.Add(1))%ports)))
+		var listener net.Listener
+		if listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", address); err == nil {
+			_ = listener.Close() // it only had to be free
+			return address
+		}
 	}
-	defer listener.Close() //nolint:errcheck // it only had to be free
-	return listener.Addr().String()
+	t.Fatal(err)
+	return ""
 }
 
 // ClosedAddress returns an address on loopback that nobody listens on while the test runs: it is the near end of a connection.
