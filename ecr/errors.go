@@ -14,7 +14,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -85,6 +84,10 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 		switch code := api.ErrorCode(); {
 		case isThrottle(code) || status == http.StatusTooManyRequests:
 			return provider.ErrThrottled
+		case isUsedUp(code):
+			return provider.ErrMisconfigured
+		case retriedCodes[code] == tooSlow:
+			return provider.ErrTimeout
 		case deniedCodes[code]:
 			return provider.ErrAccessDenied
 		case status >= 500 || api.ErrorFault() == smithy.FaultServer:
@@ -139,11 +142,6 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 
 // unknownError is the SDK's code for an error answer that isn't AWS's.
 const unknownError = "UnknownError"
-
-func isThrottle(code string) bool {
-	_, ok := retry.DefaultThrottleErrorCodes[code]
-	return ok
-}
 
 // cause is an upstream error that is safe to print: without secrets, bodies and the canonical strings that AWS puts into
 // SignatureDoesNotMatch. It unwraps to the API's error, so scrubbed, and to the context's.

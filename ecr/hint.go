@@ -109,6 +109,8 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case r.code == "RegionDisabledException":
 		return trouble{is: "STS isn't activated for this account in this region",
 			remedy: "activate it in the account's IAM settings, or use another region"}
+	case isUsedUp(r.code):
+		return explainQuota(operationOf(err))
 	case kind == provider.ErrThrottled:
 		return trouble{is: "AWS limits the rate of this call per account and region",
 			remedy: "retry later, or ask AWS for a higher quota"}
@@ -153,6 +155,18 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 				"answer in AWS's place"}
 	}
 	return trouble{}
+}
+
+// explainQuota is about what waiting doesn't help.
+func explainQuota(operation string) trouble {
+	t := trouble{is: "a quota of AWS's is used up, and waiting doesn't help",
+		remedy: "see which in the message; ask for more: aws service-quotas list-service-quotas --service-code ecr"}
+	if operation == "CreateRepository" {
+		t.is = `ECR's quota "Registered repositories" of this account and region is used up, and waiting doesn't help`
+		t.remedy = "let repositories that aren't needed go (auto_remove, operator repo purge), or ask for more: " +
+			"aws service-quotas list-service-quotas --service-code ecr; aws service-quotas request-service-quota-increase"
+	}
+	return t
 }
 
 func explainRoot() trouble {
