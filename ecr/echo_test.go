@@ -67,7 +67,7 @@ func TestDiagnosisEchoesNothing(t *testing.T) {
 func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
-	aws.Inject(ecrtest.Fault{Action: sts, Error: "AccessDenied", Message: "a\u009b31mred\u202eevil\u2028line\u0085x"})
+	aws.Inject(ecrtest.Fault{Action: sts, Error: "AccessDenied", Message: "a\u009b31mrole\u202epolicy\u2028line\u0085x"})
 	_, err := aws.provider(t).Credentials(t.Context(), push)
-	require.ErrorContains(t, err, "AccessDenied: a 31mred evil line x")
+	require.ErrorContains(t, err, "AccessDenied: a [redacted] policy line x")
 }

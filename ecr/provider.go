@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
@@ -95,7 +96,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	}
 	cfg, err := loadAWSConfig(ctx, c, o.load)
 	if err != nil {
-		return nil, misconfigured(fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newCause(err)))
+		return nil, misconfigured(fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newLocalCause(err)))
 	}
 	client := sts.NewFromConfig(cfg, func(o *sts.Options) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
@@ -158,7 +159,7 @@ func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOpt
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(c.Region), config.WithAPIOptions(boundedResponses()))
+	load = append(load, config.WithRegion(c.Region), safeClients, config.WithAPIOptions([]func(*middleware.Stack) error{boundedResponses, namedSources, rememberSent}))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
@@ -172,9 +173,6 @@ func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOpt
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return aws.Config{}, err
-	}
-	if cfg.HTTPClient == nil { // an option may say so
-		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
 	cfg.HTTPClient = keepingClient{cfg.HTTPClient}
 	return cfg, nil

@@ -176,7 +176,7 @@ func (r *rate) wait(ctx context.Context) (func(error) error, error) {
 // GetRetryToken is called with the error that the SDK is going to try again after.
 func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) error, error) {
 	if rate := r.rate(ctx); rate != nil && throttled(err) {
-		cause := newCause(err)
+		cause := newCause(err, nil)
 		rate.cause.Store(&cause)
 	}
 	if a, ok := ctx.Value(attemptsKey{}).(*attempts); ok {

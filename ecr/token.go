@@ -21,6 +21,9 @@ const opToken = "get authorization token"
 // tokenUser is the user name in every authorization token (ECR API Reference, AuthorizationData).
 const tokenUser = "AWS"
 
+// maxPassword is far longer than any token, whose size AWS doesn't promise, and still fits into the headers that registries take.
+const maxPassword = 16 << 10
+
 type token struct {
 	username  string
 	password  provider.Secret
@@ -43,7 +46,7 @@ func getToken(ctx context.Context, client *ecr.Client, session aws.Credentials, 
 		return token{}, err
 	}
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	t.requestID = scrub(id, []string{session.SecretAccessKey, session.SessionToken})
+	t.requestID = saidID(id)
 	return t, nil
 }
 
@@ -51,7 +54,11 @@ func parseToken(data []types.AuthorizationData) (token, error) {
 	if len(data) == 0 {
 		return token{}, badAnswer("it holds no authorization data")
 	}
-	text, err := base64.StdEncoding.DecodeString(aws.ToString(data[0].AuthorizationToken))
+	encoded := aws.ToString(data[0].AuthorizationToken)
+	if len(encoded) > base64.StdEncoding.EncodedLen(len(tokenUser+":")+maxPassword) {
+		return token{}, badAnswer("its token is longer than any")
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return token{}, badAnswer("its token isn't base64")
 	}
