@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/url"
+	"strings"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
@@ -44,9 +45,11 @@ func rememberSent(s *middleware.Stack) error {
 		}
 		var secrets []string
 		for _, name := range secretHeaders {
-			if value := request.Header.Get(name); value != "" {
-				secrets = append(secrets, value)
+			value := request.Header.Get(name)
+			if _, signature, ok := strings.Cut(value, "Signature="); ok { // the rest is names: region, headers
+				value = signature
 			}
+			secrets = append(secrets, value)
 		}
 		if body := bodyOf(request); body != "" {
 			switch awsmiddleware.GetServiceID(ctx) {
