@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -14,11 +17,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // raw is an answer on the wire: its headers, the beginning of its body, and a block that comes again and again after it.
@@ -170,4 +178,129 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 			}
 		}
 	}
+}
+
+// The largest answers that AWS may give are taken.
+func TestLargestAnswers(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws.config.MaxImageCount, aws.config.Installation = 5, "prod"
+	aws.CreateRepository(aws.deployment.Repository("hello"))
+	filters := make([]string, 5)
+	for i := range filters {
+		filters[i] = fmt.Sprintf(`{"filter":%q,"filterType":"WILDCARD"}`, strings.Repeat("f", 128))
+	}
+	long := strings.Repeat("n", 190)
+	var page strings.Builder
+	for i := range 1000 {
+		name := fmt.Sprintf("rise/p%d/%s/%s", i, long, "end")
+		fmt.Fprintf(&page, `%s{"repositoryArn":"arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/%s","registryId":"123456789012","repositoryName":%[2]q,`+
+			`"repositoryUri":"123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/%[2]s","createdAt":1.7E9,"imageTagMutability":"IMMUTABLE_WITH_EXCLUSION",`+
+			`"imageTagMutabilityExclusionFilters":[%[3]s],"imageScanningConfiguration":{"scanOnPush":true},`+
+			`"encryptionConfiguration":{"encryptionType":"KMS","kmsKey":"arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"}}`,
+			strings.Repeat(",", min(i, 1)), name, strings.Join(filters, ","))
+	}
+	aws.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", If: func(c ecrtest.Call) bool { return c.Action == "DescribeRepositories" }, Times: 1,
+		Mutate: func([]byte) []byte {
+			return []byte(`{"repositories":[` + page.String() + `,{"repositoryName":"rise/last"}]}`)
+		}})
+	p := aws.provider(t)
+	var names []string
+	for r, err := range p.ListRepositories(t.Context()) {
+		require.NoError(t, err)
+		names = append(names, r.Name)
+	}
+	require.Equal(t, []string{"rise/last"}, names, "the others' names are no project's")
+	policy, err := json.Marshal(strings.Repeat(`"`, 30720)) // escapes
+	require.NoError(t, err)
+	aws.Inject(ecrtest.Fault{Action: "ecr:GetLifecyclePolicy", Mutate: func([]byte) []byte { return []byte(`{"lifecyclePolicyText":` + string(policy) + `}`) }})
+	tags := make([]string, 50)
+	for i := range tags {
+		tags[i] = fmt.Sprintf(`{"Key":"%d%s","Value":"%s"}`, i, strings.Repeat(`\u00e9`, 126), strings.Repeat(`\u00e9`, 256))
+	}
+	aws.Inject(ecrtest.Fault{Action: "ecr:ListTagsForResource", Mutate: func(body []byte) []byte {
+		return bytes.Replace(body, []byte(`"tags":[`), []byte(`"tags":[`+strings.Join(tags, ",")+`,`), 1)
+	}})
+	change, err := p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	require.NoError(t, err)
+	require.Contains(t, change.Actions, provider.ActionLifecycle)
+}
+
+// A password may be four times as long as the longest session token, and no longer: what is handed out is kept.
+func TestPasswordsAreBounded(t *testing.T) {
+	t.Parallel()
+	for length, ok := range map[int]bool{16 << 10: true, 16<<10 + 3: false, 40 << 10: false, 2 << 20: false} {
+		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+		aws.Inject(ecrtest.Fault{Action: token, Mutate: answerToken(base64.StdEncoding.EncodeToString([]byte("AWS:"+strings.Repeat("x", length))), 1)})
+		_, err := aws.provider(t).Credentials(t.Context(), push)
+		if ok {
+			require.NoError(t, err, "%d", length)
+			continue
+		}
+		require.ErrorIs(t, err, provider.ErrBadResponse, "%d", length)
+	}
+}
+
+// An answer that comes a byte at a time ends with its attempt.
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{sts, token} {
+		synctest.Test(t, func(t *testing.T) {
+			aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+			p, err := ecr.New(t.Context(), aws.config, hermetic(), ecr.WithLoadOptions(config.WithHTTPClient(client(func(r *http.Request) (*http.Response, error) {
+				response, err := aws.Client().Do(r)
+				asked := "sts:AssumeRole"
+				if r.Header.Get("X-Amz-Target") != "" {
+					asked = token
+				}
+				if err == nil && asked == action {
+					response.Body = &drip{ReadCloser: response.Body, ctx: r.Context()}
+				}
+				return response, err
+			}))))
+			require.NoError(t, err)
+			start := time.Now()
+			_, err = p.Credentials(t.Context(), push)
+			require.ErrorIs(t, err, provider.ErrTimeout, "%v", err)
+			require.Less(t, time.Since(start), time.Minute)
+		})
+	}
+}
+
+// drip gives white space, a byte a second, and ends with its request.
+type drip struct {
+	io.ReadCloser
+	ctx context.Context //nolint:containedctx // the request's
+}
+
+func (d *drip) Read(b []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		b[0] = ' '
+		return 1, nil
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	}
+}
+
+// FuzzAnswers gives anything for an answer of STS's, of ECR's and of the sources of credentials: there is an error or a credential, and
+// no panic.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n"} {
+		f.Add(seed, 200)
+		f.Add(seed, 403)
+	}
+	file := setSources(f, "secret")
+	f.Fuzz(func(t *testing.T, body string, status int) {
+		status = 100 + max(status, -status)%500
+		for _, way := range []string{"keys", "imds", "container"} {
+			p := always(max(status, 200), "application/json", body)
+			load := []func(*config.LoadOptions) error{config.WithSharedConfigFiles([]string{file}), config.WithSharedConfigProfile(way)}
+			if way == "keys" {
+				load = []func(*config.LoadOptions) error{config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "s", "t"))}
+			}
+			_, err := p.in(t, load...).Credentials(t.Context(), push)
+			require.Error(t, err, "nobody's answer is STS's")
+		}
+	})
 }

@@ -32,15 +32,15 @@ func said(text string, secrets []string, known ...string) string {
 	var list []string
 	length := 0
 	for word := range strings.FieldsSeq(printable(text)) {
-		if length += len(word) + 1; length > maxErrorText {
-			list = append(list, "...")
-			break
-		}
 		if !shown(word, secrets, known) {
 			if len(list) > 0 && list[len(list)-1] == provider.Redacted {
 				continue
 			}
 			word = provider.Redacted
+		}
+		if length += len(word) + 1; length > maxErrorText {
+			list = append(list, "...")
+			break
 		}
 		list = append(list, word)
 	}
@@ -48,7 +48,7 @@ func said(text string, secrets []string, known ...string) string {
 }
 
 // marks are what words are put between.
-const marks = "\"'`()[]{}<>,.;:!?"
+const marks = "\"'`()[]{}<>,.;:!?*"
 
 func shown(word string, secrets, known []string) bool {
 	core := strings.Trim(word, marks)
