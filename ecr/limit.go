@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 
@@ -78,6 +79,8 @@ func boundedResponses(s *middleware.Stack) error {
 			if err := checkSource(call, in.Request, answer.bytes()); err != nil {
 				return out, metadata, closing(response, err)
 			}
+		case !failed && answer.err == nil && call == "GetRoleCredentials" && !hasRoleCredentials(answer.bytes()):
+			return out, metadata, closing(response, errNoRoleCredentials)
 		}
 		response.Body = struct {
 			io.Reader
@@ -86,6 +89,14 @@ func boundedResponses(s *middleware.Stack) error {
 		return out, metadata, nil
 	})
 	return s.Deserialize.Add(limit, middleware.After)
+}
+
+const errNoRoleCredentials = badAnswer("it holds no credentials")
+
+// hasRoleCredentials tells whether the SDK, which doesn't look, may read an answer of SSO's: it would panic.
+func hasRoleCredentials(body []byte) bool {
+	var answer struct{ RoleCredentials *struct{} }
+	return json.Unmarshal(body, &answer) == nil && answer.RoleCredentials != nil
 }
 
 func closing(response *smithyhttp.Response, err error) error {

@@ -286,14 +286,14 @@ func (d *drip) Read(b []byte) (int, error) {
 // FuzzAnswers gives anything for an answer of STS's, of ECR's and of the sources of credentials: there is an error or a credential, and
 // no panic.
 func FuzzAnswers(f *testing.F) {
-	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n"} {
+	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n", `{"roleCredentials":null}`, `{"roleCredentials":{}}`, "[]"} {
 		f.Add(seed, 200)
 		f.Add(seed, 403)
 	}
 	file := setSources(f, "secret")
 	f.Fuzz(func(t *testing.T, body string, status int) {
 		status = 100 + max(status, -status)%500
-		for _, way := range []string{"keys", "imds", "container"} {
+		for _, way := range []string{"keys", "imds", "container", "web", "sso"} {
 			p := always(max(status, 200), "application/json", body)
 			load := []func(*config.LoadOptions) error{config.WithSharedConfigFiles([]string{file}), config.WithSharedConfigProfile(way)}
 			if way == "keys" {

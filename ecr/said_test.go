@@ -92,6 +92,24 @@ func TestCodesAreAWSs(t *testing.T) {
 	}
 }
 
+// What looks like a name or an action of AWS's isn't taken for one where it is somebody's secret.
+func TestNamesArentSecrets(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{"qwXnbRtzLpJhKvMdFgYcWsTqPzBn", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY12"} {
+		for _, message := range []string{
+			"User: arn:aws:iam::123456789012:user/" + secret + " is not authorized to perform: sts:AssumeRole",
+			"User: x is not authorized to perform: sts:" + secret + " on resource: x because no identity-based policy allows the action",
+			"User: x is not authorized to perform: token:" + secret,
+			secret + ": " + secret, "not be assumed by root " + secret, "role chaining=" + secret,
+		} {
+			p := nearby(func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, 403, "text/xml", "<ErrorResponse><Error><Code>AccessDenied</Code><Message>"+message+"</Message></Error></ErrorResponse>")
+			}).in(t, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "s", "t")))
+			hidesPieces(t, shownOf(t, p), secret)
+		}
+	}
+}
+
 type client func(*http.Request) (*http.Response, error)
 
 func (c client) Do(r *http.Request) (*http.Response, error) { return c(r) }
