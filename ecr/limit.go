@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
@@ -35,18 +36,56 @@ var (
 )
 
 // boundsOf are those of an operation of ECR's that answers more than others do.
-func boundsOf(ctx context.Context) bounds {
+func boundsOf(ctx context.Context, request any) bounds {
 	if awsmiddleware.GetServiceID(ctx) != "ECR" {
 		return smallAnswer
 	}
 	switch awsmiddleware.GetOperationName(ctx) {
-	case "DescribeRepositories":
-		return pageAnswer
+	case describeRepositories:
+		if isPage(request) {
+			return pageAnswer
+		}
 	case "GetLifecyclePolicy", "PutLifecyclePolicy", "DeleteLifecyclePolicy", "GetRepositoryPolicy", "GetRegistryPolicy", "ListTagsForResource",
 		"DescribeRepositoryCreationTemplates", "DescribePullThroughCacheRules":
 		return documentAnswer
 	}
 	return smallAnswer
+}
+
+const describeRepositories = "DescribeRepositories"
+
+// isPage reports whether a request to describe repositories is for a page of all.
+func isPage(request any) bool {
+	r, ok := request.(*smithyhttp.Request)
+	return ok && !strings.Contains(bodyOf(r), `"repositoryNames"`)
+}
+
+// pagesAtOnce is how many pages of repositories a provider asks for at a time: the SDK takes 13 MiB to read one of the largest.
+const pagesAtOnce = 16
+
+// fewPages makes calls for further pages wait.
+func fewPages() func(*middleware.Stack) error {
+	turns := make(chan struct{}, pagesAtOnce)
+	turn := middleware.DeserializeMiddlewareFunc("RiseFewPages", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		if !isPage(in.Request) {
+			return next.HandleDeserialize(ctx, in)
+		}
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+			return next.HandleDeserialize(ctx, in)
+		case <-ctx.Done():
+			return middleware.DeserializeOutput{}, middleware.Metadata{}, ctx.Err()
+		}
+	})
+	return func(s *middleware.Stack) error {
+		if s.ID() != describeRepositories {
+			return nil
+		}
+		return s.Deserialize.Add(turn, middleware.Before)
+	}
 }
 
 const errTooLarge = badAnswer("it is longer than any answer to this call, or malformed")
@@ -66,10 +105,13 @@ func boundedResponses(s *middleware.Stack) error {
 		}
 		source, most := isSource(ctx, call), smallAnswer
 		if !source {
-			most = boundsOf(ctx)
+			most = boundsOf(ctx, in.Request)
+		}
+		failed := response.StatusCode < 200 || response.StatusCode > 299
+		if failed {
+			most = smallAnswer
 		}
 		answer := readAnswer(response.Body, most)
-		failed := response.StatusCode < 200 || response.StatusCode > 299
 		switch {
 		case !answer.fits && !failed:
 			return out, metadata, closing(response, errTooLarge)

@@ -37,7 +37,7 @@ type raw struct {
 }
 
 // hostileAnswers are made to cost a parser much.
-func hostileAnswers(format string) map[string]raw {
+func hostileAnswers(format string, size int) map[string]raw {
 	long := func(body, again string) raw {
 		return raw{body: body, block: []byte(strings.Repeat(again, 64<<10/len(again))), times: 256}
 	}
@@ -54,6 +54,9 @@ func hostileAnswers(format string) map[string]raw {
 		"many trailers": {header: "Transfer-Encoding: chunked\r\n", body: "2\r\n{}\r\n0\r\n", block: []byte(strings.Repeat("X: x\r\n", 10<<10)), times: 256},
 	}
 	if format == "XML" {
+		fits := func(body, again string) raw {
+			return raw{body: body, block: []byte(strings.Repeat(again, 60<<10/len(again))), times: 1}
+		}
 		for name, answer := range map[string]raw{
 			"nested": long("", "<a>"), "siblings": long("<a>", "<a/>"), "attributes": long("<a", ` a=""`), "namespaces": long("<a", ` xmlns:a="b"`),
 			"no end": long("<a>", "text"), "comments": long("<a>", "<!---->"), "instructions": long("<a>", "<?a?>"),
@@ -61,12 +64,19 @@ func hostileAnswers(format string) map[string]raw {
 			"within bounds":    {body: "<a>" + strings.Repeat("<b>&#x41;</b>", 900)},
 			"deep as allowed":  {body: strings.Repeat("<a>", 31) + strings.Repeat("<b/>", 900)},
 			"one closing mark": long("<a>", "</a>"),
+			"nested, and fits": fits("", "<a>"), "siblings, and fits": fits("<a>", "<a/>"), "attributes, and fits": fits("<a", ` a=""`),
+			"namespaces, and fits": fits("<a>", `<a xmlns:a="b">`),
 		} {
 			answers[name] = answer
 		}
 		return answers
 	}
+	fits := func(body, again string) raw {
+		return raw{body: body, block: []byte(strings.Repeat(again, 64<<10/len(again))), times: size / (64 << 10)}
+	}
 	for name, answer := range map[string]raw{
+		"nested, and fits": fits("", "["), "objects, and fit": fits(`{"repositories":[{}`, ",{}"), "numbers, and fit": fits(`{"a":[0`, ",0"),
+		"keys, and fit": fits(`{"a":0`, `,"a":0`), "texts, and fit": fits(`{"repositories":[{}`, `,{"repositoryName":"`+strings.Repeat("x", 8<<10)+`"}`),
 		"nested lists": long("", "["), "nested objects": long("", `{"a":`), "objects": long(`{"repositories":[{}`, ",{}"), "numbers": long(`{"a":[0`, ",0"),
 		"data": long(`{"authorizationData":[{}`, ",{}"), "one string": long(`{"a":"`, "x"), "escapes": long(`{"a":"`, `\u0041`), "keys": long(`{"a":0`, `,"a":0`),
 		"within bounds": {body: `{"authorizationData":[{}` + strings.Repeat(",{}", 900)},
@@ -121,9 +131,9 @@ func (w *socket) says(status int, r raw) {
 }
 
 // 64 of such answers at once, as many as are issued at once, cost under 256 MiB: all that is allocated together, so that it doesn't matter
-// when the collector runs.
+// when the collector runs. Of pages of repositories, no more than 16 are asked for at once.
 func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measures what the process allocates
-	const atOnce, most = 64, 256 << 20
+	const most = 256 << 20
 	issue := func(t *testing.T, p *ecr.Provider) error {
 		t.Helper()
 		_, err := p.Credentials(t.Context(), push)
@@ -141,14 +151,16 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	for _, test := range []struct {
 		target, format string
+		size           int // that an answer may have, about
+		atOnce         int
 		call           func(*testing.T, *ecr.Provider) error
-	}{{"STS", "XML", issue}, {"ECR", "JSON", issue}, {"ECR's list", "JSON", list}} {
+	}{{"STS", "XML", 64 << 10, 64, issue}, {"ECR", "JSON", 64 << 10, 64, issue}, {"ECR's list", "JSON", 5 << 19, 16, list}} {
 		url := map[bool]string{true: "http://" + server.Addr().String(), false: aws.URL}
 		t.Setenv("AWS_ENDPOINT_URL_STS", url[test.target == "STS"])
 		t.Setenv("AWS_ENDPOINT_URL_ECR", url[test.target != "STS"])
 		p, err := ecr.New(t.Context(), aws.config, hermetic())
 		require.NoError(t, err)
-		for name, answer := range hostileAnswers(test.format) {
+		for name, answer := range hostileAnswers(test.format, test.size) {
 			statuses := []int{http.StatusOK}
 			if answer.times > 0 && answer.block[0] != 'X' { // errors have parsers of their own
 				statuses = append(statuses, http.StatusBadRequest)
@@ -161,7 +173,7 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 					runtime.ReadMemStats(&before)
 					var wg sync.WaitGroup
 					var failed atomic.Int64
-					for range atOnce {
+					for range test.atOnce {
 						wg.Go(func() {
 							if err := test.call(t, p); err != nil && len(err.Error()) < 1000 {
 								failed.Add(1)
@@ -170,7 +182,7 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 					}
 					wg.Wait()
 					runtime.ReadMemStats(&after)
-					require.EqualValues(t, atOnce, failed.Load())
+					require.EqualValues(t, test.atOnce, failed.Load())
 					cost := after.TotalAlloc - before.TotalAlloc
 					t.Logf("%d MiB", cost>>20)
 					require.Less(t, cost, uint64(most))
@@ -224,6 +236,50 @@ func TestLargestAnswers(t *testing.T) {
 	change, err := p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
 	require.NoError(t, err)
 	require.Contains(t, change.Actions, provider.ActionLifecycle)
+}
+
+func TestPagesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+		aws.config.Installation = "prod"
+		aws.CreateRepository(aws.deployment.Repository("hello"))
+		var now, most atomic.Int64
+		aws.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", Latency: time.Second})
+		p, err := ecr.New(t.Context(), aws.config, hermetic(), ecr.WithLoadOptions(config.WithHTTPClient(client(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "DescribeRepositories") {
+				most.Store(max(most.Load(), now.Add(1)))
+				defer now.Add(-1)
+			}
+			return aws.Client().Do(r)
+		}))))
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				for _, err := range p.ListRepositories(t.Context()) {
+					require.NoError(t, err)
+				}
+			})
+		}
+		start := time.Now()
+		time.Sleep(time.Millisecond)
+		_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), 2100*time.Millisecond, "one repository waits for no pages")
+		wg.Wait()
+		require.EqualValues(t, 17, most.Load())
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		for range 64 {
+			wg.Go(func() {
+				for _, err := range p.ListRepositories(ctx) {
+					require.ErrorIs(t, err, provider.ErrTimeout)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 // A password may be four times as long as the longest session token, and no longer: what is handed out is kept.
@@ -290,14 +346,16 @@ func FuzzAnswers(f *testing.F) {
 		f.Add(seed, 200)
 		f.Add(seed, 403)
 	}
-	file := setSources(f, "secret")
+	file := setSources(f, "x/secret1")
 	f.Fuzz(func(t *testing.T, body string, status int) {
-		status = 100 + max(status, -status)%500
+		if status < 200 || status > 599 {
+			status = 200
+		}
 		for _, way := range []string{"keys", "imds", "container", "web", "sso"} {
-			p := always(max(status, 200), "application/json", body)
+			p := always(status, "application/json", body)
 			load := []func(*config.LoadOptions) error{config.WithSharedConfigFiles([]string{file}), config.WithSharedConfigProfile(way)}
 			if way == "keys" {
-				load = []func(*config.LoadOptions) error{config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "s", "t"))}
+				load = []func(*config.LoadOptions) error{config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "x/secret1", "x/token1"))}
 			}
 			_, err := p.in(t, load...).Credentials(t.Context(), push)
 			require.Error(t, err, "nobody's answer is STS's")

@@ -45,7 +45,7 @@ func TestRedirectionsAreNotFollowed(t *testing.T) { //nolint:paralleltest // env
 		t.Setenv("AWS_ENDPOINT_URL"+service, front.URL)
 	}
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
-	keys := config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "secret", "token"))
+	keys := config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "x/secret1", "x/token1"))
 	profile := func(name string) func(*config.LoadOptions) error {
 		return func(o *config.LoadOptions) error {
 			o.SharedConfigFiles, o.SharedConfigProfile = []string{file}, name

@@ -159,7 +159,7 @@ func holds(text string, secrets []string) bool {
 		pieces[text[i:i+piece]] = true
 	}
 	for _, secret := range secrets {
-		if secret != "" && len(secret) < piece && strings.Contains(text, strings.ToLower(secret)) {
+		if len(secret) >= shortest && len(secret) < piece && strings.Contains(text, strings.ToLower(secret)) {
 			return true
 		}
 		if len(pieces) == 0 || len(secret) < piece {
@@ -185,10 +185,13 @@ func forms(secret string) []string {
 	return list
 }
 
+// shortest is how short a secret may be: with less, every text would hold it.
+const shortest = 4
+
 // without takes out secrets that are there as they are: those, too, that are made of words.
 func without(text string, secrets []string) string {
 	for _, secret := range secrets {
-		if secret != "" {
+		if len(secret) >= shortest {
 			text = strings.ReplaceAll(text, secret, provider.Redacted)
 		}
 	}

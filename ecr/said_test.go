@@ -84,7 +84,7 @@ func TestCodesAreAWSs(t *testing.T) {
 	} {
 		p := nearby(func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, 400, "text/xml", "<ErrorResponse><Error><Code>"+api.ErrorCode()+"</Code><Message>no</Message></Error></ErrorResponse>")
-		}).in(t, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "s", "t")))
+		}).in(t, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "x/secret1", "x/token1")))
 		_, err := provider.Issue(t.Context(), p, push)
 		var shown smithy.APIError
 		require.ErrorAs(t, err, &shown)
@@ -104,7 +104,7 @@ func TestNamesArentSecrets(t *testing.T) {
 		} {
 			p := nearby(func(w http.ResponseWriter, _ *http.Request) {
 				answer(w, 403, "text/xml", "<ErrorResponse><Error><Code>AccessDenied</Code><Message>"+message+"</Message></Error></ErrorResponse>")
-			}).in(t, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "s", "t")))
+			}).in(t, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "x/secret1", "x/token1")))
 			hidesPieces(t, shownOf(t, p), secret)
 		}
 	}
