@@ -64,6 +64,9 @@ type options struct {
 
 // WithLoadOptions passes options to the AWS SDK's config.LoadDefaultConfig, for example config.WithHTTPClient or
 // config.WithSharedConfigProfile. What [Config] sets (region, static keys, FIPS, dual stack) wins over them.
+//
+// HTTP clients of the SDK's and of net/http are used as copies that follow no redirections, those of the SDK also read no more than
+// 64 KiB of headers. A client of another type must see to both itself: signed requests are for nobody else.
 func WithLoadOptions(load ...func(*config.LoadOptions) error) Option {
 	return func(o *options) { o.load = append(o.load, load...) }
 }
