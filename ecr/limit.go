@@ -61,7 +61,7 @@ func isPage(request any) bool {
 }
 
 // pagesAtOnce is how many pages of repositories a provider asks for at a time: the SDK takes 13 MiB to read one of the largest.
-const pagesAtOnce = 16
+const pagesAtOnce = 8
 
 // fewPages makes calls for further pages wait.
 func fewPages() func(*middleware.Stack) error {

@@ -45,15 +45,12 @@ func hostileAnswers(format string, size int) map[string]raw {
 	z := gzip.NewWriter(&bomb)
 	_, _ = z.Write(bytes.Repeat([]byte("<a>"), 8<<20))
 	_ = z.Close()
-	answers := map[string]raw{
-		"no answer":     {body: "HTTP"},
-		"white space":   long("", " "),
-		"gzip":          {header: "Content-Encoding: gzip\r\n", body: bomb.String()},
-		"one header":    {header: "X: " + strings.Repeat("x", 8<<20) + "\r\n"},
-		"many headers":  {header: strings.Repeat("X: x\r\n", 1<<20)},
-		"many trailers": {header: "Transfer-Encoding: chunked\r\n", body: "2\r\n{}\r\n0\r\n", block: []byte(strings.Repeat("X: x\r\n", 10<<10)), times: 256},
-	}
+	answers := map[string]raw{"no answer": {body: "HTTP"}, "white space": long("", " ")}
 	if format == "XML" {
+		answers["gzip"] = raw{header: "Content-Encoding: gzip\r\n", body: bomb.String()}
+		answers["one header"] = raw{header: "X: " + strings.Repeat("x", 8<<20) + "\r\n"}
+		answers["many headers"] = raw{header: strings.Repeat("X: x\r\n", 1<<20)}
+		answers["many trailers"] = raw{header: "Transfer-Encoding: chunked\r\n", body: "2\r\n{}\r\n0\r\n", block: []byte(strings.Repeat("X: x\r\n", 10<<10)), times: 256}
 		fits := func(body, again string) raw {
 			return raw{body: body, block: []byte(strings.Repeat(again, 60<<10/len(again))), times: 1}
 		}
@@ -111,7 +108,7 @@ func newSocket(t *testing.T) *socket {
 }
 
 func (w *socket) serve(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	request, err := http.ReadRequest(bufio.NewReaderSize(conn, 16))
 	if err != nil {
 		return
@@ -131,7 +128,7 @@ func (w *socket) says(status int, r raw) {
 }
 
 // 64 of such answers at once, as many as are issued at once, cost under 256 MiB: all that is allocated together, so that it doesn't matter
-// when the collector runs. Of pages of repositories, no more than 16 are asked for at once.
+// when the collector runs. Of pages of repositories, no more than eight are asked for at once.
 func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measures what the process allocates
 	const most = 256 << 20
 	issue := func(t *testing.T, p *ecr.Provider) error {
@@ -154,13 +151,16 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 		size           int // that an answer may have, about
 		atOnce         int
 		call           func(*testing.T, *ecr.Provider) error
-	}{{"STS", "XML", 64 << 10, 64, issue}, {"ECR", "JSON", 64 << 10, 64, issue}, {"ECR's list", "JSON", 5 << 19, 16, list}} {
+	}{{"STS", "XML", 64 << 10, 64, issue}, {"ECR", "JSON", 64 << 10, 64, issue}, {"ECR's list", "JSON", 5 << 19, 8, list}} {
 		url := map[bool]string{true: "http://" + server.Addr().String(), false: aws.URL}
 		t.Setenv("AWS_ENDPOINT_URL_STS", url[test.target == "STS"])
 		t.Setenv("AWS_ENDPOINT_URL_ECR", url[test.target != "STS"])
 		p, err := ecr.New(t.Context(), aws.config, hermetic())
 		require.NoError(t, err)
 		for name, answer := range hostileAnswers(test.format, test.size) {
+			if test.atOnce < 64 && !strings.Contains(name, " fit") {
+				continue // refused by the same bounds
+			}
 			statuses := []int{http.StatusOK}
 			if answer.times > 0 && answer.block[0] != 'X' { // errors have parsers of their own
 				statuses = append(statuses, http.StatusBadRequest)
@@ -268,7 +268,7 @@ func TestPagesAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(start), 2100*time.Millisecond, "one repository waits for no pages")
 		wg.Wait()
-		require.EqualValues(t, 17, most.Load())
+		require.EqualValues(t, 9, most.Load())
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		for range 64 {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestRedirectionsAreNotFollowed(t *testing.T) { //nolint:paralleltest // env
 		asked++
 		if r.URL.Path == apiToken {
 			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "21600")
-			fmt.Fprint(w, "metadata-token")
+			_, _ = fmt.Fprint(w, "metadata-token")
 			return
 		}
 		http.Redirect(w, r, to+"/", code)
@@ -75,7 +76,7 @@ func TestRedirectionsAreNotFollowed(t *testing.T) { //nolint:paralleltest // env
 				require.NoError(t, err)
 				_, err = provider.Issue(t.Context(), p, push)
 				require.ErrorIs(t, err, provider.ErrBadResponse, "%v", err)
-				require.ErrorContains(t, err, fmt.Sprint(code))
+				require.ErrorContains(t, err, strconv.Itoa(code))
 				require.Positive(t, asked)
 				require.Zero(t, elsewhere)
 			})
@@ -90,7 +91,7 @@ func TestProxyInFrontOfTheCredentialsEndpoint(t *testing.T) { //nolint:parallelt
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent = r.Header.Get("Authorization")
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "<html>Denied by gateway. Your request: %s %s Authorization: %s</html>", r.Method, r.URL, sent)
+		_, _ = fmt.Fprintf(w, "<html>Denied by gateway. Your request: %s %s Authorization: %s</html>", r.Method, r.URL, sent)
 	}))
 	defer proxy.Close()
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials")
