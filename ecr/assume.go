@@ -51,7 +51,7 @@ func (s session) secrets() []string {
 // details join the session to AWS CloudTrail. None is secret, unless a hostile endpoint put one there.
 func (s session) details() []slog.Attr {
 	return []slog.Attr{
-		slog.String("session_access_key_id", scrub(s.credentials.AccessKeyID, s.secrets())),
+		slog.String("session_access_key_id", saidKey(s.credentials.AccessKeyID, s.secrets())),
 		slog.String("sts_request_id", s.requestID),
 	}
 }
@@ -68,7 +68,7 @@ func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (sessi
 	s := session{credentials: keysOf(out.Credentials)}
 	s.readAt, _ = dateOf(out.ResultMetadata)
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	s.requestID = scrub(requestID, s.secrets())
+	s.requestID = saidID(requestID)
 	return s, nil
 }
 

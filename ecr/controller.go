@@ -67,6 +67,9 @@ func (c *controller) retrieveBase(ctx context.Context) (aws.Credentials, error) 
 	if err != nil {
 		return aws.Credentials{}, &stepError{op: opCredentials, err: err}
 	}
+	if !creds.HasKeys() {
+		return aws.Credentials{}, &stepError{op: opCredentials, err: errNoKeys}
+	}
 	c.last.Store(&creds)
 	return creds, nil
 }

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -110,13 +109,17 @@ func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) ite
 				probe.Check{ID: checkRepoPolicy, Needs: []string{checkIdentity, checkControllerRole, checkRepository}, Run: d.checkRepositoryPolicy},
 			)
 		}
-		return append(checks,
+		checks = append(checks,
 			probe.Check{ID: checkRegistryPolicy, Needs: controller, Run: d.checkRegistryPolicy},
 			probe.Check{ID: checkTemplates, Needs: controller, Run: d.checkTemplates},
 			probe.Check{ID: checkCacheRules, Needs: controller, Run: d.checkCacheRules},
 			probe.Check{ID: checkSigning, Needs: controller, Run: d.checkSigning},
 			probe.Check{ID: checkRoleTags, Needs: []string{checkToken}, Run: d.checkRoleTags},
 		)
+		for i, check := range checks {
+			checks[i].Run = func(ctx context.Context) provider.Finding { return d.clean(check.Run(ctx)) }
+		}
+		return checks
 	})
 }
 
@@ -221,18 +224,19 @@ func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence .
 	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
 		f.Evidence = append(f.Evidence, slog.Int("http_status", response.HTTPStatusCode()))
 	}
-	f.Summary, f.Remedy = d.clean(f.Summary), d.clean(f.Remedy)
 	return f
 }
 
-// clean takes secrets out of a text of several lines that is our own, apart from what errors quote.
-func (d *diagnosis) clean(text string) string {
-	for _, secret := range d.hidden.all() {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, provider.Redacted)
+// clean takes out of a finding what is a piece of a secret that the diagnosis knows. Names in answers, too, may be one.
+func (d *diagnosis) clean(f provider.Finding) provider.Finding {
+	secrets := d.hidden.all()
+	f.Summary, f.Remedy = redact(f.Summary, secrets), redact(f.Remedy, secrets)
+	for i, attr := range f.Evidence {
+		if attr.Value.Kind() == slog.KindString {
+			f.Evidence[i] = slog.String(attr.Key, redact(attr.Value.String(), secrets))
 		}
 	}
-	return text
+	return f
 }
 
 func unwrapped(err error) error {
@@ -245,7 +249,7 @@ func unwrapped(err error) error {
 
 func (d *diagnosis) requestID(metadata middleware.Metadata) slog.Attr {
 	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
-	return slog.String("request_id", scrub(id, d.hidden.all()))
+	return slog.String("request_id", saidID(id))
 }
 
 func passed(summary string, evidence ...slog.Attr) provider.Finding {

@@ -141,11 +141,11 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 	if d.identified != nil {
 		return d.failed(ctx, opCallerIdentity, d.identified)
 	}
-	caller := printable(aws.ToString(d.identity.Arn))
+	caller := said(aws.ToString(d.identity.Arn), d.hidden.all())
 	evidence := []slog.Attr{slog.String("arn", caller), d.requestID(d.identity.ResultMetadata)}
 	d.controller = d.base
-	a, err := arn.Parse(caller)
-	if err != nil {
+	a, err := arn.Parse(aws.ToString(d.identity.Arn))
+	if err != nil || !shownARN.MatchString(a.String()) {
 		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}

@@ -105,7 +105,7 @@ func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
 	d.token = t
 	d.hidden.hide(t.password.Reveal())
 	return passed("ECR issues a token to the session",
-		slog.String("request_id", scrub(t.requestID, d.hidden.all())), slog.Time("expires_at", t.expiresAt))
+		slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
 }
 
 func (d *diagnosis) checkRegistryHost(context.Context) provider.Finding {
@@ -165,5 +165,5 @@ func (d *diagnosis) said(a probe.Answer) string {
 	if text == "" {
 		return "HTTP status " + http.StatusText(a.Status)
 	}
-	return scrub(strings.ReplaceAll(text, "\n", " "), d.hidden.all())
+	return said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.repositoryName())
 }

@@ -1,6 +1,7 @@
 package ecr_test
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -63,11 +64,33 @@ func TestDiagnosisEchoesNothing(t *testing.T) {
 	require.True(t, seen, "some finding has that request id")
 }
 
+// Names in answers that are no error, which findings tell.
+func TestDiagnosisNamesNoSecret(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws.config.RegistryHost = aws.RegistryHost
+	secret := aws.config.SecretAccessKey.Reveal()[10:22]
+	r := aws.deployment.Repository("hello")
+	r.Tags["rise:installation"] = secret
+	aws.CreateRepository(r)
+	t.Cleanup(aws.AddCreationTemplate(ecrtest.CreationTemplate{Prefix: "rise", AppliedFor: []string{"CREATE_ON_PUSH"}}))
+	aws.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositoryCreationTemplates", Mutate: func(body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"prefix":"rise"`), []byte(`"prefix":"rise/`+secret+`"`))
+	}})
+	aws.reads()
+	text := ""
+	for f := range aws.provider(t).Diagnose(t.Context(), provider.DiagnoseOptions{Project: "hello"}) {
+		text += fmt.Sprint(f.Summary, f.Remedy, slog.GroupValue(f.Evidence...))
+	}
+	require.Contains(t, text, "a creation template that creates repositories on push reaches into rise/: [redacted]")
+	require.NotContains(t, text, secret)
+}
+
 // What a terminal obeys isn't text.
 func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
-	aws.Inject(ecrtest.Fault{Action: sts, Error: "AccessDenied", Message: "a\u009b31mred\u202eevil\u2028line\u0085x"})
+	aws.Inject(ecrtest.Fault{Action: sts, Error: "AccessDenied", Message: "a\u009b31mrole\u202epolicy\u2028line\u0085x"})
 	_, err := aws.provider(t).Credentials(t.Context(), push)
-	require.ErrorContains(t, err, "AccessDenied: a 31mred evil line x")
+	require.ErrorContains(t, err, "AccessDenied: a [redacted] policy line x")
 }

@@ -11,10 +11,10 @@ import (
 	"net/url"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -36,7 +36,10 @@ type badAnswer string
 
 func (e badAnswer) Error() string { return "AWS's answer can't be used: " + string(e) }
 
-var errNoCredentials = errors.New("the AWS SDK's default chain has none")
+var (
+	errNoCredentials = errors.New("the AWS SDK's default chain has none")
+	errNoKeys        = errors.New("the credentials that were found are empty")
+)
 
 // classify makes a [provider.Error] of an error that a call with ctx returned. secrets are kept out of it.
 func (p *Provider) classify(ctx context.Context, op, project string, err error, secrets ...string) error {
@@ -48,15 +51,16 @@ func classify(ctx context.Context, c Config, op, project string, err error, secr
 	if errors.As(err, &step) {
 		op, err = step.op, step.err
 	}
+	secrets = append(slices.Clone(secrets), sentSecrets(err)...)
 	if retried := retriedError(ctx); retried != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = retried
 	}
-	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets...)}
+	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, project, c.RepoPrefix+project)}
 	e.Kind = kindOf(ctx, op, err)
-	e.Hint = explain(c, op, e.Kind, err).hint()
+	e.Hint = redact(explain(c, op, e.Kind, err).hint(), secrets)
 	var response interface{ ServiceRequestID() string }
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		e.Details = append(e.Details, slog.String("request_id", scrub(response.ServiceRequestID(), secrets)))
+		e.Details = append(e.Details, slog.String("request_id", saidID(response.ServiceRequestID())))
 	}
 	return e
 }
@@ -75,6 +79,9 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 	if errors.As(err, &bad) {
 		return provider.ErrBadResponse
 	}
+	if source := sourceOf(err); source != nil && source.status != 0 {
+		return source.kind()
+	}
 	status := 0
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) {
@@ -85,6 +92,10 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 		switch code := api.ErrorCode(); {
 		case isThrottle(code) || status == http.StatusTooManyRequests:
 			return provider.ErrThrottled
+		case isUsedUp(code):
+			return provider.ErrMisconfigured
+		case retriedCodes[code] == tooSlow:
+			return provider.ErrTimeout
 		case deniedCodes[code]:
 			return provider.ErrAccessDenied
 		case status >= 500 || api.ErrorFault() == smithy.FaultServer:
@@ -138,13 +149,8 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 // unknownError is the SDK's code for an error answer that isn't AWS's.
 const unknownError = "UnknownError"
 
-func isThrottle(code string) bool {
-	_, ok := retry.DefaultThrottleErrorCodes[code]
-	return ok
-}
-
 // cause is an upstream error that is safe to print: without secrets, bodies and the canonical strings that AWS puts into
-// SignatureDoesNotMatch. It unwraps to the API's error, so scrubbed, and to the context's.
+// SignatureDoesNotMatch, whatever answers in AWS's place. It unwraps to the API's error, so scrubbed, and to the context's.
 type cause struct {
 	text   string
 	unwrap []error
@@ -153,27 +159,38 @@ type cause struct {
 func (e *cause) Error() string   { return e.text }
 func (e *cause) Unwrap() []error { return e.unwrap }
 
-func newCause(err error, secrets ...string) error {
+// newCause makes a cause of err. known are names of ours that AWS's message may hold.
+func newCause(err error, secrets []string, known ...string) error {
 	var bad badAnswer
 	if errors.As(err, &bad) {
 		return bad
 	}
-	c := &cause{}
-	for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
-		if errors.Is(err, ended) {
-			c.unwrap = append(c.unwrap, ended)
-		}
+	c := newLocalCause(err)
+	if source := sourceOf(err); source != nil {
+		c.text = scrub(source.Error(), secrets)
+		return c
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownError {
 		clean := &smithy.GenericAPIError{
-			Code: scrub(api.ErrorCode(), secrets), Message: scrub(api.ErrorMessage(), secrets), Fault: api.ErrorFault(),
+			Code: saidCode(api.ErrorCode()), Message: said(api.ErrorMessage(), secrets, known...), Fault: api.ErrorFault(),
 		}
 		c.unwrap = append(c.unwrap, clean)
 		c.text = strings.TrimSuffix(clean.Code+": "+clean.Message, ": ")
 		return c
 	}
 	c.text = scrub(transportText(err), secrets)
+	return c
+}
+
+// newLocalCause makes a cause of an error that no answer is in: of this machine's files and variables.
+func newLocalCause(err error) *cause {
+	c := &cause{text: scrub(err.Error(), nil)}
+	for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, ended) {
+			c.unwrap = append(c.unwrap, ended)
+		}
+	}
 	return c
 }
 
@@ -202,13 +219,15 @@ func transportText(err error) string {
 		if u, parseErr := url.Parse(sent.URL); parseErr == nil {
 			host = u.Host + ": "
 		}
-		if strings.Contains(sent.Err.Error(), "malformed") {
-			return host + "the answer isn't HTTP"
-		}
-		return host + sent.Err.Error()
+		return host + sendText(err)
 	}
-	return err.Error()
+	if m := unreadFile.FindStringSubmatch(err.Error()); m != nil { // of which the SDK makes a text
+		return m[1] + ": " + said(m[2], nil)
+	}
+	return said(err.Error(), nil)
 }
+
+var unreadFile = regexp.MustCompile(`(?:unable to read file at|failed to read authorization token from) (?:/[A-Za-z0-9._@-]+)+: (open (?:/[A-Za-z0-9._@-]+)+): (.*)$`)
 
 const maxErrorText = 512
 
@@ -219,11 +238,7 @@ var longToken = regexp.MustCompile(`[A-Za-z0-9+/=_.-]{100,}`)
 // broken or hostile endpoint's may.
 func scrub(text string, secrets []string) string {
 	text, _, _ = strings.Cut(text, "\n")
-	for _, secret := range secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, provider.Redacted)
-		}
-	}
+	text = without(text, secrets)
 	text = printable(longToken.ReplaceAllString(text, provider.Redacted))
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."

@@ -51,6 +51,7 @@ var (
 // newRefusal reads an error of AWS's API, or the text of an answer of the image registry. The texts that it recognizes are in the
 // IAM User Guide, "Troubleshoot access denied error messages".
 func newRefusal(code, message string) refusal {
+	message = said(message, nil) // what is taken from it is shown
 	r := refusal{code: code, message: message}
 	if m := refusedAction.FindStringSubmatch(message); m != nil {
 		r.action = m[1]
@@ -74,7 +75,7 @@ func (r refusal) article() string {
 
 func refusalOf(err error) refusal {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	if !errors.As(err, &api) || sourceOf(err) != nil {
 		return refusal{}
 	}
 	return newRefusal(api.ErrorCode(), api.ErrorMessage())
@@ -119,6 +120,8 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case r.code == "RegionDisabledException":
 		return trouble{is: "STS isn't activated for this account in this region",
 			remedy: "activate it in the account's IAM settings, or set sts_region to a region where it is"}
+	case isUsedUp(r.code):
+		return explainQuota(operationOf(err))
 	case kind == provider.ErrThrottled:
 		return trouble{is: "AWS limits the rate of this call per account and region",
 			remedy: "retry later, or ask AWS for a higher quota"}
@@ -165,6 +168,18 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	return trouble{}
 }
 
+// explainQuota is about what waiting doesn't help.
+func explainQuota(operation string) trouble {
+	t := trouble{is: "a quota of AWS's is used up, and waiting doesn't help",
+		remedy: "see which in the message; ask for more: aws service-quotas list-service-quotas --service-code ecr"}
+	if operation == "CreateRepository" {
+		t.is = `ECR's quota "Registered repositories" of this account and region is used up, and waiting doesn't help`
+		t.remedy = "let repositories that aren't needed go (auto_remove, operator repo purge), or ask for more: " +
+			"aws service-quotas list-service-quotas --service-code ecr; aws service-quotas request-service-quota-increase"
+	}
+	return t
+}
+
 func explainRoot() trouble {
 	return trouble{is: "the credentials are the account's root user's, and AWS lets it assume no role", remedy: "use a role, or the keys of an IAM user, and delete the root user's"}
 }
@@ -199,6 +214,10 @@ func offClock(offset time.Duration) string {
 }
 
 func explainNoCredentials(kind provider.Kind, err error) trouble {
+	source := sourceOf(err)
+	if source != nil && source.status != 0 {
+		return source.explain()
+	}
 	switch text := err.Error(); {
 	case strings.Contains(text, "unable to read file at"), strings.Contains(text, "failed to read authorization token from"):
 		return trouble{is: "the token file of IRSA or Pod Identity can't be read",
@@ -215,7 +234,11 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 	}
 	const remedy = "set access_key_id and secret_access_key, or run with IRSA, Pod Identity or an instance role"
 	if kind == provider.ErrMisconfigured || strings.Contains(err.Error(), "ec2imds") {
-		return trouble{is: "no AWS credentials were found", remedy: remedy}
+		t := trouble{is: "no AWS credentials were found", remedy: remedy}
+		if source != nil && source.source == sourceIMDS { // where else than on EC2 it doesn't answer
+			t.remedy += "; " + hopLimit
+		}
+		return t
 	}
 	if kind == provider.ErrAccessDenied {
 		return trouble{is: "AWS refused the credentials' own source",
@@ -224,6 +247,9 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 	}
 	if f, ok := probe.Explain(err); ok {
 		return trouble{is: "the credentials' source can't be reached: " + f.Summary, remedy: f.Remedy}
+	}
+	if source != nil {
+		return trouble{is: source.at() + " can't be reached", remedy: noProxy}
 	}
 	return trouble{}
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -63,6 +62,9 @@ type options struct {
 
 // WithLoadOptions passes options to the AWS SDK's config.LoadDefaultConfig, for example config.WithHTTPClient or
 // config.WithSharedConfigProfile. What [Config] sets (region, static keys, FIPS, dual stack) wins over them.
+//
+// HTTP clients of the SDK's and of net/http are used as copies that follow no redirections, those of the SDK also read no more than
+// 64 KiB of headers. A client of another type must see to both itself: signed requests are for nobody else.
 func WithLoadOptions(load ...func(*config.LoadOptions) error) Option {
 	return func(o *options) { o.load = append(o.load, load...) }
 }
@@ -159,7 +161,7 @@ func loadSTS(ctx context.Context, c Config, options []func(*config.LoadOptions) 
 	for {
 		cfg, err := loadAWSConfig(ctx, c, region, options)
 		if err != nil {
-			return aws.Config{}, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newCause(err))
+			return aws.Config{}, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newLocalCause(err))
 		}
 		client := sts.NewFromConfig(cfg, func(o *sts.Options) {
 			o.Retryer = newRetryer(cfg, o.Retryer)
@@ -183,7 +185,8 @@ func loadAWSConfig(ctx context.Context, c Config, region string, options []func(
 		config.WithHTTPClient(connecting()),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(region), config.WithAPIOptions(append(boundedResponses(), checkedSessions()...)), boundedSources)
+	load = append(load, config.WithRegion(region), boundedSources, safeClients,
+		config.WithAPIOptions(append(checkedSessions(), boundedResponses, namedSources, rememberSent, fewPages())))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
@@ -197,9 +200,6 @@ func loadAWSConfig(ctx context.Context, c Config, region string, options []func(
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
 		return aws.Config{}, err
-	}
-	if cfg.HTTPClient == nil { // an option may say so
-		cfg.HTTPClient = awshttp.NewBuildableClient()
 	}
 	cfg.HTTPClient = keepingClient{cfg.HTTPClient}
 	return cfg, nil

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,7 +10,6 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/smithy-go"
 )
 
 const (
@@ -31,11 +29,19 @@ func newRetryer(cfg aws.Config, sdk aws.Retryer) aws.Retryer {
 	if v2, ok := sdk.(aws.RetryerV2); ok {
 		return retryer{RetryerV2: v2}
 	}
-	return sdk
+	return plainRetryer{sdk}
+}
+
+// plainRetryer is one of a caller's that is of the SDK's older form.
+type plainRetryer struct{ aws.Retryer }
+
+func (r plainRetryer) IsErrorRetryable(err error) bool {
+	return !quotaUsedUp(err) && r.Retryer.IsErrorRetryable(err)
 }
 
 func newAdaptive() aws.RetryerV2 {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.Throttles = []retry.IsErrorThrottle{throttles}
 		o.FailOnNoAttemptTokens = true // we wait: the SDK's own wait spins when less than a nanosecond is left of it
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 			o.MaxAttempts = throttledAttempts
@@ -81,7 +87,7 @@ func (r *rate) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	}
 	return func(err error) error {
 		if throttled(err) {
-			cause := newCause(err)
+			cause := newCause(err, nil)
 			r.cause.Store(&cause)
 		}
 		return release(err)
@@ -99,9 +105,9 @@ func (r retryer) RetryDelay(attempt int, err error) (time.Duration, error) {
 	return r.RetryerV2.RetryDelay(attempt, err)
 }
 
-func throttled(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && isThrottle(api.ErrorCode())
+// IsErrorRetryable is asked after each attempt that failed.
+func (r retryer) IsErrorRetryable(err error) bool {
+	return !quotaUsedUp(err) && r.RetryerV2.IsErrorRetryable(err)
 }
 
 // When a context ends while the SDK waits to try again, its error says only that; which error it was retrying is lost.
@@ -146,6 +152,7 @@ func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error)
 	var err error
 	if rate := r.rate(ctx); rate == nil {
 		release, err = r.RetryerV2.GetAttemptToken(ctx)
+		release = forgiving(release)
 	} else if release, err = rate.GetAttemptToken(ctx); err != nil {
 		if cause := rate.cause.Load(); recorded && cause != nil && a.last.Load() == nil {
 			a.retry(*cause)
@@ -156,6 +163,16 @@ func (r retryer) GetAttemptToken(ctx context.Context) (func(error) error, error)
 		a.last.Store(nil)
 	}
 	return release, err
+}
+
+// forgiving keeps a quota that is used up from the SDK's own adaptive rate, which would slow down for it.
+func forgiving(release func(error) error) func(error) error {
+	return func(err error) error {
+		if quotaUsedUp(err) {
+			err = nil
+		}
+		return release(err)
+	}
 }
 
 // wait returns when an attempt may be made, or ctx ends.

@@ -21,6 +21,9 @@ const opToken = "get authorization token"
 // tokenUser is the user name in every authorization token (ECR API Reference, AuthorizationData).
 const tokenUser = "AWS"
 
+// maxPassword is far longer than any token, whose size AWS doesn't promise, and still fits into the headers that registries take.
+const maxPassword = 16 << 10
+
 type token struct {
 	username  string
 	password  provider.Secret
@@ -56,7 +59,7 @@ func (p *Provider) getToken(ctx context.Context, s session, more ...func(*ecr.Op
 	}
 	t.expiresAt = earlier(s.credentials.Expires, localEnd(asked, date, t.expiresAt, longestToken))
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	t.requestID = scrub(id, s.secrets())
+	t.requestID = saidID(id)
 	return t, nil
 }
 
@@ -65,7 +68,11 @@ func parseToken(data []types.AuthorizationData, date time.Time) (token, error) {
 	if len(data) == 0 {
 		return token{}, badAnswer("it holds no authorization data")
 	}
-	text, err := base64.StdEncoding.DecodeString(aws.ToString(data[0].AuthorizationToken))
+	encoded := aws.ToString(data[0].AuthorizationToken)
+	if len(encoded) > base64.StdEncoding.EncodedLen(len(tokenUser+":")+maxPassword) {
+		return token{}, badAnswer("its token is longer than any")
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return token{}, badAnswer("its token isn't base64")
 	}

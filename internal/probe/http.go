@@ -16,6 +16,9 @@ import (
 // maxBody is how much of an answer is read.
 const maxBody = 16 << 10
 
+// maxHeaders is how many bytes of headers are.
+const maxHeaders = 64 << 10
+
 // Answer is what asking a host gave.
 type Answer struct {
 	// Failure is set when there was no answer of HTTP.
@@ -43,6 +46,7 @@ func NewHost(transport http.RoundTripper) Host {
 	if t, ok := transport.(*http.Transport); ok {
 		own := t.Clone()
 		own.DisableKeepAlives = true // so that each answer shows its whole way
+		own.MaxResponseHeaderBytes = maxHeaders
 		transport = own
 	}
 	return Host{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
