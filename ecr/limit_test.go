@@ -342,7 +342,7 @@ func (d *drip) Read(b []byte) (int, error) {
 // FuzzAnswers gives anything for an answer of STS's, of ECR's and of the sources of credentials: there is an error or a credential, and
 // no panic.
 func FuzzAnswers(f *testing.F) {
-	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n", `{"roleCredentials":null}`, `{"roleCredentials":{}}`, "[]"} {
+	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n", `{"roleCredentials":null}`, `{"roleCredentials":{}}`, `{"roleCredentIals":{}}`, "[]"} {
 		f.Add(seed, 200)
 		f.Add(seed, 403)
 	}

@@ -162,7 +162,7 @@ func loadAWSConfig(ctx context.Context, c Config, options []func(*config.LoadOpt
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })),
 	}
 	load = append(load, options...)
-	load = append(load, config.WithRegion(c.Region), safeClients, config.WithAPIOptions([]func(*middleware.Stack) error{boundedResponses, namedSources, rememberSent, fewPages()}))
+	load = append(load, config.WithRegion(c.Region), safeClients, config.WithAPIOptions([]func(*middleware.Stack) error{boundedResponses, completeAnswers, namedSources, rememberSent, fewPages()}))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
