@@ -221,7 +221,9 @@ func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence .
 	f.Evidence = append(f.Evidence, slog.String("error", failure.Err.Error()), slog.String("kind", string(failure.Kind)))
 	f.Evidence = append(f.Evidence, failure.Details...)
 	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
+	if source := sourceOf(unwrapped(err)); source != nil && source.status != 0 {
+		f.Evidence = append(f.Evidence, slog.Int("http_status", source.status))
+	} else if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
 		f.Evidence = append(f.Evidence, slog.Int("http_status", response.HTTPStatusCode()))
 	}
 	return f

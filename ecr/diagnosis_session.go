@@ -165,5 +165,5 @@ func (d *diagnosis) said(a probe.Answer) string {
 	if text == "" {
 		return "HTTP status " + http.StatusText(a.Status)
 	}
-	return said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.repositoryName())
+	return said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.config.AccountID, d.repositoryName())
 }

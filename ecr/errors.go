@@ -55,7 +55,7 @@ func classify(ctx context.Context, c Config, op, project string, err error, secr
 	if retried := retriedError(ctx); retried != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = retried
 	}
-	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, project, c.RepoPrefix+project)}
+	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, c.AccountID, c.RepoPrefix+project, project)}
 	e.Kind = kindOf(ctx, op, err)
 	e.Hint = redact(explain(c, op, e.Kind, err).hint(), secrets)
 	var response interface{ ServiceRequestID() string }

@@ -2,9 +2,9 @@ package ecr
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -121,8 +121,6 @@ func boundedResponses(s *middleware.Stack) error {
 			if err := checkSource(call, in.Request, answer.bytes()); err != nil {
 				return out, metadata, closing(response, err)
 			}
-		case !failed && answer.err == nil && call == "GetRoleCredentials" && !hasRoleCredentials(answer.bytes()):
-			return out, metadata, closing(response, errNoRoleCredentials)
 		}
 		response.Body = struct {
 			io.Reader
@@ -133,12 +131,22 @@ func boundedResponses(s *middleware.Stack) error {
 	return s.Deserialize.Add(limit, middleware.After)
 }
 
-const errNoRoleCredentials = badAnswer("it holds no credentials")
-
-// hasRoleCredentials tells whether the SDK, which doesn't look, may read an answer of SSO's: it would panic.
-func hasRoleCredentials(body []byte) bool {
-	var answer struct{ RoleCredentials *struct{} }
-	return json.Unmarshal(body, &answer) == nil && answer.RoleCredentials != nil
+// completeAnswers refuses what the SDK would panic at: SSO's answer without credentials.
+func completeAnswers(s *middleware.Stack) error {
+	if s.ID() != "GetRoleCredentials" {
+		return nil
+	}
+	return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("RiseCompleteAnswer", func(
+		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+	) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if answer := reflect.Indirect(reflect.ValueOf(out.Result)); err == nil && answer.Kind() == reflect.Struct {
+			if keys := answer.FieldByName("RoleCredentials"); keys.Kind() == reflect.Pointer && keys.IsNil() {
+				err = badAnswer("it holds no credentials")
+			}
+		}
+		return out, metadata, err
+	}), middleware.Before)
 }
 
 func closing(response *smithyhttp.Response, err error) error {

@@ -195,7 +195,7 @@ func TestHostileAnswersCostLittle(t *testing.T) { //nolint:paralleltest // measu
 // The largest answers that AWS may give are taken.
 func TestLargestAnswers(t *testing.T) {
 	t.Parallel()
-	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{Lifecycle: true})
 	aws.config.MaxImageCount, aws.config.Installation = 5, "prod"
 	aws.CreateRepository(aws.deployment.Repository("hello"))
 	filters := make([]string, 5)
@@ -206,7 +206,7 @@ func TestLargestAnswers(t *testing.T) {
 	var page strings.Builder
 	for i := range 1000 {
 		name := fmt.Sprintf("rise/p%d/%s/%s", i, long, "end")
-		fmt.Fprintf(&page, `%s{"repositoryArn":"arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/%s","registryId":"123456789012","repositoryName":%[2]q,`+
+		fmt.Fprintf(&page, `%s{"repositoryArn":"arn:aws:ecr:eu-west-1:123456789012:repository/%s","registryId":"123456789012","repositoryName":%[2]q,`+
 			`"repositoryUri":"123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/%[2]s","createdAt":1.7E9,"imageTagMutability":"IMMUTABLE_WITH_EXCLUSION",`+
 			`"imageTagMutabilityExclusionFilters":[%[3]s],"imageScanningConfiguration":{"scanOnPush":true},`+
 			`"encryptionConfiguration":{"encryptionType":"KMS","kmsKey":"arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"}}`,
@@ -214,7 +214,7 @@ func TestLargestAnswers(t *testing.T) {
 	}
 	aws.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", If: func(c ecrtest.Call) bool { return c.Action == "DescribeRepositories" }, Times: 1,
 		Mutate: func([]byte) []byte {
-			return []byte(`{"repositories":[` + page.String() + `,{"repositoryName":"rise/last"}]}`)
+			return []byte(`{"repositories":[` + page.String() + `,{"repositoryArn":"arn:aws:ecr:eu-west-1:123456789012:repository/rise/last","registryId":"123456789012","repositoryName":"rise/last"}]}`)
 		}})
 	p := aws.provider(t)
 	var names []string
@@ -342,7 +342,7 @@ func (d *drip) Read(b []byte) (int, error) {
 // FuzzAnswers gives anything for an answer of STS's, of ECR's and of the sources of credentials: there is an error or a credential, and
 // no panic.
 func FuzzAnswers(f *testing.F) {
-	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n", `{"roleCredentials":null}`, `{"roleCredentials":{}}`, "[]"} {
+	for _, seed := range []string{"", "{}", "<a><b/></a>", `{"a":["\"",{}]}`, "<a b='>'/>", "<?xml?><!--<a>-->", `{"AccessKeyId":"a","SecretAccessKey":"b"}`, "role\n", `{"roleCredentials":null}`, `{"roleCredentials":{}}`, `{"roleCredentIals":{}}`, "[]"} {
 		f.Add(seed, 200)
 		f.Add(seed, 403)
 	}

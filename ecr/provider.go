@@ -186,7 +186,7 @@ func loadAWSConfig(ctx context.Context, c Config, region string, options []func(
 	}
 	load = append(load, options...)
 	load = append(load, config.WithRegion(region), boundedSources, safeClients,
-		config.WithAPIOptions(append(checkedSessions(), boundedResponses, namedSources, rememberSent, fewPages())))
+		config.WithAPIOptions(append(checkedSessions(), boundedResponses, completeAnswers, namedSources, rememberSent, fewPages())))
 	if !c.AccessKeyID.IsZero() {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
 			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))

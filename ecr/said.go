@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -15,9 +16,11 @@ import (
 // in part. What we look for isn't a list of secrets: what a proxy or a credentials endpoint holds, nobody knows here.
 
 var (
-	shownNumber = regexp.MustCompile(`^[0-9]{1,12}(?:\.[0-9]{1,6})?$`)
-	shownTime   = regexp.MustCompile(`^(?:[0-9]{8}T[0-9]{6}Z|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))?|[0-9]{8})$`)
+	shownNumber = regexp.MustCompile(`^[0-9]{1,7}(?:\.[0-9]{1,6})?$`)
+	shownTime   = regexp.MustCompile(`^(?:[0-9]{8}T[0-9]{6}Z|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))?)$`)
 	shownARN    = regexp.MustCompile(`^arn:aws(?:-[a-z]{1,8}){0,3}:(?:iam|sts|ecr|kms|organizations|signer|sso):[a-z0-9-]{0,24}:(?:[0-9]{12}|aws)?:[A-Za-z0-9+=,.@_/*-]{1,400}$`)
+	// separators are more than AWS has in a row; base64 may have.
+	separators = regexp.MustCompile(`[^A-Za-z0-9]{5}`)
 	// longRun is longer than a name's part without a mark in between: session names end in 26 such characters.
 	longRun = regexp.MustCompile(`[A-Za-z0-9+=]{28,}`)
 	// shownID is how STS, ECR and SSO number requests.
@@ -52,7 +55,7 @@ const marks = "\"'`()[]{}<>,.;:!?*"
 
 func shown(word string, secrets, known []string) bool {
 	core := strings.Trim(word, marks)
-	if len(word)-len(core) > 8 {
+	if separators.MatchString(word) {
 		return false
 	}
 	if core == "" || shownNumber.MatchString(core) || shownTime.MatchString(core) {
@@ -66,12 +69,12 @@ func shown(word string, secrets, known []string) bool {
 			return true
 		}
 	}
-	return ofWords(core)
+	return ofWords(core, known)
 }
 
-func ofWords(core string) bool {
+func ofWords(core string, known []string) bool {
 	for part := range strings.FieldsFuncSeq(core, func(r rune) bool { return strings.ContainsRune("-_/:=+"+marks, r) }) {
-		if !inVocabulary(part) {
+		if !inVocabulary(part) && !slices.Contains(known, part) {
 			return false
 		}
 	}
@@ -89,7 +92,7 @@ func inVocabulary(part string) bool {
 		if word := strings.ToLower(rest[:n]); (n < 2 || !words[word]) && !unicode.IsDigit(rune(rest[0])) || n > 20 {
 			return false
 		}
-		if unicode.IsDigit(rune(rest[0])) && n > 12 {
+		if unicode.IsDigit(rune(rest[0])) && n >= piece {
 			return false
 		}
 		rest = rest[n:]
@@ -215,7 +218,7 @@ func redact(text string, secrets []string) string {
 			text = text[1:]
 			continue
 		}
-		if word := text[:n]; !ofWords(strings.Trim(word, marks)) && holds(word, secrets) {
+		if word := text[:n]; !ofWords(strings.Trim(word, marks), nil) && holds(word, secrets) {
 			b.WriteString(provider.Redacted)
 		} else {
 			b.WriteString(word)
