@@ -1,0 +1,199 @@
+package imageregistry
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// upload is a blob on its way into one repository: what came of it so far, in chunks that came whole.
+type upload struct {
+	*content
+	used time.Time // when it was begun or continued
+}
+
+// upload serves what there is to do with uploads.
+func (r *Registry) upload(w http.ResponseWriter, req *http.Request, a Access) *Error {
+	switch req.Method {
+	case http.MethodPost:
+		return r.startUpload(w, req, a.Repository)
+	case http.MethodPatch:
+		return r.continueUpload(w, req, a.Repository, a.Reference)
+	case http.MethodPut:
+		return r.finishUpload(w, req, a.Repository, a.Reference)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	up, err := r.uploadOf(a.Repository, a.Reference)
+	if err != nil {
+		return err
+	}
+	if req.Method == http.MethodDelete {
+		r.removeUpload(r.repositories[a.Repository], a.Reference)
+		r.prune(a.Repository)
+	} else {
+		setProgress(w.Header(), a.Repository, a.Reference, len(up.bytes))
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// startUpload mounts a blob, takes a whole one, or begins an upload.
+func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, name string) *Error {
+	query := req.URL.Query()
+	if digest := query.Get("mount"); digest != "" && r.mount(req, name, digest, query.Get("from")) {
+		created(w, name, digest)
+		return nil
+	}
+	if digest := query.Get("digest"); digest != "" {
+		if !isDigest(digest) {
+			return badDigest(digest)
+		}
+		c, err := r.receive(req, -1)
+		if err != nil {
+			return err
+		}
+		if err := checkDigest(digest, c.bytes); err == nil || len(c.bytes) > 0 {
+			return r.finishBlob(w, name, digest, c)
+		}
+		r.sent(c) // no content: it is to follow
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.take(entry); err != nil {
+		return err
+	}
+	id := rand.Text()
+	r.open(name).uploads[id] = &upload{(&content{}).hold(), time.Now()}
+	setProgress(w.Header(), name, id, 0)
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// continueUpload takes a chunk. One that doesn't come whole changes nothing.
+func (r *Registry) continueUpload(w http.ResponseWriter, req *http.Request, name, id string) *Error {
+	c, err := r.receiveChunk(req, name, id)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	up, err := r.uploadAt(req, name, id, int64(len(c.bytes)))
+	if err != nil {
+		r.drop(c)
+		return err
+	}
+	up.add(c)
+	setProgress(w.Header(), name, id, len(up.bytes))
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// finishUpload takes the last chunk, which may be empty, and makes a blob of the upload, which ends even if it isn't what its digest says.
+func (r *Registry) finishUpload(w http.ResponseWriter, req *http.Request, name, id string) *Error {
+	digest := req.URL.Query().Get("digest")
+	if !isDigest(digest) {
+		return badDigest(digest)
+	}
+	c, err := r.receiveChunk(req, name, id)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	up, err := r.uploadAt(req, name, id, int64(len(c.bytes)))
+	if err != nil {
+		r.drop(c)
+		r.mu.Unlock()
+		return err
+	}
+	up.add(c)
+	whole := up.hold()
+	r.removeUpload(r.repositories[name], id)
+	r.prune(name)
+	r.mu.Unlock()
+	return r.finishBlob(w, name, digest, whole)
+}
+
+// finishBlob stores what was received, if it has its digest. The caller's use of the content ends.
+func (r *Registry) finishBlob(w http.ResponseWriter, name, digest string, c *content) *Error {
+	defer r.sent(c)
+	if err := checkDigest(digest, c.bytes); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.putBlob(name, digest, c); err != nil {
+		return err
+	}
+	created(w, name, digest)
+	return nil
+}
+
+// receiveChunk reads a chunk of an upload that there is.
+func (r *Registry) receiveChunk(req *http.Request, name, id string) (*content, *Error) {
+	r.mu.Lock()
+	_, err := r.uploadAt(req, name, id, req.ContentLength)
+	r.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return r.receive(req, -1)
+}
+
+// add makes a chunk, whose use by others ends, part of an upload.
+func (u *upload) add(chunk *content) {
+	if len(u.bytes) > 0 {
+		chunk = &content{append(u.bytes, chunk.bytes...), 1} // nobody else has the bytes of an upload
+	}
+	u.content, u.used = chunk, time.Now()
+}
+
+// uploadOf finds an upload in its repository, and nowhere else.
+func (r *Registry) uploadOf(name, id string) (*upload, *Error) {
+	if repo := r.repositories[name]; repo != nil && repo.uploads[id] != nil {
+		return repo.uploads[id], nil
+	}
+	return nil, errorf(http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "there is no upload %s in repository %s", id, name)
+}
+
+var contentRange = regexp.MustCompile(`^([0-9]{1,18})-([0-9]{1,18})$`)
+
+// uploadAt is uploadOf for a chunk of n bytes, unknown if negative, which has to be the next one if the request says where it belongs.
+func (r *Registry) uploadAt(req *http.Request, name, id string, n int64) (*upload, *Error) {
+	up, err := r.uploadOf(name, id)
+	if err != nil {
+		return nil, err
+	}
+	asked := req.Header.Get("Content-Range")
+	if asked == "" {
+		return up, nil
+	}
+	if m := contentRange.FindStringSubmatch(asked); m != nil {
+		first, _ := strconv.ParseInt(m[1], 10, 64) // 18 digits
+		last, _ := strconv.ParseInt(m[2], 10, 64)
+		if first == int64(len(up.bytes)) && (n < 0 || last-first+1 == n) {
+			return up, nil
+		}
+	}
+	err = errorf(http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "the upload has %d bytes, and that isn't its next chunk: %q", len(up.bytes), asked)
+	err.Header = http.Header{}
+	setProgress(err.Header, name, id, len(up.bytes))
+	return nil, err
+}
+
+// setProgress says where an upload goes on.
+func setProgress(h http.Header, name, id string, size int) {
+	h.Set("Location", "/v2/"+name+"/blobs/uploads/"+id)
+	h.Set("Range", fmt.Sprintf("0-%d", max(size-1, 0)))
+	h.Set("Docker-Upload-Uuid", id)
+}
+
+// created is the answer for a blob that is there now.
+func created(w http.ResponseWriter, name, digest string) {
+	w.Header().Set("Location", "/v2/"+name+"/blobs/"+digest)
+	w.Header().Set("Docker-Content-Digest", digest)
+	w.WriteHeader(http.StatusCreated)
+}
