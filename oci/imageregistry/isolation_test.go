@@ -3,6 +3,7 @@ package imageregistry_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -84,6 +85,9 @@ func TestUploadsAreTheirRepositorys(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, a.Code, "%s %s", method, elsewhere)
 			require.Equal(t, "BLOB_UPLOAD_UNKNOWN", a.code())
 		}
+		w := httptest.NewRecorder()
+		images.ServeHTTP(w, httptest.NewRequest(http.MethodPatch, elsewhere, errReader{}))
+		require.Equal(t, http.StatusNotFound, w.Code, "before the body is read")
 	}
 	require.Equal(t, "0-3", do(images, http.MethodGet, location, "").Header().Get("Range"))
 	require.Equal(t, http.StatusCreated, do(images, http.MethodPut, location+"?digest="+sha256Of("halfhalf"), "half").Code)
@@ -119,7 +123,12 @@ func TestMount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			authorize := imageregistry.AllowAll
-			images := imageregistry.New(func(r *http.Request, a imageregistry.Access) *imageregistry.Error { return authorize(r, a) })
+			images := imageregistry.New(func(r *http.Request, a imageregistry.Access) *imageregistry.Error {
+				require.NotContains(t, a.Repository+"?", "/?", "what is told is valid")
+				require.NotContains(t, a.Repository, "..")
+				require.NotEqual(t, "latest", a.Reference)
+				return authorize(r, a)
+			})
 			pushBlob(t, images, "victim", secret)
 			authorize = test.authorize
 			a := do(images, http.MethodPost, "/v2/mine/blobs/uploads/?"+test.query, "")

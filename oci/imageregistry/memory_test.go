@@ -119,6 +119,14 @@ func TestFreed(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, request(images, http.MethodPut, location+"?digest="+sha256Of(content), broken(content)))
 			require.Equal(t, http.StatusNoContent, do(images, http.MethodDelete, location, "").Code)
 		},
+		"too large, of unknown length": func(t *testing.T, images *imageregistry.Registry) {
+			t.Helper()
+			half := strings.Repeat("x", room/2)
+			location := startUpload(t, images, "a")
+			body := io.MultiReader(strings.NewReader(half), strings.NewReader(half))
+			require.Equal(t, http.StatusRequestEntityTooLarge, request(images, http.MethodPatch, location, body))
+			require.Equal(t, http.StatusNoContent, do(images, http.MethodDelete, location, "").Code)
+		},
 		"a blob that breaks off": func(t *testing.T, images *imageregistry.Registry) {
 			t.Helper()
 			require.Equal(t, http.StatusBadRequest, request(images, http.MethodPost, "/v2/a/blobs/uploads/?digest="+sha256Of(content), broken(content)))
@@ -160,6 +168,7 @@ func TestFreed(t *testing.T) {
 			require.Equal(t, http.StatusCreated, do(images, http.MethodPut, location+"?digest="+sha256Of(content), content).Code)
 			manifest := pushManifest(t, images, "a", "latest", "{}", imageType)
 			pushManifest(t, images, "a", "latest", "{}", indexType)
+			require.Equal(t, "{}", do(images, http.MethodGet, "/v2/a/manifests/latest", "").Body.String())
 			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/manifests/"+manifest, "").Code)
 			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/blobs/"+sha256Of(content), "").Code)
 		},
@@ -192,6 +201,23 @@ func TestFreed(t *testing.T) {
 		})
 	}
 }
+
+// A manifest is read to its limit, and not beyond.
+func TestEndlessManifest(t *testing.T) {
+	t.Parallel()
+	images := imageregistry.New(imageregistry.AllowAll, imageregistry.WithMaxBytes(6<<20))
+	for range 5 {
+		r := httptest.NewRequest(http.MethodPut, "/v2/a/manifests/latest", endless{})
+		w := httptest.NewRecorder()
+		images.ServeHTTP(w, r)
+		require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+		require.Equal(t, "SIZE_INVALID", answer{w}.code())
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // What is announced and won't fit is refused before it comes, but nothing is kept free for it.
 func TestAnnouncedTooLarge(t *testing.T) {

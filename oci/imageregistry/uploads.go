@@ -58,8 +58,7 @@ func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, name st
 		}
 		if err := checkDigest(digest, c.bytes); err == nil || len(c.bytes) > 0 {
 			return r.finishBlob(w, name, digest, c)
-		}
-		r.sent(c) // no content: it is to follow
+		} // else there is no content: it is to follow
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
