@@ -108,6 +108,10 @@ func TestNoAWSWithoutECR(t *testing.T) {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
 		}
 	}
+	for _, dep := range goList(t, "./oci/imageregistry")[0].Deps {
+		first, _, _ := strings.Cut(dep, "/")
+		require.NotContains(t, first, ".", "the standard library is enough for a registry")
+	}
 	linked := false
 	for _, dep := range goList(t, "./ecr")[0].Deps {
 		linked = linked || strings.HasPrefix(dep, "github.com/aws/aws-sdk-go-v2/")

@@ -41,39 +41,47 @@ func (r *Registry) manifest(w http.ResponseWriter, req *http.Request, a Access) 
 	if a.Action == Push {
 		return r.putManifest(w, req, a)
 	}
+	digest, m, err := r.findManifest(a)
+	if err != nil {
+		return err
+	}
+	defer r.sent(m.content)
+	if a.Action == Delete {
+		w.WriteHeader(http.StatusAccepted)
+		return nil
+	}
+	w.Header().Set("Docker-Content-Digest", digest)
+	writeBytes(w, req, http.StatusOK, m.mediaType, m.bytes)
+	return nil
+}
+
+// findManifest returns a manifest, its content held, and deletes it, or the tag that it was asked by, if that is asked for.
+func (r *Registry) findManifest(a Access) (digest string, m manifest, _ *Error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	repo := r.repositories[a.Repository]
 	if repo == nil {
-		r.mu.Unlock()
-		return unknownName(a.Repository)
+		return "", m, unknownName(a.Repository)
 	}
-	digest := a.Reference
+	digest = a.Reference
 	tagged := !isDigest(digest)
 	if tagged {
 		digest = repo.tags[a.Reference]
 	}
-	m := repo.manifests[digest]
-	switch {
-	case m == nil:
-		r.mu.Unlock()
-		return errorf(http.StatusNotFound, "MANIFEST_UNKNOWN", "there is no manifest %s in repository %s", a.Reference, a.Repository)
-	case a.Action == Delete:
-		if tagged {
-			r.removeTag(repo, a.Reference)
-		} else {
-			r.removeManifest(repo, digest)
-		}
-		r.prune(a.Repository)
-		r.mu.Unlock()
-		w.WriteHeader(http.StatusAccepted)
-		return nil
+	if repo.manifests[digest] == nil {
+		return "", m, errorf(http.StatusNotFound, "MANIFEST_UNKNOWN", "there is no manifest %s in repository %s", a.Reference, a.Repository)
 	}
-	c, mediaType := m.hold(), m.mediaType
-	r.mu.Unlock()
-	defer r.sent(c)
-	w.Header().Set("Docker-Content-Digest", digest)
-	writeBytes(w, req, http.StatusOK, mediaType, c.bytes)
-	return nil
+	m = *repo.manifests[digest]
+	m.hold()
+	switch {
+	case a.Action != Delete:
+	case tagged:
+		r.removeTag(repo, a.Reference)
+	default:
+		r.removeManifest(repo, digest)
+		r.prune(a.Repository)
+	}
+	return digest, m, nil
 }
 
 // putManifest stores a manifest whose parts are there.

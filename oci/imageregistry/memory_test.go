@@ -21,7 +21,9 @@ const room = 8 << 10
 // fits fails unless the registry is as empty as a new one.
 func fits(t *testing.T, h http.Handler) {
 	t.Helper()
-	blob := pushBlob(t, h, "all-of-it", strings.Repeat("x", room-1024))
+	tooMuch := strings.Repeat("x", room-1023)
+	full(t, do(h, http.MethodPost, "/v2/all-of-it/blobs/uploads/?digest="+sha256Of(tooMuch), tooMuch))
+	blob := pushBlob(t, h, "all-of-it", tooMuch[1:])
 	require.Equal(t, http.StatusAccepted, do(h, http.MethodDelete, "/v2/all-of-it/blobs/"+blob, "").Code)
 }
 
@@ -169,8 +171,8 @@ func TestFreed(t *testing.T) {
 			manifest := pushManifest(t, images, "a", "latest", "{}", imageType)
 			pushManifest(t, images, "a", "latest", "{}", indexType)
 			require.Equal(t, "{}", do(images, http.MethodGet, "/v2/a/manifests/latest", "").Body.String())
-			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/manifests/"+manifest, "").Code)
 			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/blobs/"+sha256Of(content), "").Code)
+			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/manifests/"+manifest, "").Code)
 		},
 		"mounted": func(t *testing.T, images *imageregistry.Registry) {
 			t.Helper()

@@ -45,6 +45,13 @@ func (r *Registry) putBlob(name, digest string, c *content) *Error {
 	return nil
 }
 
+// addBlob is putBlob for a registry that isn't locked.
+func (r *Registry) addBlob(name, digest string, c *content) *Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.putBlob(name, digest, c)
+}
+
 func (r *Registry) removeBlob(repo *repository, digest string) {
 	r.drop(repo.blobs[digest])
 	delete(repo.blobs, digest)

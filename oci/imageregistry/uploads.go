@@ -25,17 +25,12 @@ func (r *Registry) upload(w http.ResponseWriter, req *http.Request, a Access) *E
 	case http.MethodPut:
 		return r.finishUpload(w, req, a.Repository, a.Reference)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	up, err := r.uploadOf(a.Repository, a.Reference)
+	size, err := r.findUpload(a, req.Method == http.MethodDelete)
 	if err != nil {
 		return err
 	}
-	if req.Method == http.MethodDelete {
-		r.removeUpload(r.repositories[a.Repository], a.Reference)
-		r.prune(a.Repository)
-	} else {
-		setProgress(w.Header(), a.Repository, a.Reference, len(up.bytes))
+	if req.Method == http.MethodGet {
+		setProgress(w.Header(), a.Repository, a.Reference, size)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -60,13 +55,10 @@ func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, name st
 			return r.finishBlob(w, name, digest, c)
 		} // else there is no content: it is to follow
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.take(entry); err != nil {
+	id, err := r.newUpload(name)
+	if err != nil {
 		return err
 	}
-	id := rand.Text()
-	r.open(name).uploads[id] = &upload{(&content{}).hold(), time.Now()}
 	setProgress(w.Header(), name, id, 0)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
@@ -74,19 +66,11 @@ func (r *Registry) startUpload(w http.ResponseWriter, req *http.Request, name st
 
 // continueUpload takes a chunk. One that doesn't come whole changes nothing.
 func (r *Registry) continueUpload(w http.ResponseWriter, req *http.Request, name, id string) *Error {
-	c, err := r.receiveChunk(req, name, id)
+	c, err := r.receiveChunk(req, name, id, false)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	up, err := r.uploadAt(req, name, id, int64(len(c.bytes)))
-	if err != nil {
-		r.drop(c)
-		return err
-	}
-	up.add(c)
-	setProgress(w.Header(), name, id, len(up.bytes))
+	setProgress(w.Header(), name, id, len(c.bytes))
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
@@ -97,23 +81,11 @@ func (r *Registry) finishUpload(w http.ResponseWriter, req *http.Request, name, 
 	if !isDigest(digest) {
 		return badDigest(digest)
 	}
-	c, err := r.receiveChunk(req, name, id)
+	c, err := r.receiveChunk(req, name, id, true)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	up, err := r.uploadAt(req, name, id, int64(len(c.bytes)))
-	if err != nil {
-		r.drop(c)
-		r.mu.Unlock()
-		return err
-	}
-	up.add(c)
-	whole := up.hold()
-	r.removeUpload(r.repositories[name], id)
-	r.prune(name)
-	r.mu.Unlock()
-	return r.finishBlob(w, name, digest, whole)
+	return r.finishBlob(w, name, digest, c)
 }
 
 // finishBlob stores what was received, if it has its digest. The caller's use of the content ends.
@@ -122,32 +94,68 @@ func (r *Registry) finishBlob(w http.ResponseWriter, name, digest string, c *con
 	if err := checkDigest(digest, c.bytes); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.putBlob(name, digest, c); err != nil {
+	if err := r.addBlob(name, digest, c); err != nil {
 		return err
 	}
 	created(w, name, digest)
 	return nil
 }
 
-// receiveChunk reads a chunk of an upload that there is.
-func (r *Registry) receiveChunk(req *http.Request, name, id string) (*content, *Error) {
+func (r *Registry) newUpload(name string) (id string, _ *Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.take(entry); err != nil {
+		return "", err
+	}
+	id = rand.Text()
+	r.open(name).uploads[id] = &upload{(&content{}).hold(), time.Now()}
+	return id, nil
+}
+
+// findUpload returns how much of an upload came, and removes it if it is cancelled.
+func (r *Registry) findUpload(a Access, cancel bool) (size int, _ *Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	up, err := r.uploadOf(a.Repository, a.Reference)
+	if err != nil {
+		return 0, err
+	}
+	if cancel {
+		r.removeUpload(r.repositories[a.Repository], a.Reference)
+		r.prune(a.Repository)
+	}
+	return len(up.bytes), nil
+}
+
+// receiveChunk adds a request's body to an upload, and returns all that came of it. After the last chunk the upload is gone, and its content the caller's.
+func (r *Registry) receiveChunk(req *http.Request, name, id string, last bool) (*content, *Error) {
 	r.mu.Lock()
 	_, err := r.uploadAt(req, name, id, req.ContentLength)
 	r.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	return r.receive(req, -1)
-}
-
-// add makes a chunk, whose use by others ends, part of an upload.
-func (u *upload) add(chunk *content) {
-	if len(u.bytes) > 0 {
-		chunk = &content{append(u.bytes, chunk.bytes...), 1} // nobody else has the bytes of an upload
+	chunk, err := r.receive(req, -1)
+	if err != nil {
+		return nil, err
 	}
-	u.content, u.used = chunk, time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	up, err := r.uploadAt(req, name, id, int64(len(chunk.bytes))) // others may have come first
+	if err != nil {
+		r.drop(chunk)
+		return nil, err
+	}
+	if len(up.bytes) > 0 {
+		chunk.bytes = append(up.bytes, chunk.bytes...) // both are counted, and nobody else has an upload's
+	}
+	up.content, up.used = chunk, time.Now()
+	if last {
+		up.hold()
+		r.removeUpload(r.repositories[name], id)
+		r.prune(name)
+	}
+	return chunk, nil
 }
 
 // uploadOf finds an upload in its repository, and nowhere else.
