@@ -257,22 +257,32 @@ func (r waitReader) Read([]byte) (int, error) {
 // A slow reader's bytes count after they were deleted.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
-	images := imageregistry.New(imageregistry.AllowAll, imageregistry.WithMaxBytes(room))
-	content := strings.Repeat("y", room-1024)
-	blob := pushBlob(t, images, "a", content)
-	w := &waitWriter{ResponseRecorder: httptest.NewRecorder(), reached: make(chan struct{}), goOn: make(chan struct{})}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		images.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v2/a/blobs/"+blob, nil))
-	}()
-	<-w.reached
-	require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, "/v2/a/blobs/"+blob, "").Code)
-	full(t, do(images, http.MethodPost, "/v2/a/blobs/uploads/?digest="+blob, content))
-	close(w.goOn)
-	<-ended
-	require.Equal(t, content, w.Body.String())
-	fits(t, images)
+	content := `{"x":"` + strings.Repeat("y", room-1024-8) + `"}`
+	digest := sha256Of(content)
+	for kind, put := range map[string]string{"blobs": http.MethodPost, "manifests": http.MethodPut} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			images := imageregistry.New(imageregistry.AllowAll, imageregistry.WithMaxBytes(room))
+			target, into := "/v2/a/"+kind+"/"+digest, "/v2/a/"+kind+"/"+digest
+			if kind == "blobs" {
+				into = "/v2/a/blobs/uploads/?digest=" + digest
+			}
+			require.Equal(t, http.StatusCreated, do(images, put, into, content, "Content-Type", imageType).Code)
+			w := &waitWriter{ResponseRecorder: httptest.NewRecorder(), reached: make(chan struct{}), goOn: make(chan struct{})}
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				images.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+			}()
+			<-w.reached
+			require.Equal(t, http.StatusAccepted, do(images, http.MethodDelete, target, "").Code)
+			full(t, do(images, put, into, content, "Content-Type", imageType))
+			close(w.goOn)
+			<-ended
+			require.Equal(t, content, w.Body.String())
+			fits(t, images)
+		})
+	}
 }
 
 type waitWriter struct {
