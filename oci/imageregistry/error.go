@@ -20,6 +20,10 @@ func errorf(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+func unknownName(name string) *Error {
+	return errorf(http.StatusNotFound, "NAME_UNKNOWN", "there is no repository %s", name)
+}
+
 // write answers a request with the error.
 func (e *Error) write(w http.ResponseWriter, r *http.Request) {
 	status, code := e.Status, e.Code

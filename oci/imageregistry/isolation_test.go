@@ -127,9 +127,11 @@ func TestMount(t *testing.T) {
 				require.NotContains(t, a.Repository+"?", "/?", "what is told is valid")
 				require.NotContains(t, a.Repository, "..")
 				require.NotEqual(t, "latest", a.Reference)
+				require.False(t, a.Action == imageregistry.MountFrom && a.Repository == "bystander", "which hasn't the blob")
 				return authorize(r, a)
 			})
 			pushBlob(t, images, "victim", secret)
+			pushBlob(t, images, "bystander", "something")
 			authorize = test.authorize
 			a := do(images, http.MethodPost, "/v2/mine/blobs/uploads/?"+test.query, "")
 			there := do(images, http.MethodGet, "/v2/mine/blobs/"+blob, "")

@@ -12,13 +12,6 @@ const (
 	maxMediaType = 255     // RFC 6838 has 127 for each half
 )
 
-// manifest is what a repository knows of one.
-type manifest struct {
-	*content
-	mediaType string // as the client wrote it
-	subject   string // the digest, or nothing
-}
-
 // fields are what a registry looks at in a manifest.
 type fields struct {
 	MediaType    string            `json:"mediaType"`
@@ -115,7 +108,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, a Acces
 	} else if err := checkDigest(digest, c.bytes); err != nil {
 		return err
 	}
-	if err := r.store(a.Repository, digest, tag, m, f); err != nil {
+	if err := r.addManifest(a.Repository, digest, tag, m, f); err != nil {
 		return err
 	}
 	w.Header().Set("Location", "/v2/"+a.Repository+"/manifests/"+digest)
@@ -124,12 +117,14 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, a Acces
 	return nil
 }
 
-// store makes a manifest a repository's, and lets a tag, unless it is empty, point to it: all of it or nothing.
-func (r *Registry) store(name, digest, tag string, m *manifest, f fields) *Error {
+// addManifest makes a manifest a repository's, and lets a tag, unless it is empty, point to it: all of it or nothing.
+func (r *Registry) addManifest(name, digest, tag string, m *manifest, f fields) *Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	repo := r.open(name)
-	defer r.prune(name)
+	repo := r.repositories[name]
+	if repo == nil {
+		repo = &repository{} // holds nothing
+	}
 	if missing := repo.missing(f); missing != "" {
 		return errorf(http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", "the manifest refers to %s, which isn't in repository %s", missing, name)
 	}
@@ -140,9 +135,10 @@ func (r *Registry) store(name, digest, tag string, m *manifest, f fields) *Error
 	if tag != "" && repo.tags[tag] == "" {
 		need += entry
 	}
-	if err := r.take(need); err != nil {
+	if err := r.reserve(need); err != nil {
 		return err
 	}
+	repo = r.open(name)
 	if old == nil {
 		m.hold()
 		repo.manifests[digest] = m

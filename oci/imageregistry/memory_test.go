@@ -141,6 +141,10 @@ func TestFreed(t *testing.T) {
 			t.Helper()
 			require.Equal(t, http.StatusBadRequest, do(images, http.MethodPut, "/v2/a/manifests/latest", content, "Content-Type", imageType).Code)
 		},
+		"a manifest without its parts": func(t *testing.T, images *imageregistry.Registry) {
+			t.Helper()
+			require.Equal(t, "MANIFEST_BLOB_UNKNOWN", do(images, http.MethodPut, "/v2/a/manifests/latest", `{"config":{}}`, "Content-Type", imageType).code())
+		},
 		"out of order": func(t *testing.T, images *imageregistry.Registry) {
 			t.Helper()
 			location := startUpload(t, images, "a")
@@ -321,7 +325,62 @@ func TestIdleUploads(t *testing.T) {
 		require.Equal(t, http.StatusAccepted, do(images, http.MethodPatch, used, "z").Code)
 		require.Equal(t, http.StatusNoContent, do(images, http.MethodGet, left, "").Code, "room isn't needed yet")
 		require.Equal(t, http.StatusCreated, whole().Code)
+		require.JSONEq(t, `{"repositories":["b","c"]}`, do(images, http.MethodGet, "/v2/_catalog", "").Body.String())
 		require.Equal(t, http.StatusNotFound, do(images, http.MethodGet, left, "").Code)
 		require.Equal(t, http.StatusNoContent, do(images, http.MethodGet, used, "").Code)
+
+		w := httptest.NewRecorder()
+		images.ServeHTTP(w, httptest.NewRequest(http.MethodPatch, used, io.MultiReader(strings.NewReader("z"), sleeper(2*time.Hour))))
+		require.Equal(t, http.StatusAccepted, w.Code)
+		full(t, do(images, http.MethodPut, "/v2/d/manifests/latest", content+content, "Content-Type", imageType))
+		require.Equal(t, http.StatusNoContent, do(images, http.MethodGet, used, "").Code, "a slow chunk has just come")
 	})
+}
+
+// sleeper is the end of a body that takes its time.
+type sleeper time.Duration
+
+func (s sleeper) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(s))
+	return 0, io.EOF
+}
+
+// Where room is made for the very last that is needed, what is written then isn't lost: neither in the idle upload's repository nor in a new one. An
+// upload that goes on is none of those that make room.
+func TestRoomIsMade(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"idle", "new"} {
+		for _, kind := range []string{"blob", "manifest", "chunk"} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					images := imageregistry.New(imageregistry.AllowAll, imageregistry.WithMaxBytes(room))
+					left := startUpload(t, images, "idle")
+					require.Equal(t, http.StatusAccepted, do(images, http.MethodPatch, left, strings.Repeat("y", 2048)).Code)
+					going := ""
+					if kind == "chunk" {
+						going = startUpload(t, images, name)
+					}
+					time.Sleep(24 * time.Hour)
+					content := `{"x":"` + strings.Repeat("z", 4988) + `"}`
+					digest := sha256Of(content)
+					switch kind {
+					case "blob":
+						pushBlob(t, images, name, content)
+						require.Equal(t, content, do(images, http.MethodGet, "/v2/"+name+"/blobs/"+digest, "").Body.String())
+					case "manifest":
+						pushManifest(t, images, name, "latest", content, imageType)
+						require.Equal(t, content, do(images, http.MethodGet, "/v2/"+name+"/manifests/latest", "").Body.String())
+					case "chunk":
+						content += " " + content[:100]
+						require.Equal(t, http.StatusAccepted, do(images, http.MethodPatch, going, content).Code)
+						require.Equal(t, fmt.Sprintf("0-%d", len(content)-1), do(images, http.MethodGet, going, "").Header().Get("Range"))
+					}
+					require.Equal(t, http.StatusNotFound, do(images, http.MethodGet, left, "").Code)
+					images.DeleteRepository(name)
+					fits(t, images)
+				})
+			})
+		}
+	}
 }

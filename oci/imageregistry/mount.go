@@ -1,9 +1,6 @@
 package imageregistry
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 // mount makes a blob of another repository one of this, if whoever asks may read it there. Nobody learns why it didn't.
 func (r *Registry) mount(req *http.Request, into, digest, from string) bool {
@@ -12,7 +9,7 @@ func (r *Registry) mount(req *http.Request, into, digest, from string) bool {
 	}
 	sources := []string{from}
 	if from == "" {
-		sources = r.holders(digest)
+		sources = r.names(digest)
 	}
 	for _, source := range sources {
 		a := Access{Action: MountFrom, Repository: source, Resource: Blob, Reference: digest}
@@ -21,26 +18,4 @@ func (r *Registry) mount(req *http.Request, into, digest, from string) bool {
 		}
 	}
 	return false
-}
-
-// holders are the repositories that have a blob.
-func (r *Registry) holders(digest string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var names []string
-	for name, repo := range r.repositories {
-		if repo.blobs[digest] != nil {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// link gives a repository another one's blob.
-func (r *Registry) link(into, source, digest string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	repo := r.repositories[source]
-	return repo != nil && repo.blobs[digest] != nil && r.putBlob(into, digest, repo.blobs[digest]) == nil
 }

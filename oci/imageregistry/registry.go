@@ -1,19 +1,9 @@
 package imageregistry
 
-import (
-	"net/http"
-	"sync"
-	"time"
-)
-
 // A Registry is an http.Handler to be served at the root of a host. It is safe for concurrent use.
 type Registry struct {
 	authorize Authorize
-
-	mu           sync.Mutex
-	repositories map[string]*repository // those that hold something
-	used, limit  int64                  // bytes
-	swept        time.Time              // when idle uploads were looked for
+	store
 }
 
 // New makes a registry that asks authorize about each request. There is no default for it: AllowAll is for a registry that is open.
@@ -21,7 +11,8 @@ func New(authorize Authorize, opts ...Option) *Registry {
 	if authorize == nil {
 		panic("imageregistry: no function that authorizes; AllowAll is one")
 	}
-	r := &Registry{authorize: authorize, repositories: map[string]*repository{}, limit: DefaultMaxBytes}
+	r := &Registry{authorize: authorize}
+	r.repositories, r.limit = map[string]*repository{}, DefaultMaxBytes
 	for _, o := range opts {
 		o(r)
 	}
@@ -31,44 +22,13 @@ func New(authorize Authorize, opts ...Option) *Registry {
 // Option changes a registry that New makes.
 type Option func(*Registry)
 
-// ServeHTTP implements http.Handler.
-func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
-	a, err := route(req)
-	if err == nil {
-		err = r.authorize(req, a)
-	}
-	if err == nil {
-		err = r.serve(w, req, a)
-	}
-	if err != nil {
-		err.write(w, req)
-	}
-}
+// DefaultMaxBytes is how much a registry holds unless WithMaxBytes says otherwise.
+const DefaultMaxBytes = 2 << 30
 
-// serve carries out what is allowed.
-func (r *Registry) serve(w http.ResponseWriter, req *http.Request, a Access) *Error {
-	switch a.Resource {
-	case Blob:
-		return r.blob(w, req, a)
-	case Upload:
-		return r.upload(w, req, a)
-	case Manifest:
-		if a.Action == ListReferrers {
-			return r.listReferrers(w, req, a)
-		}
-		return r.manifest(w, req, a)
-	}
-	switch a.Action {
-	case ListTags:
-		return r.listTags(w, req, a.Repository)
-	case Catalog:
-		return r.catalog(w, req)
-	default:
-		writeBytes(w, req, http.StatusOK, "application/json", []byte("{}"))
-		return nil
-	}
-}
+// WithMaxBytes bounds what the registry holds: the bytes of blobs, manifests and uploads, those that are being received or sent included, and 1 KiB for each
+// blob, manifest, tag and upload. A mounted blob's bytes count once. Go's own slack comes on top. What doesn't fit is refused: 413, DENIED. An upload that nobody
+// continued for an hour makes room for others.
+func WithMaxBytes(n int64) Option { return func(r *Registry) { r.limit = n } }
 
 // DeleteRepository drops a repository with all that is in it, uploads that go on included. There may be none.
 func (r *Registry) DeleteRepository(name string) {

@@ -9,12 +9,6 @@ import (
 	"time"
 )
 
-// upload is a blob on its way into one repository: what came of it so far, in chunks that came whole.
-type upload struct {
-	*content
-	used time.Time // when it was begun or continued
-}
-
 // upload serves what there is to do with uploads.
 func (r *Registry) upload(w http.ResponseWriter, req *http.Request, a Access) *Error {
 	switch req.Method {
@@ -104,7 +98,7 @@ func (r *Registry) finishBlob(w http.ResponseWriter, name, digest string, c *con
 func (r *Registry) newUpload(name string) (id string, _ *Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.take(entry); err != nil {
+	if err := r.reserve(entry); err != nil {
 		return "", err
 	}
 	id = rand.Text()
@@ -130,7 +124,10 @@ func (r *Registry) findUpload(a Access, cancel bool) (size int, _ *Error) {
 // receiveChunk adds a request's body to an upload, and returns all that came of it. After the last chunk the upload is gone, and its content the caller's.
 func (r *Registry) receiveChunk(req *http.Request, name, id string, last bool) (*content, *Error) {
 	r.mu.Lock()
-	_, err := r.uploadAt(req, name, id, req.ContentLength)
+	up, err := r.uploadAt(req, name, id, req.ContentLength)
+	if err == nil {
+		up.used = time.Now() // it isn't what makes room for itself
+	}
 	r.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -141,7 +138,7 @@ func (r *Registry) receiveChunk(req *http.Request, name, id string, last bool) (
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	up, err := r.uploadAt(req, name, id, int64(len(chunk.bytes))) // others may have come first
+	up, err = r.uploadAt(req, name, id, int64(len(chunk.bytes))) // others may have come first
 	if err != nil {
 		r.drop(chunk)
 		return nil, err
