@@ -61,6 +61,7 @@ func TestImportDirections(t *testing.T) {
 		"ecr/ecrtest":           {"ecr/ecrtest/internal"},
 		"ecr/iampolicy":         {"ecr", "provider"},
 		"oci":                   {"provider", "internal/hostport", "internal/probe"},
+		"oci/imageregistry":     {},
 		"configload":            {},
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
@@ -100,12 +101,16 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./oci", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 6)
+	packages := goList(t, "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 7)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
 		}
+	}
+	for _, dep := range goList(t, "./oci/imageregistry")[0].Deps {
+		first, _, _ := strings.Cut(dep, "/")
+		require.NotContains(t, first, ".", "the standard library is enough for a registry")
 	}
 	linked := false
 	for _, dep := range goList(t, "./ecr")[0].Deps {

@@ -104,7 +104,7 @@ func dockerClient(t *testing.T) client {
 		require.NoError(t, login.Err, "docker login")
 		return args(env)
 	}
-	root := archive(t)
+	root := realtest.RootFS(t)
 	return client{
 		push: func(t *testing.T, c credentials, reference string) realtest.Output {
 			t.Helper()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"os"
@@ -96,7 +94,7 @@ func TestRealClientsPush(t *testing.T) {
 					out := docker(env, args...)
 					require.NoError(t, out.Err, "docker %v\n%s", args, out.Text)
 				}
-				must("import", archive(t), c.RegistryURL+":docker")
+				must("import", realtest.RootFS(t), c.RegistryURL+":docker")
 				must("push", c.RegistryURL+":docker")
 				pushed(t, "docker")
 			})
@@ -112,19 +110,4 @@ func TestRealClientsPush(t *testing.T) {
 			}
 		})
 	}
-}
-
-// archive is a root file system for docker import.
-func archive(t *testing.T) string {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	text := []byte("hello\n")
-	require.NoError(t, w.WriteHeader(&tar.Header{Name: "hello.txt", Mode: 0o644, Size: int64(len(text))}))
-	_, err := w.Write(text)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	file := filepath.Join(t.TempDir(), "root.tar")
-	require.NoError(t, os.WriteFile(file, out.Bytes(), 0o600))
-	return file
 }

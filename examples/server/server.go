@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"time"
 
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
@@ -22,6 +20,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
+	"github.com/rise-deploy/rise-registry-go/oci/imageregistry"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
@@ -92,8 +91,7 @@ func newServer(ctx context.Context, loader configload.Loader, logger *slog.Logge
 		}
 	}
 	if address := s.config.EmbeddedRegistry.Listen; address != "" {
-		images := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
-		if err := s.listen(ctx, "embedded registry", address, config.TLS{}, images); err != nil {
+		if err := s.listen(ctx, "embedded registry", address, config.TLS{}, imageregistry.New(imageregistry.AllowAll)); err != nil {
 			return nil, err
 		}
 	}

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
@@ -69,6 +71,16 @@ func TestBuiltIn(t *testing.T) {
 	}
 	status, _ = get(t, http.DefaultClient, "http://"+registry+"/v2/")
 	require.Equal(t, http.StatusOK, status, "the embedded registry")
+	image, err := random.Image(1024, 1)
+	require.NoError(t, err)
+	digest, err := image.Digest()
+	require.NoError(t, err)
+	require.NoError(t, crane.Push(image, registry+"/hello:v1"), "open to all")
+	pulled, err := crane.Digest(registry + "/hello:v1")
+	require.NoError(t, err)
+	require.Equal(t, digest.String(), pulled)
+	_, err = crane.Digest(registry + "/other@" + pulled)
+	require.ErrorContains(t, err, "NAME_UNKNOWN", "but apart by repository")
 	require.NoError(t, s.stop())
 	require.Contains(t, s.output.String(), "stopping")
 }

@@ -3,10 +3,12 @@
 package realtest
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -178,6 +180,24 @@ func Docker(t *testing.T) func(env []string, args ...string) Output {
 		pause(t)
 	}
 	return run
+}
+
+// RootFS writes a root file system with one file, as docker import and podman import take it, and returns its path.
+func RootFS(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	const text = "hello\n"
+	err := w.WriteHeader(&tar.Header{Name: "hello.txt", Mode: 0o644, Size: int64(len(text))})
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "root.tar")
+	write(t, file, out.String())
+	return file
 }
 
 // start starts a program that ends with the test.
