@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +18,7 @@ func TestListGoesRound(t *testing.T) {
 	t.Parallel()
 	token := regexp.MustCompile(`"nextToken":"[^"]*"`)
 	for _, round := range []int{1, 2} {
-		t.Run(fmt.Sprint(round), func(t *testing.T) {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
 			t.Parallel()
 			aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 			p := aws.provider(t)

@@ -406,10 +406,9 @@ func TestAnotherRegistryWithoutScheme(t *testing.T) {
 	t.Parallel()
 	for endpoint, taken := range map[string]bool{
 		"": true,
-		"123456789012.dkr.ecr.eu-west-1.amazonaws.com":          true,
-		"999999999999.dkr.ecr.eu-west-1.amazonaws.com":          false,
-		"999999999999.dkr.ecr.eu-west-1.amazonaws.com:443":      false,
-		" https://999999999999.dkr.ecr.eu-west-1.amazonaws.com": true, // no form of ECR's
+		"123456789012.dkr.ecr.eu-west-1.amazonaws.com":     true,
+		"999999999999.dkr.ecr.eu-west-1.amazonaws.com":     false,
+		"999999999999.dkr.ecr.eu-west-1.amazonaws.com:443": false,
 	} {
 		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 		aws.Inject(ecrtest.Fault{Action: token, Mutate: func(body []byte) []byte {
