@@ -41,6 +41,7 @@ type assumer struct {
 type session struct {
 	credentials aws.Credentials // which expire by this machine's clock
 	readAt      time.Time       // AWS's time of the answer
+	ends        time.Time       // AWS's time of its end
 	requestID   string
 }
 
@@ -67,6 +68,7 @@ func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (sessi
 	}
 	s := session{credentials: keysOf(out.Credentials)}
 	s.readAt, _ = dateOf(out.ResultMetadata)
+	s.ends, _ = out.ResultMetadata.Get(endKey{}).(time.Time)
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	s.requestID = saidID(requestID)
 	return s, nil

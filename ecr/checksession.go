@@ -15,6 +15,9 @@ import (
 // defaultDuration is that of a session which is asked for without one (STS API Reference).
 const defaultDuration = time.Hour
 
+// endKey is where an answer's metadata have a session's expiration as AWS has it.
+type endKey struct{}
+
 // checkedSessions makes every client of STS, those that the SDK finds its own credentials with too, take a session only if it is
 // the one that was asked for, and count its life as localEnd does: its expiration is one of this machine's clock then, with
 // which the SDK compares it.
@@ -30,6 +33,9 @@ func checkedSessions() []func(*middleware.Stack) error {
 		switch session := out.Result.(type) {
 		case *sts.AssumeRoleOutput:
 			input, _ := in.Parameters.(*sts.AssumeRoleInput)
+			if session.Credentials != nil && session.Credentials.Expiration != nil {
+				metadata.Set(endKey{}, *session.Credentials.Expiration)
+			}
 			err = checkSession(asked, metadata, input.RoleArn, input.RoleSessionName, input.DurationSeconds, session.AssumedRoleUser, session.Credentials)
 		case *sts.AssumeRoleWithWebIdentityOutput:
 			input, _ := in.Parameters.(*sts.AssumeRoleWithWebIdentityInput)

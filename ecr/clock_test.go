@@ -221,7 +221,10 @@ func TestUndatedAnswers(t *testing.T) {
 		"no date":      func(s *awsServer, action string) { s.header(action, "Date") },
 		"no such date": func(s *awsServer, action string) { s.header(action, "Date", "yesterday") },
 		"no time":      func(s *awsServer, action string) { s.header(action, "Date", "2000-01-01") },
-		"a cache's":    func(s *awsServer, action string) { s.header(action, "Age", "3000") },
+		"two dates": func(s *awsServer, action string) {
+			s.header(action, "Date", time.Now().UTC().Format(http.TimeFormat), time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+		},
+		"a cache's": func(s *awsServer, action string) { s.header(action, "Age", "3000") },
 	} {
 		for action, op := range map[string]string{sts: "assume push role", token: "get authorization token"} {
 			t.Run(name+" "+action, func(t *testing.T) {
@@ -483,5 +486,35 @@ func TestSettlingByAWSsClock(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// What is left of a session counts, when STS's answer is an old one to the same request, with the date that it had.
+func TestOldAnswerOfSTS(t *testing.T) {
+	t.Parallel()
+	for _, ago := range []time.Duration{time.Minute, 10 * time.Minute, 59 * time.Minute, time.Hour, 3 * time.Hour} {
+		t.Run(ago.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aws := newAWS(t, ecrtest.Config{InMemory: true}, ecrtest.SetupOptions{})
+				p, err := ecr.New(t.Context(), aws.config, hermetic(), inMemory(aws.Server))
+				require.NoError(t, err)
+				var answer []byte
+				remove := aws.Inject(ecrtest.Fault{Action: sts, Mutate: func(body []byte) []byte { answer = body; return body }})
+				_, err = provider.Issue(t.Context(), p, push)
+				require.NoError(t, err)
+				remove()
+				date := time.Now().UTC().Format(http.TimeFormat)
+				time.Sleep(ago)
+				aws.Inject(ecrtest.Fault{Action: sts, Header: http.Header{"Date": {date}}, Mutate: func([]byte) []byte { return answer }})
+				c, err := provider.Issue(t.Context(), p, push)
+				if ago < time.Hour {
+					require.NoError(t, err)
+					require.Equal(t, time.Hour-ago, time.Until(c.ExpiresAt))
+					return
+				}
+				require.Error(t, err) // AWS knows
+			})
+		})
 	}
 }

@@ -27,6 +27,12 @@ func headerDate(header http.Header) (time.Time, bool) {
 	if header.Get("Age") != "" { // a cache's answer, and the date of another time
 		return time.Time{}, false
 	}
+	dates := header.Values("Date")
+	for _, other := range dates[min(1, len(dates)):] {
+		if other != dates[0] { // one is somebody else's
+			return time.Time{}, false
+		}
+	}
 	date, err := http.ParseTime(header.Get("Date"))
 	return date.UTC(), err == nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -60,6 +61,7 @@ func (d *diagnosis) try(ctx context.Context, input *sts.AssumeRoleInput) (sessio
 	}
 	s := session{credentials: keysOf(out.Credentials)}
 	s.readAt, _ = dateOf(out.ResultMetadata)
+	s.ends, _ = out.ResultMetadata.Get(endKey{}).(time.Time)
 	d.hidden.hide(s.secrets()...)
 	s.requestID = d.requestID(out.ResultMetadata).Value.String()
 	return s, nil

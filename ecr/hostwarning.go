@@ -43,7 +43,11 @@ var ecrHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]
 
 // mayBeOwn reports whether endpoint, as ECR names the image registry, is that of our account and region, or says of neither.
 func (p *Provider) mayBeOwn(endpoint string) bool {
-	named := ecrHost.FindStringSubmatch(strings.ToLower(hostOf(endpoint)))
+	host := hostOf(endpoint)
+	if host == "" { // no URL
+		host = endpoint
+	}
+	named := ecrHost.FindStringSubmatch(strings.ToLower(host))
 	return named == nil || named[1] == p.config.AccountID && named[2] == p.config.Region
 }
 

@@ -23,6 +23,7 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 	return func(yield func(provider.Repository, error) bool) {
 		upstream := p.clients()
 		input := &ecr.DescribeRepositoriesInput{RegistryId: aws.String(p.config.AccountID), MaxResults: aws.Int32(listPage)}
+		asked := map[string]bool{"": true}
 		for {
 			attempt := recordAttempts(ctx)
 			out, err := upstream.registry.DescribeRepositories(attempt, input)
@@ -55,10 +56,11 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[provider.Repo
 			if next == "" {
 				return
 			}
-			if next == aws.ToString(input.NextToken) {
-				yield(provider.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: badAnswer("its next page is the same again")})
+			if asked[next] {
+				yield(provider.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: badAnswer("its next page was there already")})
 				return
 			}
+			asked[next] = true
 			input.NextToken = aws.String(next)
 		}
 	}

@@ -401,6 +401,24 @@ func TestAnotherRegistry(t *testing.T) {
 	}
 }
 
+// So it is where ECR names the host without a scheme.
+func TestAnotherRegistryWithoutScheme(t *testing.T) {
+	t.Parallel()
+	for endpoint, taken := range map[string]bool{
+		"": true,
+		"123456789012.dkr.ecr.eu-west-1.amazonaws.com":     true,
+		"999999999999.dkr.ecr.eu-west-1.amazonaws.com":     false,
+		"999999999999.dkr.ecr.eu-west-1.amazonaws.com:443": false,
+	} {
+		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+		aws.Inject(ecrtest.Fault{Action: token, Mutate: func(body []byte) []byte {
+			return regexp.MustCompile(`"proxyEndpoint":"[^"]*"`).ReplaceAll(body, []byte(`"proxyEndpoint":"`+endpoint+`"`))
+		}})
+		_, err := provider.Issue(t.Context(), aws.provider(t), push)
+		require.Equal(t, taken, err == nil, "%q: %v", endpoint, err)
+	}
+}
+
 // A diagnosis, too, says nothing about a repository that it didn't ask about.
 func TestDiagnosisOfAnotherRepository(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package ecr
 import (
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -21,10 +22,11 @@ func stsRegionOf(endpoint *string) string {
 	if err != nil {
 		return ""
 	}
-	if u.Hostname() == "sts.amazonaws.com" {
+	host := strings.ToLower(u.Hostname())
+	if host == "sts.amazonaws.com" {
 		return globalSTSRegion
 	}
-	if m := regionalSTS.FindStringSubmatch(u.Hostname()); m != nil && regionPattern.MatchString(m[1]) {
+	if m := regionalSTS.FindStringSubmatch(host); m != nil && regionPattern.MatchString(m[1]) {
 		return m[1]
 	}
 	return ""

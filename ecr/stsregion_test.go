@@ -39,6 +39,7 @@ func TestSTSRegion(t *testing.T) {
 		"the global endpoint":        {"", "https://sts.amazonaws.com/", "us-east-1"},
 		"FIPS":                       {"", "https://sts-fips.us-east-1.amazonaws.com", "us-east-1"},
 		"dual stack":                 {"", "https://sts.us-east-1.api.aws", "us-east-1"},
+		"upper case":                 {"", "https://STS.US-EAST-1.amazonaws.com", "us-east-1"},
 		"VPC endpoint":               {"", "https://vpce-0123-abcd.sts.us-east-1.vpce.amazonaws.com", "us-east-1"},
 		"VPC endpoint, zonal":        {"", "https://vpce-0123-abcd-us-east-1a.sts.us-east-1.vpce.amazonaws.com:443", "us-east-1"},
 		"a name of one's own":        {"", "https://sts.internal.example.com", "eu-west-1"},

@@ -54,10 +54,15 @@ func (p *Provider) getToken(ctx context.Context, s session, more ...func(*ecr.Op
 	if err != nil {
 		return token{}, err
 	}
+	if !s.ends.After(date) { // the answer that held it was an old one
+		return token{}, badAnswer("it was given after the session that asked for it had expired")
+	}
 	if !p.mayBeOwn(t.proxyEndpoint) {
 		return token{}, badAnswer("it is of the image registry of another account or region")
 	}
-	t.expiresAt = earlier(s.credentials.Expires, localEnd(asked, date, t.expiresAt, longestToken))
+	// By this answer's date too, as the session may be of an old answer, with the date that it had then.
+	ends := earlier(s.credentials.Expires, localEnd(asked, date, s.ends, longestToken))
+	t.expiresAt = earlier(ends, localEnd(asked, date, t.expiresAt, longestToken))
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	t.requestID = saidID(id)
 	return t, nil

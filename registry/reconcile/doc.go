@@ -36,7 +36,8 @@
 // removed at once, it releases none: it reports them, with [provider.ErrMisconfigured], for the service to release.
 //
 // Ages are by the registry's own clock ([provider.Repository].ReadAt). What has none is young, and orphaned just now: nothing
-// is released or purged by it.
+// is released or purged by it; nor is anything where the listing and the tags read show times half an hour or more apart, which
+// is [provider.ErrBadResponse].
 //
 // # The guard
 //
@@ -54,7 +55,8 @@
 //
 // Ours, of which the fifth is taken, are the wanted repositories that exist and the left-over ones with our tags, if they are a
 // day old, so that a list of other projects doesn't make its own majority; older orphans apart: where they are kept, they would
-// soon outnumber the rest.
+// soon outnumber the rest. Wanted ones that turn out to be another's aren't ours, nor are as many of those that weren't read as
+// may be another's then: the list of another installation beside ours makes no majority either.
 //
 // Which of the wanted ones are orphaned, a listing doesn't show. So before anything is released or purged, the audit spends its
 // budget on a random sample of them, which isn't a stretch of the list, as lists lack stretches; and where there are fewer than
@@ -72,7 +74,7 @@
 // them when their time has come. What two lists lack a day apart, while those in between wanted it, isn't purged. Where
 // everything wanted was read, it was restored in between. Where only a sample was, a run purges if it has nothing to release
 // and found no wanted repository orphaned; else only what this Reconciler has known for 24 hours to be orphaned, without any of
-// its lists wanting it, and if none of what it knows was restored by somebody else. So an installation with more repositories than the audit reads, where each run has something to
+// its lists wanting it, and if none of what it knew was restored by somebody else in these. So an installation with more repositories than the audit reads, where each run has something to
 // release, purges with a Reconciler that is kept, or with a budget that reads them all. A single project that alternates like
 // that, the sample may miss.
 //

@@ -8,7 +8,7 @@ import (
 // or against one that came before it.
 type evidence struct {
 	// met are those that were read because they drifted, or are remembered as orphaned; sampled those of the random sample.
-	met, sampled struct{ read, orphaned int }
+	met, sampled struct{ read, orphaned, foreign int }
 	// read are the projects of both. What is met and then sampled counts as met: the sample is of the others.
 	read map[string]struct{}
 }
@@ -34,6 +34,9 @@ func (n *run) saw(p provider.Project, c provider.RepositoryChange, err error, sa
 	count.read++
 	if speaksAgainst(p, c, err) {
 		count.orphaned++
+	}
+	if !c.Owner.Ours && c.Owner.Reason != "" {
+		count.foreign++
 	}
 }
 
@@ -61,4 +64,14 @@ func former(p provider.Project, o provider.RepositoryOwner) bool {
 // wantedOrphaned is how many of the wanted repositories are orphaned at most.
 func (e *evidence) wantedOrphaned(there int) int {
 	return e.met.orphaned + atMost(there-e.met.read, e.sampled.read, e.sampled.orphaned)
+}
+
+// foreign is how many of the wanted repositories aren't ours at most, so that a list of another installation's projects doesn't
+// make a majority of those. Where the sample has none, what it may have missed makes less of a difference to the limit than
+// what wantedOrphaned takes for granted.
+func (e *evidence) foreign(there int) int {
+	if e.sampled.foreign == 0 {
+		return e.met.foreign
+	}
+	return e.met.foreign + atMost(there-e.met.read, e.sampled.read, e.sampled.foreign)
 }

@@ -12,11 +12,13 @@ import (
 // projects' repositories.
 func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 	g := &n.report.Guard
+	wanted := 0
 	for _, p := range there {
 		if settled(*p.repository) {
-			g.Ours++
+			wanted++
 		}
 	}
+	g.Ours += max(0, wanted-n.evidence.foreign(len(there)))
 	g.Wanted = len(there)
 	g.Read = n.evidence.met.read + n.evidence.sampled.read
 	g.Found = n.evidence.met.orphaned + n.evidence.sampled.orphaned
@@ -57,6 +59,20 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 		n.hold(n.purges)
 		releases, n.regrets, n.purges = nil, nil, nil
 	}
+	if n.clocksDiffer() && len(releases)+len(n.regrets)+len(n.purges) > 0 {
+		for _, l := range slices.Concat(releases, n.purges) {
+			n.leave(l.project, reasonClocks)
+		}
+		for _, r := range n.regrets {
+			n.leave(r.project.Name, reasonClocks)
+		}
+		releases, n.regrets, n.purges = nil, nil, nil
+		refused = errors.Join(refused, &provider.Error{
+			Kind: provider.ErrBadResponse, Op: "release repositories",
+			Err:  errors.New("the registry's answers show times that are half an hour or more apart, so that no age is known"),
+			Hint: "see what stands between here and the registry (a proxy, a cache) and sets the dates of its answers",
+		})
+	}
 	n.purges = slices.DeleteFunc(n.purges, n.open)
 	return releases, refused
 }
@@ -65,11 +81,11 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 // lacking then, as it is now, but nobody may have come upon it in between. It can't have been where all that is wanted was
 // read, as then what is orphaned is restored; and it won't have been where the list fits what there is (nothing is to be
 // released, and nothing that was read is orphaned), nor where this Reconciler has known it for long, and nobody else restored
-// any of what it knows.
+// any of what it knows within that time.
 func (n *run) open(l leftOver) bool {
 	g := n.report.Guard
 	if n.options.MaxOrphanedPercent == 100 || g.Read == g.Wanted || g.Found+g.ToRelease+g.Unread == 0 ||
-		n.returned == 0 && n.memory.unwanted(l.project, n.time()) {
+		!n.memory.restoredLately(n.time()) && n.memory.unwanted(l.project, n.time()) {
 		return false
 	}
 	n.leave(l.project, reasonOpen)

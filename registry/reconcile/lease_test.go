@@ -133,3 +133,42 @@ func TestClocks(t *testing.T) {
 		}
 	}
 }
+
+// asking is a service during whose answers about single projects something happens.
+type asking struct {
+	*service
+	during func()
+}
+
+func (a asking) Project(ctx context.Context, name string) (provider.Project, bool, error) {
+	a.during()
+	return a.service.Project(ctx, name)
+}
+
+// A lease that is lost while the service is asked once more leaves what it was asked about alone, by a provider that looks at no
+// context too.
+func TestLeaseLostWhileAsking(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]func() *repo{"release": func() *repo { return old("x") }, "purge": func() *repo { return orphan("x", 2*day) }} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T) {
+				repos, s := fleet(20)
+				repos["x"] = r()
+				f := newFake(repos)
+				var lose context.CancelFunc
+				calls := 0
+				o := unlimited()
+				o.Lease = func(ctx context.Context) (context.Context, func(), error) {
+					ctx, lose = context.WithCancel(ctx)
+					return ctx, lose, nil
+				}
+				report, err := run(t, f, asking{s, func() { calls = len(f.made(false)); lose() }}, o)
+				require.ErrorIs(t, err, provider.ErrTimeout)
+				require.Empty(t, report.Changes)
+				require.NotZero(t, calls)
+				require.Len(t, f.made(false), calls)
+			})
+		})
+	}
+}

@@ -13,6 +13,8 @@ const (
 	minAge = time.Hour
 	// guardWindow is for how long an orphan counts for the guard, and is kept for that.
 	guardWindow = 24 * time.Hour
+	// oneClock is how far apart the registry's times may seem to be: it takes a while until a page is looked at.
+	oneClock = minAge / 2
 )
 
 // Why repositories are left alone.
@@ -25,6 +27,7 @@ const (
 	reasonWanted  = "its project is wanted again"
 	reasonGuard   = "the guard holds it back"
 	reasonAtOnce  = "releasing it would remove it at once"
+	reasonClocks  = "the registry's clocks disagree"
 	reasonOpen    = "it may have been wanted since it was released"
 )
 
@@ -76,12 +79,12 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			n.leave(r.Project, reasonNotOurs+owner.Reason)
 			return
 		}
+		n.clock(owner.ReadAt)
 		if owner.Orphaned {
 			n.memory.add(r.Project, owner.ReadAt)
 		} else if n.memory.forget(r.Project) {
-			n.count(&n.returned)
+			n.memory.restored(n.time())
 		}
-		n.clock(owner.ReadAt)
 		counts := owner.Orphaned && recent(owner)
 		if counts {
 			n.count(&n.report.Guard.Orphaned)
@@ -140,6 +143,8 @@ func (n *run) purge(ctx context.Context) {
 		switch {
 		case err != nil:
 			n.fail(ctx, opAsk, l.project, err)
+			return
+		case n.over(ctx): // the lease was lost meanwhile
 			return
 		case wanted && (l.id == "" || now.ID == "" || now.ID == l.id):
 			n.leave(l.project, reasonWanted)

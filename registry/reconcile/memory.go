@@ -18,6 +18,24 @@ type memory struct {
 	orphaned map[string]time.Time
 	// gone is when repositories were purged, by the registry's clock, maybe: the answer may be lost.
 	gone map[string]time.Time
+	// returned is when repositories that were orphaned were last found not to be, by the registry's clock: somebody else's list
+	// has them.
+	returned time.Time
+}
+
+func (m *memory) restored(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at.After(m.returned) {
+		m.returned = at
+	}
+}
+
+// restoredLately tells whether somebody else restored what this reconciler knew, in the time that the guard looks at.
+func (m *memory) restoredLately(now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.returned.IsZero() && now.Sub(m.returned) < guardWindow
 }
 
 func (m *memory) purged(project string, at time.Time) {

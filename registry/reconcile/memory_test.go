@@ -110,3 +110,39 @@ func TestFormerOwnerRemembered(t *testing.T) {
 		require.Equal(t, []string{"x: create"}, done(report))
 	})
 }
+
+// What somebody else restored speaks against what this reconciler takes for unwanted, and not in the run that finds it alone.
+func TestReturnedSpeaksForADay(t *testing.T) {
+	t.Parallel()
+	for _, pause := range []time.Duration{time.Minute, time.Hour} {
+		inBubble(t, func(t *testing.T) {
+			repos, s := fleet(1000) // more than the audit reads
+			repos["a"], repos["b"] = orphan("a", time.Hour), orphan("b", time.Hour)
+			f := newFake(repos)
+			r, err := reconcile.New(f, s, unlimited())
+			require.NoError(t, err)
+			leaves := func(i int) (reconcile.Report, error) {
+				repos[fmt.Sprintf("x%d", i)] = old("x") // so that there is something to release
+				return r.Run(t.Context())
+			}
+			_, err = leaves(0)
+			require.NoError(t, err)
+			time.Sleep(day)
+			f.mu.Lock()
+			repos["b"].orphaned = false // by another list, which has a as well
+			f.mu.Unlock()
+			for i := range 24 {
+				report, err := leaves(1 + i)
+				require.NoError(t, err)
+				require.NotEmpty(t, report.Released)
+				require.Equal(t, "it may have been wanted since it was released", left(report)["a"], "run %d", i)
+				time.Sleep(pause)
+			}
+			if pause == time.Hour {
+				_, err := leaves(100)
+				require.NoError(t, err)
+				require.NotContains(t, f.repos, "a")
+			}
+		})
+	}
+}

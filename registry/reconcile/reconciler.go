@@ -57,10 +57,11 @@ func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
 //   - [provider.ErrInvalidRequest]: a wanted project's name isn't valid, or has two ids; nothing was changed
 //   - [provider.ErrConflict]: no projects are wanted, and nothing was changed; or the guard held back releasing and purging
 //   - [provider.ErrMisconfigured], at the end: released repositories are removed at once, so none was released
+//   - [provider.ErrBadResponse]: the registry's times contradict one another, and nothing was released or purged
 //   - [provider.ErrTimeout]: ctx ended, or the lease was lost
 //   - any kind: [Options].Lease failed; nothing was done
 func (r *Reconciler) Run(ctx context.Context) (Report, error) {
-	n := &run{Reconciler: r, report: Report{DryRun: r.options.DryRun}}
+	n := &run{Reconciler: r, report: Report{DryRun: r.options.DryRun}, begun: time.Now()}
 	if r.options.Lease != nil {
 		held, release, err := r.options.Lease(ctx)
 		if err != nil {
@@ -94,10 +95,12 @@ type run struct {
 	// regrets are what was made or restored for a project that was gone then.
 	regrets  []regret
 	evidence evidence
-	// returned is how many left-over repositories were orphaned the last time, and aren't any more: somebody else's list has them.
-	returned int
 	// now is the registry's time, as far as the run has heard it.
 	now time.Time
+	// begun is when the run began. By its stopwatch, the registry's times of the answers that ages are told by were from slowest
+	// to fastest ahead of it.
+	begun            time.Time
+	slowest, fastest time.Duration
 	// ids are the names of the wanted projects by their ids.
 	ids func() map[string]string
 
@@ -173,11 +176,27 @@ func (n *run) parallel(ctx context.Context, count int, do func(i int)) {
 
 // clock tells the run what the registry's time is.
 func (n *run) clock(at time.Time) {
+	if at.IsZero() {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	ahead := at.Sub(n.begun.Round(0)) - time.Since(n.begun)
+	if n.now.IsZero() {
+		n.slowest, n.fastest = ahead, ahead
+	}
+	n.slowest, n.fastest = min(n.slowest, ahead), max(n.fastest, ahead)
 	if at.After(n.now) {
 		n.now = at
 	}
+}
+
+// clocksDiffer tells whether answers are of times that can't all be the registry's: by one that is ahead, what is young is old, and
+// what was orphaned lately was so long ago.
+func (n *run) clocksDiffer() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.fastest-n.slowest >= oneClock
 }
 
 func (n *run) time() time.Time {

@@ -33,8 +33,8 @@ type LeftAlone struct {
 // Guard is what the guard counted: it holds back all releasing and purging when WantedOrphaned, Orphaned, Unread, Purged and
 // ToRelease together are more than Limit.
 type Guard struct {
-	// Ours is how many repositories of more than 24 hours are ours: the wanted projects', and of those left over the ones that
-	// weren't orphaned longer ago than that.
+	// Ours is how many repositories of more than 24 hours are ours: the wanted projects', without those that turned out to be
+	// another's or may be after what was read, and of those left over the ones that weren't orphaned longer ago than that.
 	Ours int
 	// Wanted is how many wanted projects have a repository, Read of how many of these the tags were read before anything was
 	// released, and Found how many of those were orphaned, or couldn't be read. What was orphaned for a former project of
