@@ -6,6 +6,10 @@ import (
 	"net/http"
 )
 
+// maxDiscarded is how much is read of what doesn't fit: a client that is sending when the connection ends doesn't see the answer, and
+// net/http ends it after 256 KiB.
+const maxDiscarded = 64 << 20
+
 // receive reads a body, of at most limit bytes if that isn't negative. The bytes of what it returns count, and have one user: the caller.
 func (s *store) receive(req *http.Request, limit int64) (*content, *Error) {
 	in := intake{store: s}
@@ -30,6 +34,7 @@ func (s *store) receive(req *http.Request, limit int64) (*content, *Error) {
 		return c, nil
 	case errors.As(err, &full):
 		s.sent(c)
+		_, _ = io.CopyN(io.Discard, body, maxDiscarded)
 		return nil, full.answer
 	default:
 		s.sent(c)
