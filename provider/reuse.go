@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -35,6 +36,7 @@ func IssueForReuse(ctx context.Context, reuser Reuser, p Provider, r Request) (I
 	if err != nil {
 		return Issued{}, err
 	}
+	c.Details = slices.Clip(c.Details) // many get it, and who appends to it mustn't write into what another has
 	i := Issued{request: r, credentials: c}
 	if reflect.TypeOf(reuser).Kind() == reflect.Pointer { // what can't be compared would panic
 		i.reuser = reuser

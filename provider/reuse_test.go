@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +88,23 @@ func TestIssueForReuseChecks(t *testing.T) {
 	outer := renaming{&reuser{fake: p}}
 	_, err = provider.IssueForReuse(t.Context(), &outer, p, push)
 	require.ErrorIs(t, err, provider.ErrBadResponse)
+}
+
+// An audit hook that adds to a kept credential's details adds to its own.
+func TestKeptDetailsAreShared(t *testing.T) {
+	t.Parallel()
+	c := valid(t)
+	c.Details = append(make([]slog.Attr, 0, 8), slog.String("session", "s"))
+	r := &reuser{fake: &fake{credentials: c}}
+	r.keep(t, push)
+	var got [2][]slog.Attr
+	for i := range got {
+		issued, err := provider.Issue(t.Context(), r, push)
+		require.NoError(t, err)
+		got[i] = append(issued.Details, slog.Int("request", i))
+	}
+	require.EqualValues(t, 0, got[0][1].Value.Int64())
+	require.EqualValues(t, 1, r.asked.Load())
 }
 
 // What a provider that reuses may do wrong is what Issue finds, or what it doesn't take.

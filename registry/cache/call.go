@@ -57,6 +57,7 @@ func (c *Cache) run(k *call) {
 	}()
 	ctx = provider.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
 	issued, err = provider.IssueForReuse(ctx, c, c.provider, k.request)
+	_ = provider.KindOf(err) // panics here, where nobody else is hurt, if err can't be looked at: a nil pointer, say
 }
 
 // noteThrottled notes that the provider is being throttled for k and tries again by itself.

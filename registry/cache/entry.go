@@ -30,7 +30,7 @@ type entry struct {
 // newEntry returns an entry for what was issued between began and now.
 func newEntry(i provider.Issued, minRemaining time.Duration, began, now time.Time) *entry {
 	life := lifeWithoutExpiry
-	if expires := i.Credentials().ExpiresAt; !expires.IsZero() {
+	if expires := i.Credentials().ExpiresAt.Round(0); !expires.IsZero() { // the registry knows no monotonic clock
 		// Nobody knows whether the clock that expires is by was set meanwhile, and when. So the sooner counts.
 		life = min(expires.Sub(now), expires.Sub(began)-now.Sub(began), longestLife)
 	}

@@ -45,18 +45,25 @@ func TestClockSetDuringIssue(t *testing.T) {
 	for name, test := range map[string]struct {
 		expires, now time.Duration // since the issue began, by the wall clock
 		left         time.Duration
+		mono         bool // the provider left the monotonic reading in
 	}{
-		"not set":                      {time.Hour, time.Second, time.Hour - time.Second},
-		"issued, then set back":        {time.Hour, -wrong, time.Hour - time.Second},
-		"set back, then issued":        {time.Hour - wrong, -wrong, 0}, // nobody knows that it's good
-		"set ahead, then issued":       {time.Hour + wrong, wrong, time.Hour},
-		"issued, then set ahead a bit": {time.Hour, time.Minute, time.Hour - time.Minute},
+		"not set":                      {time.Hour, time.Second, time.Hour - time.Second, false},
+		"issued, then set back":        {time.Hour, -wrong, time.Hour - time.Second, false},
+		"set back, then issued":        {time.Hour - wrong, -wrong, 0, false}, // nobody knows that it's good
+		"set ahead, then issued":       {time.Hour + wrong, wrong, time.Hour, false},
+		"issued, then set ahead a bit": {time.Hour, time.Minute, time.Hour - time.Minute, false},
+		"monotonic":                    {time.Hour, time.Second, time.Hour - time.Second, true},
+		"monotonic, then set back":     {time.Hour, -wrong, time.Hour - time.Second, true},
+		"monotonic, then suspended":    {time.Hour, 50 * time.Minute, 10 * time.Minute, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			now := time.Now().Add(24 * time.Hour) // so that nothing has expired for those who look at the clock
 			began := Later(t, now, -test.now, -time.Second)
-			p := expiring{began.Round(0).Add(test.expires)}
+			p := expiring{began.Add(test.expires)}
+			if !test.mono {
+				p.at = p.at.Round(0)
+			}
 			issued, err := provider.IssueForReuse(t.Context(), New(p, Options{}), p, provider.Request{Project: "hello", Access: provider.Pull})
 			require.NoError(t, err)
 			require.Equal(t, test.left, max(newEntry(issued, 0, began, now).left(now), 0))

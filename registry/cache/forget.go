@@ -17,13 +17,17 @@ type Forgetter interface {
 
 // Forget drops all credentials that are kept for project, of every id that the name has had, every access, consumer and caller,
 // and what is remembered of failures. An issue that is running is left to those who wait for it, but its result isn't kept, and who asks from now
-// on gets one that was issued after Forget. An empty project stands for the credential for all projects, which no other
+// on gets one that was issued after Forget: what the wrapped provider keeps for itself it forgets first, if that has a method
+// Forget too. An empty project stands for the credential for all projects, which no other
 // call of Forget touches.
 //
 // It only forgets. The upstream revokes nothing: a credential that was handed out works until it expires. It looks at
 // everything that is kept, which takes milliseconds; hits don't wait for it.
 func (c *Cache) Forget(project string) {
 	its := func(r provider.Request) bool { return r.Project == project && r.AllProjects == (project == "") }
+	if p, ok := provider.As[interface{ Forget(project string) }](c.provider); ok {
+		p.Forget(project)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var entries []*entry

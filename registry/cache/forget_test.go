@@ -50,6 +50,18 @@ func TestForget(t *testing.T) {
 	require.Equal(t, 1, u.count(push("hello-b")))
 }
 
+// Two caches with a decorator between them.
+func TestForgetOfTwo(t *testing.T) {
+	t.Parallel()
+	u := &upstream{}
+	c := newCache(t, wrapper{newCache(t, u, cache.Options{})}, cache.Options{})
+	ask(t, c, push("hello"))
+	c.Forget("hello")
+	require.Equal(t, "hello/2", ask(t, c, push("hello")))
+	c.ForgetAll()
+	require.Equal(t, "hello/3", ask(t, c, push("hello")))
+}
+
 // A name's former owner and its next one share nothing, failures included.
 func TestIDsApart(t *testing.T) {
 	t.Parallel()

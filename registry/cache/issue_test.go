@@ -271,19 +271,27 @@ func TestWarming(t *testing.T) {
 	})
 }
 
+// unwrappable panics when it is looked at.
+type unwrappable struct{}
+
+func (unwrappable) Error() string { return "" }
+func (unwrappable) Unwrap() error { panic("s3cr3t") }
+
 func TestBugsOfTheProvider(t *testing.T) {
 	t.Parallel()
-	for name, bug := range map[string]func(){
-		"panics":             func() { panic("s3cr3t") },
-		"panics at run time": func() { _ = []int{}[len(numbered(1).Project)-len(numbered(2).Project)] },
-		"ends its goroutine": runtime.Goexit,
+	for name, bug := range map[string]func() error{
+		"panics":                  func() error { panic("s3cr3t") },
+		"panics at run time":      func() error { _ = []int{}[len(numbered(1).Project)-len(numbered(2).Project)]; return nil },
+		"ends its goroutine":      func() error { runtime.Goexit(); return nil },
+		"returns a nil *Error":    func() error { return (*provider.Error)(nil) },
+		"returns the unwrappable": func() error { return unwrappable{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				u := &upstream{latency: time.Second, hook: func(_ context.Context, _ provider.Request, n int) error {
 					if n == 1 {
-						bug()
+						return bug()
 					}
 					return nil
 				}}

@@ -58,10 +58,21 @@ func (r *repositories) PurgeRepository(ctx context.Context, project string, olde
 // EnsureRepository is called for every project now and then, and mostly finds nothing to do. Then it forgets nothing.
 func (r *repositories) EnsureRepository(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
 	change, err := r.RepositoryManager.EnsureRepository(ctx, p, o)
-	if !o.DryRun && (refuses(err) || slices.ContainsFunc(change.Actions, matters)) {
+	if !o.DryRun && (isnt(err) || slices.ContainsFunc(change.Actions, matters)) {
 		r.forget(p.Name)
 	}
 	return change, err
+}
+
+// isnt reports whether err says that there is no repository of the project. What else fails (a setting that we may not change, say)
+// is no reason to issue everybody's credentials anew.
+func isnt(err error) bool {
+	switch provider.KindOf(err) {
+	case provider.ErrNotFound, provider.ErrNotOurs, provider.ErrOrphaned, provider.ErrConflict:
+		return true
+	default:
+		return false
+	}
 }
 
 // matters reports whether an action does more than to change settings.

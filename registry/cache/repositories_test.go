@@ -171,7 +171,10 @@ func TestEnsureForgets(t *testing.T) {
 		"restored, and failed": {actions: []provider.RepositoryAction{provider.ActionRestore}, err: provider.ErrUnavailable, forgets: true},
 		"another's":            {err: provider.ErrNotOurs, forgets: true},
 		"orphaned":             {err: provider.ErrOrphaned, forgets: true},
+		"gone":                 {err: provider.ErrNotFound, forgets: true},
 		"an outage":            {err: provider.ErrUnavailable},
+		"a setting denied":     {err: provider.ErrAccessDenied},
+		"misconfigured":        {err: provider.ErrMisconfigured},
 		"would be restored":    {options: provider.EnsureOptions{DryRun: true}, actions: []provider.RepositoryAction{provider.ActionRestore}},
 	} {
 		t.Run(name, func(t *testing.T) {

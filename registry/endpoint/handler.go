@@ -30,7 +30,8 @@ type Caller interface {
 // returns [ErrUnauthenticated] for a request that nobody valid makes. It is called concurrently.
 type Authenticate[C Caller] func(*http.Request) (C, error)
 
-// Authorize tells whether caller may have a credential for r, a valid request for one project, yet without its id. It returns nil if so;
+// Authorize tells whether caller may have a credential for r, a valid request for one project, yet without its id; with
+// [WithProjectIDs] it is called again with the id, by which a service may decide then. It returns nil if so;
 // [provider.ErrNotFound] or [provider.ErrAccessDenied] for a project that doesn't exist and for one that the caller has
 // no right to, in this access (both are one answer, and should take the same steps); [provider.ErrConflict] when the
 // service refuses for now. Any other error means that it couldn't tell: 503. It is called concurrently.
@@ -125,6 +126,9 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		request.ProjectID = id
 		if err := request.Validate(); err != nil || id == "" {
 			return fail(e, answers.internal, fmt.Errorf("identify: what it returned is no id: %w", cmp.Or[error](err, provider.ErrNoProjectID)))
+		}
+		if err := h.authorize(ctx, caller, request); err != nil { // the name may have been given away between the two
+			return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
 		}
 		e.ProjectID = id
 	}

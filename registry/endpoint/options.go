@@ -71,7 +71,8 @@ func WithSessionPerCaller() Option {
 // one's images (it gets 409) nor, where the provider can tell, has its credentials to fear.
 //
 // identify returns the id for the validated name of an authorized request; its errors are answered as those of an
-// [Authorize]. It is called once for each request, concurrently. What can't be an id ([provider.Project.Validate]), the empty
+// [Authorize]. It is called once for each request, concurrently, between two calls of Authorize: were the name given away after a
+// single one, the former owner's caller would get the new one's id, and credential. What can't be an id ([provider.Project.Validate]), the empty
 // one included, is answered with 500: without its id nobody gets a credential. It panics if identify is nil.
 func WithProjectIDs(identify func(ctx context.Context, project string) (id string, err error)) Option {
 	if identify == nil {

@@ -3,6 +3,7 @@ package endpoint_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,46 @@ func TestProjectIDs(t *testing.T) {
 	require.Equal(t, "id:hello/7", s.events[0].ProjectID)
 	require.Contains(t, s.logs.String(), `"project_id":"id:hello/7"`)
 	require.Empty(t, s.events[2].ProjectID, "nobody tells ids of projects that aren't the caller's")
+}
+
+// A name that is handed over in the middle of a request: neither owner's caller gets what is for the other's id.
+func TestHandOverDuringRequest(t *testing.T) {
+	t.Parallel()
+	for caller, owner := range map[string]string{"former": "p-1", "next": "p-2"} {
+		for moment := range 4 { // after how many of the three looks at the service
+			t.Run(fmt.Sprint(caller, moment), func(t *testing.T) {
+				t.Parallel()
+				s, looked := &service{}, 0
+				look := func() string { // whose the name is
+					if looked++; looked > moment {
+						return "p-2"
+					}
+					return "p-1"
+				}
+				var got []string
+				h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: caller}, nil },
+					func(_ context.Context, _ user, r provider.Request) error {
+						got = append(got, r.ProjectID)
+						if look() != owner {
+							return provider.ErrNotFound
+						}
+						return nil
+					},
+					endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return look(), nil }),
+					endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+				status := ask(t.Context(), h, "hello")
+				for _, r := range s.asked {
+					require.Equal(t, owner, r.ProjectID)
+				}
+				require.Equal(t, len(s.asked) == 1, status == http.StatusOK)
+				require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, status)
+				require.Equal(t, "", got[0])
+				if status == http.StatusOK {
+					require.Equal(t, []string{"", owner}, got, "the second time by id")
+				}
+			})
+		}
+	}
 }
 
 // Without the id there is no credential.

@@ -104,6 +104,7 @@ func (r *repositories) work(ctx context.Context, p provider.Project, f func(cont
 	if known, err := r.known(p); known && !errors.Is(err, errNone) && !errors.Is(err, errUnready) {
 		return err
 	}
+	err = errEnded
 	defer func() {
 		if v := recover(); v != nil {
 			err = recovered(v)
@@ -112,7 +113,8 @@ func (r *repositories) work(ctx context.Context, p provider.Project, f func(cont
 			r.remember(p, err)
 		}
 	}()
-	return f(ctx, p)
+	err = f(ctx, p)
+	return err
 }
 
 // look reads whose p's repository is.

@@ -247,6 +247,39 @@ func TestRepositoriesAbort(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
 }
 
+// What neither returned nor panicked found nothing out, for those who come later neither.
+func TestRepositoriesEndTheirGoroutine(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]provider.RepositoryManager{"in a look": ending{}, "in a making": ending{aborting{}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &service{}
+			h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
+				func(context.Context, user, provider.Request) error { return nil },
+				endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			for range 3 {
+				require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
+			}
+			require.Empty(t, s.asked)
+		})
+	}
+}
+
+// ending ends the goroutine: in the look, unless it has another's.
+type ending struct{ provider.RepositoryManager }
+
+func (m ending) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
+	if m.RepositoryManager == nil {
+		runtime.Goexit()
+	}
+	return m.RepositoryManager.RepositoryOwner(ctx, project)
+}
+
+func (ending) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+	runtime.Goexit()
+	panic("unreachable")
+}
+
 type aborting struct{ provider.RepositoryManager }
 
 func (aborting) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {

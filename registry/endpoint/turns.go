@@ -3,7 +3,6 @@ package endpoint
 import (
 	"container/list"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -15,6 +14,9 @@ const maxWaiting = 4096
 
 // errFull is for whoever would have to wait behind too many. It isn't the upstream that limits the rate, but comes to the same.
 const errFull = sentinel("too many wait for their turn already")
+
+// errEnded is for work that neither returned nor panicked.
+const errEnded = sentinel("a bug: the goroutine was ended")
 
 // turns do work for projects, a few at once: one piece for each project, for all who ask for it meanwhile. The others wait, fair by
 // who asks: each subject's own come in order, and the subjects in turn, so that however much one asks for, another's next
@@ -163,7 +165,7 @@ func (t *turns) begin() {
 
 // run does the work, and ends it whatever happens.
 func (t *turns) run(ctx context.Context, w *work) {
-	err := errors.New("a bug: the goroutine was ended")
+	var err error = errEnded
 	defer func() {
 		if v := recover(); v != nil {
 			err = recovered(v)
