@@ -11,5 +11,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("RISE_LIVE_ECR") == "" { // the live tests run as whom the environment says
 		realtest.WithoutAWS()
 	}
+	realtest.Long("100 s")
 	os.Exit(m.Run())
 }
