@@ -125,7 +125,7 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	case kind == provider.ErrThrottled:
 		return trouble{is: "AWS limits the rate of this call per account and region",
 			remedy: "retry later, or ask AWS for a higher quota"}
-	case op == opCredentials && operationOf(err) == "AssumeRole" && strings.HasPrefix(r.code, "Expired"):
+	case op == opCredentials && operationOf(err) == callAssume && strings.HasPrefix(r.code, "Expired"):
 		return trouble{is: "the credentials that assume the profile's role have expired",
 			remedy: "renew those of its source_profile or credential_source; a service needs IRSA, Pod Identity or an instance role"}
 	case r.code == "InvalidIdentityToken" || r.code == "IDPRejectedClaim" || (op == opCredentials && strings.HasPrefix(r.code, "Expired")):
@@ -225,7 +225,7 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 	case errors.As(err, new(*processcreds.ProviderError)):
 		return trouble{is: "the profile's credential_process failed",
 			remedy: "run it by hand as this process's user and in its environment"}
-	case kind == provider.ErrAccessDenied && operationOf(err) == "AssumeRole":
+	case kind == provider.ErrAccessDenied && operationOf(err) == callAssume:
 		return trouble{is: "the role that the profile names (role_arn in ~/.aws/config) can't be assumed",
 			remedy: "check its trust policy, its external_id, and that the credentials of its source_profile or credential_source may sts:AssumeRole it"}
 	case strings.Contains(text, "SSO session has expired"):

@@ -47,6 +47,9 @@ func (p *Provider) mayBeOwn(endpoint string) bool {
 	if host == "" { // no URL
 		host = endpoint
 	}
+	if host == p.host.RegistryStr() && p.config.RegistryHost == "" {
+		return true
+	}
 	named := ecrHost.FindStringSubmatch(strings.ToLower(host))
 	return named == nil || named[1] == p.config.AccountID && named[2] == p.config.Region
 }

@@ -93,42 +93,43 @@ const errTooLarge = badAnswer("it is longer than any answer to this call, or mal
 // boundedResponses makes the SDK see no answer that can't be one. Of an error's, only the body is taken away: its status says
 // enough.
 func boundedResponses(s *middleware.Stack) error {
-	call := s.ID()
-	limit := middleware.DeserializeMiddlewareFunc("RiseBoundResponse", func(
-		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
-	) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		in.Request = unrepeatable(in.Request)
-		out, metadata, err := next.HandleDeserialize(ctx, in)
-		response, ok := out.RawResponse.(*smithyhttp.Response)
-		if err != nil || !ok || response.Body == nil {
-			return out, metadata, err
+	return s.Deserialize.Add(limiter{s.ID()}, middleware.After)
+}
+
+type limiter struct{ call string }
+
+func (limiter) ID() string { return "RiseBoundResponse" }
+
+func (l limiter) HandleDeserialize(
+	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	in.Request = unrepeatable(in.Request)
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	response, ok := out.RawResponse.(*smithyhttp.Response)
+	if err != nil || !ok || response.Body == nil {
+		return out, metadata, err
+	}
+	source, most := isSource(ctx, l.call), smallAnswer
+	if !source {
+		most = boundsOf(ctx, in.Request)
+	}
+	failed := response.StatusCode < 200 || response.StatusCode > 299
+	if failed {
+		most = smallAnswer
+	}
+	answer := readAnswer(response.Body, most)
+	switch {
+	case !answer.fits && !failed:
+		return out, metadata, closing(response, errTooLarge)
+	case !answer.fits:
+		answer = &pieces{Closer: response.Body}
+	case !failed && answer.err == nil && source:
+		if err := checkSource(l.call, in.Request, answer.bytes()); err != nil {
+			return out, metadata, closing(response, err)
 		}
-		source, most := isSource(ctx, call), smallAnswer
-		if !source {
-			most = boundsOf(ctx, in.Request)
-		}
-		failed := response.StatusCode < 200 || response.StatusCode > 299
-		if failed {
-			most = smallAnswer
-		}
-		answer := readAnswer(response.Body, most)
-		switch {
-		case !answer.fits && !failed:
-			return out, metadata, closing(response, errTooLarge)
-		case !answer.fits:
-			answer = &pieces{}
-		case !failed && answer.err == nil && source:
-			if err := checkSource(call, in.Request, answer.bytes()); err != nil {
-				return out, metadata, closing(response, err)
-			}
-		}
-		response.Body = struct {
-			io.Reader
-			io.Closer
-		}{answer, response.Body}
-		return out, metadata, nil
-	})
-	return s.Deserialize.Add(limit, middleware.After)
+	}
+	response.Body = answer
+	return out, metadata, nil
 }
 
 // completeAnswers refuses what the SDK would panic at: SSO's answer without credentials.
@@ -177,13 +178,16 @@ func unrepeatable(request any) any {
 
 // pieces is an answer that was read, in pieces: growing one buffer would take several times its size.
 type pieces struct {
-	list [][]byte
-	fits bool
-	err  error // in place of its end
+	io.Closer
+	list  [][]byte
+	small [1][]byte // for what fits into one
+	fits  bool
+	err   error // in place of its end
 }
 
-func readAnswer(body io.Reader, b bounds) *pieces {
-	p := &pieces{}
+func readAnswer(body io.ReadCloser, b bounds) *pieces {
+	p := &pieces{Closer: body}
+	p.list = p.small[:0]
 	check := shape{bounds: b}
 	var err error
 	for size := 4 << 10; err == nil; size = min(2*size, 64<<10) {

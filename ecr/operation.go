@@ -249,6 +249,9 @@ func (o *operation) untag(ctx context.Context, op string, keys ...string) error 
 
 // apiCode is the code of AWS's error in err, "" if there is none.
 func apiCode(err error) string {
+	if err == nil {
+		return ""
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode()

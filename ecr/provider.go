@@ -104,8 +104,11 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
 		o.Credentials = controller.credentials
 	}
-	registry := ecr.NewFromConfig(cfg, forRegistry)
-	tokens := ecr.NewFromConfig(cfg, forRegistry, func(o *ecr.Options) { o.HTTPClient = impatientClient{o.HTTPClient} })
+	patience := func(d time.Duration) func(*ecr.Options) {
+		return func(o *ecr.Options) { o.HTTPClient = impatientClient{o.HTTPClient, d} }
+	}
+	registry := ecr.NewFromConfig(cfg, forRegistry, patience(callTimeout))
+	tokens := ecr.NewFromConfig(cfg, forRegistry, patience(attemptTimeout))
 	endpoints := registry.Options().EndpointOptions
 	fips := endpoints.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
 	dualStack := endpoints.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
@@ -165,7 +168,7 @@ func loadSTS(ctx context.Context, c Config, options []func(*config.LoadOptions) 
 		}
 		client := sts.NewFromConfig(cfg, func(o *sts.Options) {
 			o.Retryer = newRetryer(cfg, o.Retryer)
-			o.HTTPClient = impatientClient{o.HTTPClient}
+			o.HTTPClient = impatientClient{o.HTTPClient, attemptTimeout}
 		})
 		named := stsRegionOf(client.Options().BaseEndpoint)
 		switch {
@@ -201,7 +204,7 @@ func loadAWSConfig(ctx context.Context, c Config, region string, options []func(
 	if err != nil {
 		return aws.Config{}, err
 	}
-	cfg.HTTPClient = keepingClient{cfg.HTTPClient}
+	cfg.HTTPClient = keepingClient{unbounded(cfg.HTTPClient)}
 	return cfg, nil
 }
 

@@ -35,34 +35,41 @@ var secretHeaders = []string{"Authorization", "X-Amz-Security-Token", "X-Amz-Sso
 
 // rememberSent makes errors remember what was sent.
 func rememberSent(s *middleware.Stack) error {
-	return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("RiseRememberSent", func(
-		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
-	) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		out, metadata, err := next.HandleDeserialize(ctx, in)
-		request, ok := in.Request.(*smithyhttp.Request)
-		if err == nil || !ok {
-			return out, metadata, err
+	return s.Deserialize.Add(remembersSent{}, middleware.Before)
+}
+
+// remembersSent is a middleware without a closure: each credential passes it twice.
+type remembersSent struct{}
+
+func (remembersSent) ID() string { return "RiseRememberSent" }
+
+func (remembersSent) HandleDeserialize(
+	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	request, ok := in.Request.(*smithyhttp.Request)
+	if err == nil || !ok {
+		return out, metadata, err
+	}
+	var secrets []string
+	for _, name := range secretHeaders {
+		value := request.Header.Get(name)
+		if _, signature, ok := strings.Cut(value, "Signature="); ok { // the rest is names: region, headers
+			value = signature
 		}
-		var secrets []string
-		for _, name := range secretHeaders {
-			value := request.Header.Get(name)
-			if _, signature, ok := strings.Cut(value, "Signature="); ok { // the rest is names: region, headers
-				value = signature
+		secrets = append(secrets, value)
+	}
+	if body := bodyOf(request); body != "" {
+		switch awsmiddleware.GetServiceID(ctx) {
+		case "STS": // the one secret in a form
+			if form, err := url.ParseQuery(body); err == nil {
+				secrets = append(secrets, form.Get("WebIdentityToken"))
 			}
-			secrets = append(secrets, value)
+		case "SSO OIDC", "Signin": // refresh tokens
+			secrets = append(secrets, body)
 		}
-		if body := bodyOf(request); body != "" {
-			switch awsmiddleware.GetServiceID(ctx) {
-			case "STS": // the one secret in a form
-				if form, err := url.ParseQuery(body); err == nil {
-					secrets = append(secrets, form.Get("WebIdentityToken"))
-				}
-			case "SSO OIDC", "Signin": // refresh tokens
-				secrets = append(secrets, body)
-			}
-		}
-		return out, metadata, &sentError{err, func() []string { return secrets }}
-	}), middleware.Before)
+	}
+	return out, metadata, &sentError{err, func() []string { return secrets }}
 }
 
 func bodyOf(r *smithyhttp.Request) string {

@@ -107,9 +107,18 @@ func (e *sourceError) Unwrap() error { return e.err }
 // errNoSource is of an answer with a good status.
 var errNoSource = errors.New("the answer isn't a credentials endpoint's")
 
+// The calls that a credential takes. No source has one of these names.
+const (
+	callAssume = "AssumeRole"
+	callToken  = "GetAuthorizationToken"
+)
+
 // namedSources makes the errors of sources say which and where.
 func namedSources(s *middleware.Stack) error {
 	call := s.ID()
+	if call == callAssume || call == callToken { // no source's, and what each credential takes
+		return nil
+	}
 	return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("RiseNameSource", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
 	) (middleware.DeserializeOutput, middleware.Metadata, error) {

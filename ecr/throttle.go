@@ -47,6 +47,9 @@ func isThrottle(code string) bool { m := retriedCodes[code]; return m == tooFast
 func isUsedUp(code string) bool { return retriedCodes[code] == usedUp || code == quotaExceeded }
 
 func throttled(err error) bool {
+	if err == nil { // as mostly: errors.As would cost an allocation
+		return false
+	}
 	var api smithy.APIError
 	return errors.As(err, &api) && isThrottle(api.ErrorCode())
 }
