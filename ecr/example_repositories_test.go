@@ -33,12 +33,12 @@ func ExampleProvider_EnsureRepository() {
 		fmt.Println(err)
 		return
 	}
-	hello := provider.Project{Name: "hello", ID: "7f3c"}
+	project := provider.Project{Name: "hello", ID: "7f3c"}
 	for range 2 {
-		change, err := repositories.EnsureRepository(ctx, hello, provider.EnsureOptions{})
+		change, err := repositories.EnsureRepository(ctx, project, provider.EnsureOptions{})
 		fmt.Println(change.Name, change.Actions, err)
 	}
-	released, err := repositories.ReleaseRepository(ctx, hello)
+	released, err := repositories.ReleaseRepository(ctx, project)
 	fmt.Println(released.Actions, released.Owner.Orphaned, err)
 
 	_, err = repositories.EnsureRepository(ctx, provider.Project{Name: "hello", ID: "9b1e"}, provider.EnsureOptions{})

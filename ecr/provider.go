@@ -271,15 +271,15 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 		return provider.Credentials{}, failure
 	}
 	assuming := p.noteThrottling(ctx, opAssumeRole(r), r.Project, upstream.assumer.controller.secrets)
-	session, err := upstream.assumer.assume(assuming, input)
+	assumed, err := upstream.assumer.assume(assuming, input)
 	if err != nil {
 		return failed(assuming, opAssumeRole(r), err, upstream.assumer.controller.secrets())
 	}
-	details = append(details, session.details()...)
-	asking := p.noteThrottling(ctx, opToken, r.Project, session.secrets)
-	issued, err := p.getToken(asking, session)
+	details = append(details, assumed.details()...)
+	asking := p.noteThrottling(ctx, opToken, r.Project, assumed.secrets)
+	issued, err := p.getToken(asking, assumed)
 	if err != nil {
-		return failed(asking, opToken, err, session.secrets())
+		return failed(asking, opToken, err, assumed.secrets())
 	}
 	p.checkProxyEndpoint(ctx, issued.proxyEndpoint)
 	c := provider.Credentials{
