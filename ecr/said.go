@@ -3,6 +3,9 @@ package ecr
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"html"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,7 +65,8 @@ func shown(word string, secrets, known []string) bool {
 		return true
 	}
 	if shownARN.MatchString(core) {
-		return !longRun.MatchString(core[strings.LastIndexByte(core, ':')+1:]) && !holds(core, secrets)
+		name := core[strings.LastIndexByte(core, ':')+1:]
+		return !longRun.MatchString(name) && !holds(core, secrets, forms) && (ofWords(name, known) || !holds(name, secrets, layers))
 	}
 	for _, name := range known {
 		if name != "" && core == name {
@@ -144,7 +148,7 @@ func saidID(id string) string {
 
 // saidKey is an access key id, which isn't secret.
 func saidKey(id string, secrets []string) string {
-	if shownKey.MatchString(id) && !holds(id, secrets) {
+	if shownKey.MatchString(id) && !holds(id, secrets, forms) {
 		return id
 	}
 	return provider.Redacted
@@ -155,7 +159,7 @@ const piece = 8
 
 // holds reports whether text has a piece of one of the secrets. It is for names and ARNs, which hold letters and digits: a secret may be
 // there as it is, in base64, or in hex.
-func holds(text string, secrets []string) bool {
+func holds(text string, secrets []string, forms func(string) []string) bool {
 	text = strings.ToLower(text)
 	pieces := map[string]bool{}
 	for i := 0; i+piece <= len(text); i++ {
@@ -188,6 +192,32 @@ func forms(secret string) []string {
 	return list
 }
 
+// layers are the forms of what a secret may have been written as before: what escapes it, and then base64 or hex of that, which a name can
+// be. It is much to compare with, and so for names alone that aren't made of words.
+func layers(secret string) []string {
+	each := func(format string) string {
+		var b strings.Builder
+		for _, c := range []byte(secret) {
+			fmt.Fprintf(&b, format, c)
+		}
+		return b.String()
+	}
+	percent := url.QueryEscape(secret)
+	list := forms(secret)
+	for _, inner := range []string{
+		percent, url.QueryEscape(percent), each("%%%02X"), each(`\u%04x`), each("&#%d;"), html.EscapeString(secret),
+		strings.ReplaceAll(secret, "/", `\/`), strings.ToUpper(secret), hex.EncodeToString([]byte(secret)),
+	} {
+		list = append(list, forms(inner)...)
+	}
+	for skip := range min(3, len(secret)) {
+		inner := base64.StdEncoding.EncodeToString([]byte(secret[skip:]))
+		list = append(list, forms(inner)...)
+		list = append(list, forms(strings.NewReplacer("+", "-", "/", "_").Replace(inner))...)
+	}
+	return list
+}
+
 // shortest is how short a secret may be: with less, every text would hold it.
 const shortest = 4
 
@@ -204,7 +234,7 @@ func without(text string, secrets []string) string {
 // redact takes the names out of a text of our own, of several lines, that hold a piece of a secret.
 func redact(text string, secrets []string) string {
 	text = without(text, secrets)
-	if len(secrets) == 0 || !holds(text, secrets) {
+	if len(secrets) == 0 || !holds(text, secrets, layers) {
 		return text
 	}
 	var b strings.Builder
@@ -218,7 +248,7 @@ func redact(text string, secrets []string) string {
 			text = text[1:]
 			continue
 		}
-		if word := text[:n]; !ofWords(strings.Trim(word, marks), nil) && holds(word, secrets) {
+		if word := text[:n]; !ofWords(strings.Trim(word, marks), nil) && holds(word, secrets, layers) {
 			b.WriteString(provider.Redacted)
 		} else {
 			b.WriteString(word)

@@ -232,8 +232,9 @@ func FuzzAnswersAreNotQuoted(f *testing.F) {
 		f.Add(seed, "", uint8(0), uint16(0))
 		f.Add(seed, "denied by gateway: ", uint8(seed), uint16(seed*7))
 	}
-	f.Add(uint64(42), "0", uint8(0), uint16(18)) // slashes in a row
-	f.Add(uint64(68), "", uint8(1), uint16(170)) // digits in a row
+	f.Add(uint64(42), "0", uint8(0), uint16(18))  // slashes in a row
+	f.Add(uint64(68), "", uint8(1), uint16(170))  // digits in a row
+	f.Add(uint64(14), "0", uint8(7), uint16(108)) // base64 of what was escaped
 	const session = "IQoJb3JpZ2luX2VjEJr//////////wEaCXVzLWVhc3QtMSJHMEUCIQDkG2x0bzQ9f3sVb8nYc1mLr5tH0aWqKpXvEzUoTgPdYw"
 	placeNames, writingNames := slices.Sorted(maps.Keys(places)), slices.Sorted(maps.Keys(writings))
 	file := setSources(f, session)
