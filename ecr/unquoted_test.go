@@ -42,7 +42,15 @@ var writings = map[string]func(string) string{
 	"base64, inside": func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte("x:" + s)) },
 	"capitals":       strings.ToUpper,
 	"quoted":         func(s string) string { return fmt.Sprintf("%q", s) },
-	"in a list":      func(s string) string { return "[" + s[:len(s)/2] + ", " + s[len(s)/2:] + "]" },
+	"in a list":      inHalves,
+}
+
+// inHalves leaves halves that are pieces themselves.
+func inHalves(s string) string {
+	if len(s) < 40 {
+		return s
+	}
+	return "[" + s[:len(s)/2] + ", " + s[len(s)/2:] + "]"
 }
 
 func each(s, format string) string {
