@@ -71,8 +71,8 @@ func (f *Factory) Config() Config {
 	return Config{Cache: DefaultCacheConfig(), factory: f}
 }
 
-// Build makes the provider that c selects, with a [cache.Cache] around it unless c turns that off; [provider.As] finds
-// what is inside. ctx is for building only; end the provider with [provider.Close].
+// Build makes the provider that c selects, with a [cache.Cache] around it unless c turns that off, or its credentials are each one
+// caller's own ([provider.CallerBound]): these aren't kept. [provider.As] finds what is inside. ctx is for building only; end the provider with [provider.Close].
 //
 // A c that no type was chosen for, or that another factory made, is [provider.ErrMisconfigured]; other errors are those of
 // the type.
@@ -89,7 +89,7 @@ func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error
 		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.unknown(c.Type)))
 	}
 	p, err := b.Build(ctx, c.section)
-	if err != nil || !*c.Cache.Enabled {
+	if err != nil || !*c.Cache.Enabled || provider.BoundToCallers(p) {
 		return p, err
 	}
 	return cache.New(p, c.Cache.options()), nil

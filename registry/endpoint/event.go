@@ -37,6 +37,9 @@ type Event struct {
 	Access  provider.Access
 	// ProjectID is the service's id of the project; empty without [WithProjectIDs], and before the service has named it.
 	ProjectID string
+	// Login says that the caller used its bearer token as a password at a token server, which asked what it may have: see
+	// [Logins]. Issued means then that it may have this.
+	Login bool
 	// Provider is the provider's type, such as "ecr".
 	Provider string
 	// Outcome, Status (HTTP) and Code (of the error; empty when issued) are the answer.
@@ -59,7 +62,7 @@ type Event struct {
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
 
 func (e Event) attrs() []slog.Attr {
-	attrs := append(make([]slog.Attr, 0, 15),
+	attrs := append(make([]slog.Attr, 0, 16),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("status", e.Status),
 		slog.String("provider", e.Provider),
@@ -77,6 +80,9 @@ func (e Event) attrs() []slog.Attr {
 	text("project_id", e.ProjectID)
 	if e.Project != "" {
 		text("access", e.Access.String())
+	}
+	if e.Login {
+		attrs = append(attrs, slog.Bool("login", true))
 	}
 	text("code", e.Code)
 	text("kind", string(e.Kind))

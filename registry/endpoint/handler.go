@@ -41,8 +41,12 @@ type Authorize[C Caller] func(ctx context.Context, caller C, r provider.Request)
 // New returns a handler that serves p's credentials, to be mounted at any path. It panics if p or one of the functions is
 // nil. The handler is safe for concurrent use.
 func New[C Caller](p provider.Provider, authenticate Authenticate[C], authorize Authorize[C], opts ...Option) http.Handler {
+	return newHandler(p, authenticate, authorize, opts)
+}
+
+func newHandler[C Caller](p provider.Provider, authenticate Authenticate[C], authorize Authorize[C], opts []Option) *handler[C] {
 	if p == nil || authenticate == nil || authorize == nil {
-		panic("endpoint.New: the provider and both functions are required")
+		panic("endpoint: the provider and both functions are required")
 	}
 	h := &handler[C]{
 		provider: p, providerType: provider.TypeOf(p), authenticate: authenticate, authorize: authorize,
@@ -51,6 +55,7 @@ func New[C Caller](p provider.Provider, authenticate Authenticate[C], authorize 
 	for _, opt := range opts {
 		opt(&h.options)
 	}
+	h.ownSessions = h.ownSessions || provider.BoundToCallers(p)
 	return h
 }
 
@@ -63,18 +68,27 @@ type handler[C Caller] struct {
 }
 
 func (h *handler[C]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := time.Now()
+	start, e := time.Now(), h.event(r)
+	a := h.answer(r, &e)
+	h.record(r, &e, a, start) // before the answer, so that no credential leaves unseen
+	a.write(w)
+}
+
+// event begins the audit record of a request.
+func (h *handler[C]) event(r *http.Request) Event {
 	e := Event{Provider: h.providerType, RemoteAddr: r.RemoteAddr}
 	if len(h.proxies) > 0 {
 		if address := SourceAddress(r, h.proxies...); address.IsValid() {
 			e.SourceAddr = address.String()
 		}
 	}
-	a := h.answer(r, &e)
+	return e
+}
+
+func (h *handler[C]) record(r *http.Request, e *Event, a answer, start time.Time) {
 	e.Status, e.Code, e.Duration = a.status, a.code, time.Since(start)
 	e.Outcome = outcomeOf(r.Context(), a.status)
-	h.audit(context.WithoutCancel(r.Context()), e) // before the answer, so that no credential leaves unseen
-	a.write(w)
+	h.audit(context.WithoutCancel(r.Context()), *e)
 }
 
 // answer goes through the checks in the order that the package's documentation promises.
@@ -108,42 +122,12 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		return fail(e, answers.limited.retryAfter(wait), nil)
 	}
 	request, err := parse(r)
-	if err == nil {
-		// A provider may narrow what a project name can be.
-		_, err = h.provider.Repository(request.Project, request.Consumer)
-	}
 	if err != nil {
 		return fail(e, answerTo(err), err)
 	}
-	e.Project, e.Access = request.Project, request.Access
-	if err := h.authorize(ctx, caller, request); err != nil {
-		return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
-	}
-	if h.identify != nil {
-		id, err := h.identify(ctx, request.Project)
-		if err != nil {
-			return fail(e, answerToRefusal(err), fmt.Errorf("identify: %w", err))
-		}
-		request.ProjectID = id
-		if err := request.Validate(); err != nil || id == "" {
-			return fail(e, answers.internal, fmt.Errorf("identify: what it returned is no id: %w", cmp.Or[error](err, provider.ErrNoProjectID)))
-		}
-		if err := h.authorize(ctx, caller, request); err != nil { // the name may have been given away between the two
-			return fail(e, answerToRefusal(err), fmt.Errorf("authorize: %w", err))
-		}
-		e.ProjectID = id
-	}
-	if h.repositories != nil {
-		project, mayMake := provider.Project{Name: request.Project, ID: request.ProjectID}, h.makeOnPull || request.Access.Includes(provider.Push)
-		if err := h.repositories.ensure(ctx, e.Subject, project, mayMake, h.timeout); err != nil {
-			return fail(e, answerTo(err), err)
-		}
-	}
-	if h.ownSessions {
-		request.Caller = e.Subject
-		if err := request.Validate(); err != nil || request.Caller == "" {
-			return fail(e, answers.internal, fmt.Errorf("the caller's subject can't name a session: %w", cmp.Or(err, errors.New("it is empty"))))
-		}
+	request, refused := h.permit(ctx, caller, request, e)
+	if refused != nil {
+		return *refused
 	}
 	c, err := provider.Issue(decorator.OnBehalfOf(ctx, e.Subject), h.provider, request)
 	if err != nil {
@@ -151,6 +135,49 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	}
 	e.ExpiresAt, e.Details = c.ExpiresAt, c.Details
 	return issued(request, c, time.Now())
+}
+
+// permit goes through the checks of an authenticated caller's valid request and completes it, or answers it with a refusal.
+func (h *handler[C]) permit(ctx context.Context, caller C, request provider.Request, e *Event) (provider.Request, *answer) {
+	refuse := func(a answer, err error) (provider.Request, *answer) {
+		a = fail(e, a, err)
+		return provider.Request{}, &a
+	}
+	// A provider may narrow what a project name can be.
+	if _, err := h.provider.Repository(request.Project, request.Consumer); err != nil {
+		return refuse(answerTo(err), err)
+	}
+	e.Project, e.Access = request.Project, request.Access
+	if err := h.authorize(ctx, caller, request); err != nil {
+		return refuse(answerToRefusal(err), fmt.Errorf("authorize: %w", err))
+	}
+	if h.identify != nil {
+		id, err := h.identify(ctx, request.Project)
+		if err != nil {
+			return refuse(answerToRefusal(err), fmt.Errorf("identify: %w", err))
+		}
+		request.ProjectID = id
+		if err := request.Validate(); err != nil || id == "" {
+			return refuse(answers.internal, fmt.Errorf("identify: what it returned is no id: %w", cmp.Or[error](err, provider.ErrNoProjectID)))
+		}
+		if err := h.authorize(ctx, caller, request); err != nil { // the name may have been given away between the two
+			return refuse(answerToRefusal(err), fmt.Errorf("authorize: %w", err))
+		}
+		e.ProjectID = id
+	}
+	if h.repositories != nil {
+		project, mayMake := provider.Project{Name: request.Project, ID: request.ProjectID}, h.makeOnPull || request.Access.Includes(provider.Push)
+		if err := h.repositories.ensure(ctx, e.Subject, project, mayMake, h.timeout); err != nil {
+			return refuse(answerTo(err), err)
+		}
+	}
+	if h.ownSessions {
+		request.Caller = e.Subject
+		if err := request.Validate(); err != nil || request.Caller == "" {
+			return refuse(answers.internal, fmt.Errorf("the caller's subject can't name a session: %w", cmp.Or(err, errors.New("it is empty"))))
+		}
+	}
+	return request, nil
 }
 
 func fail(e *Event, a answer, err error) answer {

@@ -61,7 +61,8 @@ func WithSubjectLimit(limit func(ctx context.Context, subject string) time.Durat
 
 // WithSessionPerCaller issues a credential of each caller's own, named by its subject in the upstream's log (see
 // [provider.Request].Caller), where callers of one project otherwise share one. It costs an issue for each caller. A subject
-// that is empty, or that can't be a Caller, is answered with 500.
+// that is empty, or that can't be a Caller, is answered with 500. Providers whose credentials are bound to callers
+// ([provider.CallerBound]) have it always.
 func WithSessionPerCaller() Option {
 	return func(o *options) { o.ownSessions = true }
 }
