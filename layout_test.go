@@ -66,9 +66,15 @@ func TestImportDirections(t *testing.T) {
 		"ecr/iampolicy":         {"ecr", "provider"},
 		"oci":                   {"provider/...", "internal/hostport", "internal/probe"},
 		"oci/imageregistry":     {},
-		"configload":            {},
-		"registry":              {"provider/...", "registry/..."},
-		"examples":              {"..."},
+		"oci/tokenissuer": {
+			"provider/...", "oci", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
+		},
+		"oci/tokenissuer/internal":  {},
+		"oci/tokenissuer/tokenkeys": {},
+		"internal/sharedrepo":       {"provider"},
+		"configload":                {},
+		"registry":                  {"provider/...", "registry/..."},
+		"examples":                  {"..."},
 
 		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
 	}
@@ -110,8 +116,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 10)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 12)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)

@@ -124,16 +124,32 @@ const (
 // Registry starts Debian's docker-registry for the length of the test and returns its address.
 func Registry(t *testing.T, authentication bool) string {
 	t.Helper()
+	address, auth := FreeAddress(t), ""
+	if authentication {
+		file := filepath.Join(t.TempDir(), "htpasswd")
+		write(t, file, htpasswd)
+		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
+	}
+	registry(t, address, auth)
+	return address
+}
+
+// TokenRegistry starts Debian's docker-registry at address, taking tokens of that issuer for that service, signed below the authority, a certificate in PEM.
+// Deleting is on.
+func TokenRegistry(t *testing.T, address, realm, service, issuer string, authority []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "authority.crt")
+	write(t, file, string(authority))
+	registry(t, address, fmt.Sprintf("auth: {token: {realm: %q, service: %q, issuer: %q, rootcertbundle: %s}}\n", realm, service, issuer, file))
+}
+
+func registry(t *testing.T, address, auth string) {
+	t.Helper()
 	program := Program(t, "docker-registry")
 	dir := t.TempDir()
-	address := FreeAddress(t)
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
-		filepath.Join(dir, "data"), address)
-	if authentication {
-		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", filepath.Join(dir, "htpasswd"))
-	}
-	write(t, filepath.Join(dir, "htpasswd"), htpasswd)
-	write(t, filepath.Join(dir, "config.yml"), config)
+	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
+		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s}\n",
+		filepath.Join(dir, "data"), address)+auth)
 	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
 	wait(t, "docker-registry", func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
@@ -146,7 +162,6 @@ func Registry(t *testing.T, authentication bool) string {
 		}
 		return resp.Body.Close()
 	})
-	return address
 }
 
 // Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
