@@ -54,6 +54,7 @@ func TestImportDirections(t *testing.T) {
 		"":                      {},
 		"provider":              {},
 		"provider/providertest": {"provider"},
+		"internal/fileorder":    {},
 		"internal/hostport":     {},
 		"internal/probe":        {"provider"},
 		"internal/realtest":     {},
@@ -142,7 +143,7 @@ func TestTopLevel(t *testing.T) {
 	require.NoError(t, err)
 	known := []string{
 		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "doc.go", "layout_test.go", "readme_test.go", "README.md", "LICENSE",
+		"go.mod", "go.sum", "doc.go", "layout_test.go", "fileorder_test.go", "readme_test.go", "README.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {
