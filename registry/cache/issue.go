@@ -10,38 +10,37 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// A call is an issue in progress, or one that waits for its turn.
-type call struct {
-	request provider.Request
-	// ctx has the values of the first caller's, but not its end.
-	ctx context.Context //nolint:containedctx // there may be no goroutine yet that could have it
-
-	done        chan struct{} // closed when the result is there
-	credentials provider.Credentials
-	err         error
-
-	// The rest is guarded by Cache.mu.
-
-	waiters   int
-	shares    map[string]*share // of each caller that waits
-	running   bool
-	queue     *turns // nil: not queued
-	forgotten bool   // the result isn't to be kept
-	throttled error  // of the last attempt, if there is to be another
-	slowed    error  // why the attempt that is running is being waited out by the provider
+// dispatch starts the issues whose turn it is.
+func (c *core) dispatch(now time.Time) {
+	for !c.closed && c.inFlight < c.options.MaxInFlight {
+		if wait := c.pausedUntil.Sub(now); wait > 0 {
+			c.dispatchAfter(wait)
+			return
+		}
+		k := c.nextInTurn(now)
+		if k == nil {
+			return
+		}
+		k.running = true
+		c.inFlight++
+		c.running.Go(func() { c.run(k) })
+	}
 }
 
-func newCall(ctx context.Context, r provider.Request) *call {
-	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{}), shares: map[string]*share{}}
-}
-
-func (k *call) settle(credentials provider.Credentials, err error) {
-	k.credentials, k.err = credentials, err
-	close(k.done)
+func (c *core) dispatchAfter(wait time.Duration) {
+	if c.resume != nil || c.callers.calls+c.refreshes.calls == 0 {
+		return
+	}
+	c.resume = time.AfterFunc(wait, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.resume = nil
+		c.dispatch(time.Now())
+	})
 }
 
 // run makes the call's issue, and finishes it whatever the provider does.
-func (c *Cache) run(k *call) {
+func (c *core) run(k *call) {
 	ctx, cancel := context.WithTimeout(k.ctx, c.options.IssueTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
@@ -56,12 +55,12 @@ func (c *Cache) run(k *call) {
 		c.finish(k, issued, err, began)
 	}()
 	ctx = provider.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
-	issued, err = provider.IssueForReuse(ctx, c, c.provider, k.request)
+	issued, err = c.issue(ctx, k.request)
 	_ = provider.KindOf(err) // panics here, where nobody else is hurt, if err can't be looked at: a nil pointer, say
 }
 
 // noteThrottled notes that the provider is being throttled for k and tries again by itself.
-func (c *Cache) noteThrottled(k *call, err error) {
+func (c *core) noteThrottled(k *call, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !k.running {
@@ -83,7 +82,7 @@ func panicked(v any) error {
 }
 
 // finish takes the result of the call's issue, which began when it says.
-func (c *Cache) finish(k *call, issued provider.Issued, err error, began time.Time) {
+func (c *core) finish(k *call, issued provider.Issued, err error, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -123,7 +122,7 @@ func (c *Cache) finish(k *call, issued provider.Issued, err error, began time.Ti
 }
 
 // failed notes why r's issue failed, and what that means for the credential that is kept.
-func (c *Cache) failed(r provider.Request, err error, now time.Time) {
+func (c *core) failed(r provider.Request, err error, now time.Time) {
 	if provider.KindOf(err) == provider.ErrInvalidRequest { // costs nobody anything: no need to back off
 		c.kept.dropRequest(r)
 		return
@@ -141,7 +140,7 @@ func (c *Cache) failed(r provider.Request, err error, now time.Time) {
 }
 
 // noteFailure keeps f. There are at most as many failures as there may be entries.
-func (c *Cache) noteFailure(r provider.Request, f failure) {
+func (c *core) noteFailure(r provider.Request, f failure) {
 	if _, known := c.failures[r]; !known && len(c.failures) >= c.options.MaxEntries {
 		for other := range c.failures {
 			delete(c.failures, other)
@@ -150,11 +149,4 @@ func (c *Cache) noteFailure(r provider.Request, f failure) {
 	}
 	c.failures[r] = f
 	c.sweepLater()
-}
-
-// forgetCall has the next request for the same make a call of its own.
-func (c *Cache) forgetCall(k *call) {
-	if c.calls[k.request] == k {
-		delete(c.calls, k.request)
-	}
 }
