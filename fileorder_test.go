@@ -22,7 +22,6 @@ func TestFileOrder(t *testing.T) {
 
 		"configload":               "to be ordered",
 		"ecr/ecrtest/internal/iam": "to be ordered",
-		"registry/reconcile":       "to be ordered",
 	}
 	packages, err := fileorder.Load(".", "work") // of this module where GOWORK=off, else of those that go.work names
 	require.NoError(t, err)

@@ -3,18 +3,8 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
-)
-
-const (
-	// minAge is how old a repository is before it counts as left over: a service may make it before it has the project.
-	minAge = time.Hour
-	// guardWindow is for how long an orphan counts for the guard, and is kept for that.
-	guardWindow = 24 * time.Hour
-	// oneClock is how far apart the registry's times may seem to be: it takes a while until a page is looked at.
-	oneClock = minAge / 2
 )
 
 // Why repositories are left alone.
@@ -30,34 +20,6 @@ const (
 	reasonClocks  = "the registry's clocks disagree"
 	reasonOpen    = "it may have been wanted since it was released"
 )
-
-// leftOver is a repository of ours without a project.
-type leftOver struct{ project, id, repository string }
-
-// Ages are by the registry's own clock. What can't be told is young, and recent.
-
-func noAge(r provider.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
-
-func young(r provider.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
-
-// settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
-func settled(r provider.Repository) bool {
-	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
-}
-
-// recent tells whether an orphan is one of those that the guard counts.
-func recent(o provider.RepositoryOwner) bool {
-	return o.ReadAt.IsZero() || o.ReadAt.Sub(o.OrphanedAt) < guardWindow
-}
-
-// removesAtOnce tells whether releasing removes, so that no tags are left to count.
-func (n *run) removesAtOnce() bool { return n.retention.Remove && n.retention.After <= 0 }
-
-func (n *run) purgeAge() time.Duration { return max(n.retention.After, guardWindow) }
-
-func (n *run) purgeable(o provider.RepositoryOwner) bool {
-	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && !o.ReadAt.IsZero() && o.ReadAt.Sub(o.OrphanedAt) >= n.purgeAge()
-}
 
 // owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
 func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases []leftOver) {
@@ -100,7 +62,7 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 			n.leave(r.Project, reasonYoung)
 		case renamed != "":
 			n.leave(r.Project, reasonRenamed+renamed)
-		case n.purgeable(owner):
+		case purgeable(n.retention, owner):
 			n.memory.remains(r.Project) // as it turns out, if its answer was lost
 			n.add(&n.purges, leftOver{r.Project, owner.ProjectID, r.Name})
 		case owner.Orphaned:
@@ -110,18 +72,6 @@ func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases
 		}
 	})
 	return releases
-}
-
-func (n *run) count(number *int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	*number++
-}
-
-func (n *run) add(list *[]leftOver, l leftOver) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	*list = append(*list, l)
 }
 
 // letGo releases what is left over, unless the service wants it by now.
@@ -153,7 +103,7 @@ func (n *run) purge(ctx context.Context) {
 			n.did(provider.RepositoryChange{Project: l.project, Name: l.repository, Actions: []provider.RepositoryAction{provider.ActionRemove}})
 			return
 		}
-		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
+		change, err := n.manager.PurgeRepository(ctx, l.project, purgeAge(n.retention))
 		n.did(change)
 		if err != nil || has(change, provider.ActionRemove) { // the answer may be lost
 			n.memory.purged(l.project, n.time())
