@@ -20,7 +20,6 @@ func TestFileOrder(t *testing.T) {
 		"provider":          "being split into provider/repository and provider/diagnosis",
 		"examples/operator": "being moved to examples/app",
 
-		"configload":               "to be ordered",
 		"ecr/ecrtest/internal/iam": "to be ordered",
 	}
 	packages, err := fileorder.Load(".", "work") // of this module where GOWORK=off, else of those that go.work names

@@ -56,3 +56,6 @@ func (n *node) walk(visit func(*node)) {
 		e.value.walk(visit)
 	}
 }
+
+// unset reports whether n is the empty value of a field, which leaves the field at its default.
+func (n *node) unset() bool { return n.kind == scalarKind && n.text == "" && !n.element }
