@@ -19,8 +19,6 @@ func TestFileOrder(t *testing.T) {
 		"ecr/ecrtest":       "being split into ecr/ecrtest/internal/cloud and one package a protocol",
 		"provider":          "being split into provider/repository and provider/diagnosis",
 		"examples/operator": "being moved to examples/app",
-
-		"ecr/ecrtest/internal/iam": "to be ordered",
 	}
 	packages, err := fileorder.Load(".", "work") // of this module where GOWORK=off, else of those that go.work names
 	require.NoError(t, err)
