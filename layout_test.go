@@ -47,10 +47,9 @@ func goList(t *testing.T, args ...string) []goPackage {
 	}
 }
 
-// Imports point one way: what a package of ours may import of ours, by the longest matching prefix.
-func TestImportDirections(t *testing.T) {
-	t.Parallel()
-	allowed := map[string][]string{
+// importRules are what a package of ours may import of ours, by the longest matching prefix.
+func importRules() map[string][]string {
+	return map[string][]string{
 		"":                      {},
 		"provider":              {},
 		"provider/providertest": {"provider"},
@@ -67,18 +66,31 @@ func TestImportDirections(t *testing.T) {
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
 	}
+}
+
+// rule is the one for a package.
+func rule(t *testing.T, path string) []string {
+	t.Helper()
+	allowed := importRules()
+	longest, known := "", false
+	for prefix := range allowed {
+		if under(path, prefix) && len(prefix) >= len(longest) && (prefix != "" || path == "") {
+			longest, known = prefix, true
+		}
+	}
+	require.True(t, known, "%s: no rule for it in this test", path)
+	return allowed[longest]
+}
+
+// Imports point one way.
+func TestImportDirections(t *testing.T) {
+	t.Parallel()
 	for _, p := range goList(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
-		rule, known := "", false
-		for prefix := range allowed {
-			if under(path, prefix) && len(prefix) >= len(rule) && (prefix != "" || path == "") {
-				rule, known = prefix, true
-			}
-		}
-		require.True(t, known, "%s: no rule for it in this test", p.ImportPath)
+		allowed := rule(t, path)
 		for _, i := range p.Imports {
 			if ours, ok := strings.CutPrefix(i, module+"/"); ok {
-				fine := slices.ContainsFunc(allowed[rule], func(prefix string) bool { return under(ours, prefix) })
+				fine := slices.ContainsFunc(allowed, func(prefix string) bool { return under(ours, prefix) })
 				require.True(t, fine, "%s imports %s", p.ImportPath, i)
 			}
 			if strings.Contains(i, "yaml") {
@@ -143,7 +155,7 @@ func TestTopLevel(t *testing.T) {
 	require.NoError(t, err)
 	known := []string{
 		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "doc.go", "layout_test.go", "fileorder_test.go", "readme_test.go", "README.md", "LICENSE",
+		"go.mod", "go.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "README.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {
