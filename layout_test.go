@@ -65,6 +65,8 @@ func importRules() map[string][]string {
 		"configload":            {},
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
+
+		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
 	}
 }
 
