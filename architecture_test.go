@@ -19,8 +19,8 @@ var (
 	mapRow         = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|[^|]*[^|\\s][^|]*\\| ([^|]+) \\|$")
 	namedFile      = regexp.MustCompile(`^[\w./-]+\.(go|md|mod|work|ya?ml|json)$`)
 	namedIn        = regexp.MustCompile(`^([a-z][a-z0-9/]*)\.(\w+(?:\.\w+)?)$`)
-	namedFolder    = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)+$`)
-	importsOfNames = map[string][]string{"nothing": {}, "everything": {""}}
+	namedFolder    = regexp.MustCompile(`^\w[\w.-]*(/\w[\w.-]*)+$`)
+	importsOfNames = map[string][]string{"nothing": {}, "everything": {"..."}}
 )
 
 // docs/architecture.md is what the code is: its map has every package, with the rules of TestImportDirections, and what it names is there.

@@ -17,7 +17,6 @@ func TestFileOrder(t *testing.T) {
 		// These are being rebuilt: each goes with the change that does it.
 		"ecr":               "being split into ecr/internal/policy, ecr/internal/awsapi and what an operator configures",
 		"ecr/ecrtest":       "being split into ecr/ecrtest/internal/cloud and one package a protocol",
-		"provider":          "being split into provider/repository and provider/diagnosis",
 		"examples/operator": "being moved to examples/app",
 	}
 	packages, err := fileorder.Load(".", "work") // of this module where GOWORK=off, else of those that go.work names

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // A Cache is a [provider.Provider] that reuses another one's credentials, as the package's documentation says. Make it
@@ -33,14 +35,14 @@ func New(p provider.Provider, o Options) *Cache {
 	c := &Cache{provider: p, inner: p, core: core{
 		options: o.withDefaults(), round: 1, calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
 	}}
-	c.issue = func(ctx context.Context, r provider.Request) (provider.Issued, error) {
-		return provider.IssueForReuse(ctx, c, p, r)
+	c.issue = func(ctx context.Context, r provider.Request) (decorator.Issued, error) {
+		return decorator.IssueForReuse(ctx, c, p, r)
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.hits.init()
 	c.kept.init()
-	if m, ok := provider.As[provider.RepositoryManager](p); ok {
-		c.inner = &repositories{Provider: p, RepositoryManager: m, forgets: c.Forget}
+	if m, ok := provider.As[repository.Manager](p); ok {
+		c.inner = &repositories{Provider: p, Manager: m, forgets: c.Forget}
 	}
 	return c
 }
@@ -65,8 +67,8 @@ func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.C
 	return c.miss(ctx, r)
 }
 
-// Reuse implements [provider.Reuser]. What it returns counts as a hit.
-func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *provider.Issued {
+// Reuse implements [decorator.Reuser]. What it returns counts as a hit.
+func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *decorator.Issued {
 	e := c.kept.get(r)
 	if e == nil {
 		return nil

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // A core is what a [Cache] holds: what is kept, what is being issued and who waits for it, and what failed.
 type core struct {
 	options Options
 	// issue asks the wrapped provider.
-	issue func(context.Context, provider.Request) (provider.Issued, error)
+	issue func(context.Context, provider.Request) (decorator.Issued, error)
 
 	hits counter
 

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // A call is an issue in progress, or one that waits for its turn.
@@ -62,7 +63,7 @@ type share struct {
 
 // callerOf tells who asks for r: who doesn't say so is one caller together with all who don't.
 func callerOf(ctx context.Context, r provider.Request) string {
-	return cmp.Or(provider.SubjectOf(ctx), r.Caller)
+	return cmp.Or(decorator.SubjectOf(ctx), r.Caller)
 }
 
 // share returns what caller has to do with k.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // DefaultTimeout is how long a request may take, authentication and authorization included.
@@ -73,8 +73,8 @@ func WithSessionPerCaller() Option {
 }
 
 // WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is
-// ([provider.RepositoryManager.RepositoryOwner]), and what isn't there it makes, for a push
-// ([provider.RepositoryManager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
+// ([repository.Manager.RepositoryOwner]), and what isn't there it makes, for a push
+// ([repository.Manager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
 // no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
 //
 // What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
@@ -88,8 +88,8 @@ func WithSessionPerCaller() Option {
 // one's images.
 //
 // A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
-// the provider's Credentials. It panics if m is nil: provider.Repositories says why there is none.
-func WithRepositories(m provider.RepositoryManager) Option {
+// the provider's Credentials. It panics if m is nil: repository.ManagerOf says why there is none.
+func WithRepositories(m repository.Manager) Option {
 	if m == nil {
 		panic("endpoint.WithRepositories: the manager is required")
 	}

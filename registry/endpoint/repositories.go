@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 )
 
 type repositories struct {
-	manager provider.RepositoryManager
+	manager repository.Manager
 
 	// What is there is only looked at, and so never waits for what has to be made.
 	looks, makings *turns
@@ -38,7 +39,7 @@ type repositories struct {
 	unfinished memory[struct{}]
 }
 
-func newRepositories(m provider.RepositoryManager) *repositories {
+func newRepositories(m repository.Manager) *repositories {
 	return &repositories{
 		manager: m, looks: newTurns(ensuringAtOnce, 0), makings: newTurns(ensuringAtOnce, lingering),
 		ensured: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2}, failed: memory[error]{lasts: failedFor, half: maxFailed / 2},
@@ -124,7 +125,7 @@ func (r *repositories) prepare(ctx context.Context, p provider.Project) error {
 	r.mu.Lock()
 	r.unfinished.put(p, struct{}{}, time.Now())
 	r.mu.Unlock()
-	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
+	change, err := r.manager.EnsureRepository(ctx, p, repository.EnsureOptions{})
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (r *repositories) prepare(ctx context.Context, p provider.Project) error {
 	return suspended(p, change.Owner)
 }
 
-func suspended(p provider.Project, owner provider.RepositoryOwner) error {
+func suspended(p provider.Project, owner repository.Owner) error {
 	if !owner.Suspended {
 		return nil
 	}

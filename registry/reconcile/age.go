@@ -3,7 +3,7 @@ package reconcile
 import (
 	"time"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -17,25 +17,25 @@ const (
 
 // Ages are by the registry's own clock. What can't be told is young, and recent.
 
-func noAge(r provider.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
+func noAge(r repository.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
 
-func young(r provider.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
+func young(r repository.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
 
 // settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
-func settled(r provider.Repository) bool {
+func settled(r repository.Repository) bool {
 	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
 }
 
 // recent tells whether an orphan is one of those that the guard counts.
-func recent(o provider.RepositoryOwner) bool {
+func recent(o repository.Owner) bool {
 	return o.ReadAt.IsZero() || o.ReadAt.Sub(o.OrphanedAt) < guardWindow
 }
 
 // removesAtOnce tells whether releasing removes, so that no tags are left to count.
-func removesAtOnce(r provider.Retention) bool { return r.Remove && r.After <= 0 }
+func removesAtOnce(r repository.Retention) bool { return r.Remove && r.After <= 0 }
 
-func purgeAge(r provider.Retention) time.Duration { return max(r.After, guardWindow) }
+func purgeAge(r repository.Retention) time.Duration { return max(r.After, guardWindow) }
 
-func purgeable(r provider.Retention, o provider.RepositoryOwner) bool {
+func purgeable(r repository.Retention, o repository.Owner) bool {
 	return r.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && !o.ReadAt.IsZero() && o.ReadAt.Sub(o.OrphanedAt) >= purgeAge(r)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // audit looks at what a listing doesn't show, of as many repositories as the budget allows, each at most once. They are the
@@ -30,7 +30,7 @@ func (n *run) audit(ctx context.Context, there []pair, goes bool) {
 		n.parallel(ctx, batch, func(i int) {
 			listed := *at(i).repository
 			listed.Drift = nil // that was mended just now
-			change, err := n.keep(ctx, at(i).project, provider.EnsureOptions{Listed: &listed, ListedOnly: tagsOnly})
+			change, err := n.keep(ctx, at(i).project, repository.EnsureOptions{Listed: &listed, ListedOnly: tagsOnly})
 			n.saw(at(i).project, change, err, true)
 			spent.Add(int64(n.audits.spent(change, err)))
 			if change.Calls > 0 {

@@ -4,17 +4,18 @@ import (
 	"slices"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // pair is a wanted project and its repository.
 type pair struct {
 	project    provider.Project
-	repository *provider.Repository
+	repository *repository.Repository
 }
 
 // compare tells apart the projects without a repository, those with one, and the repositories without a project. Both lists
 // are sorted.
-func compare(listed []provider.Repository, wanted []provider.Project) (missing []provider.Project, there []pair, rest []*provider.Repository) {
+func compare(listed []repository.Repository, wanted []provider.Project) (missing []provider.Project, there []pair, rest []*repository.Repository) {
 	there = make([]pair, 0, min(len(listed), len(wanted)))
 	i := 0
 	for _, p := range wanted {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Why repositories are left alone.
@@ -22,14 +23,14 @@ const (
 )
 
 // owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
-func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases []leftOver) {
+func (n *run) owners(ctx context.Context, rest []*repository.Repository) (releases []leftOver) {
 	n.each(ctx, PhaseOwners, len(rest), func(i int) {
 		r := *rest[i]
 		if n.turn(ctx) != nil {
 			return
 		}
 		owner, err := n.manager.RepositoryOwner(ctx, r.Project)
-		n.did(provider.RepositoryChange{Calls: 1})
+		n.did(repository.Change{Calls: 1})
 		switch {
 		case errors.Is(err, provider.ErrNotFound):
 			return
@@ -100,12 +101,12 @@ func (n *run) purge(ctx context.Context) {
 			n.leave(l.project, reasonWanted)
 			return
 		case n.options.DryRun:
-			n.did(provider.RepositoryChange{Project: l.project, Name: l.repository, Actions: []provider.RepositoryAction{provider.ActionRemove}})
+			n.did(repository.Change{Project: l.project, Name: l.repository, Actions: []repository.Action{repository.ActionRemove}})
 			return
 		}
 		change, err := n.manager.PurgeRepository(ctx, l.project, purgeAge(n.retention))
 		n.did(change)
-		if err != nil || has(change, provider.ActionRemove) { // the answer may be lost
+		if err != nil || has(change, repository.ActionRemove) { // the answer may be lost
 			n.memory.purged(l.project, n.time())
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -16,10 +17,10 @@ const (
 )
 
 // list returns all repositories, sorted by project.
-func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
+func (n *run) list(ctx context.Context) ([]repository.Repository, error) {
 	const op = "list repositories"
 	n.progress(PhaseList, 0, 0)
-	var listed []provider.Repository
+	var listed []repository.Repository
 	for r, err := range n.manager.ListRepositories(ctx) {
 		if err != nil {
 			return nil, &provider.Error{Kind: kindOf(err), Op: op, Err: err}
@@ -37,10 +38,10 @@ func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
 	}
 	n.progress(PhaseList, len(listed), 0)
 	// Pages may overlap while repositories come and go: the youngest of a name counts.
-	slices.SortFunc(listed, func(a, b provider.Repository) int {
+	slices.SortFunc(listed, func(a, b repository.Repository) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), b.CreatedAt.Compare(a.CreatedAt))
 	})
-	return slices.CompactFunc(listed, func(a, b provider.Repository) bool { return a.Project == b.Project }), nil
+	return slices.CompactFunc(listed, func(a, b repository.Repository) bool { return a.Project == b.Project }), nil
 }
 
 // ask returns the wanted projects, sorted by name.

@@ -15,11 +15,12 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // A Reconciler keeps repositories in step with projects; see the package's documentation. It is safe for concurrent use.
 type Reconciler struct {
-	manager provider.RepositoryManager
+	manager repository.Manager
 	wanted  Wanted
 	options Options
 	limiter *rate.Limiter
@@ -30,7 +31,7 @@ type Reconciler struct {
 // New returns a reconciler of p's repositories. It is [provider.ErrUnsupported] when p has none to manage, and
 // [provider.ErrMisconfigured] for options that make no sense. It calls nothing.
 func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
-	manager, err := provider.Repositories(p)
+	manager, err := repository.ManagerOf(p)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
 // run is one Run.
 type run struct {
 	*Reconciler
-	retention provider.Retention
+	retention repository.Retention
 
 	// late is set when the context's deadline comes before an operation's turn.
 	late atomic.Bool
@@ -181,7 +182,7 @@ func (n *run) advance(phase Phase, done *atomic.Int64, total int) {
 }
 
 // did records what an operation did.
-func (n *run) did(c provider.RepositoryChange) {
+func (n *run) did(c repository.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.report.did(c)
@@ -194,7 +195,7 @@ func (n *run) leave(project, reason string) {
 }
 
 // saw records what was found at a wanted project's repository, before anything was done about it.
-func (n *run) saw(p provider.Project, c provider.RepositoryChange, err error, sampled bool) {
+func (n *run) saw(p provider.Project, c repository.Change, err error, sampled bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.evidence.saw(p, c, err, sampled)

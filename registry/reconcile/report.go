@@ -3,7 +3,7 @@ package reconcile
 import (
 	"slices"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Report is what a run found and did, or in a dry run, what it would do. It is meaningful beside an error too.
@@ -13,7 +13,7 @@ type Report struct {
 	// Listed and Wanted are how many repositories and projects there were.
 	Listed, Wanted int
 	// Changes are the changed repositories, in no order. One may be there twice: as mended and as audited, for example.
-	Changes []provider.RepositoryChange
+	Changes []repository.Change
 	// Created, Restored, Mended, Released and Purged count the changes by what was done; a restored one that was mended
 	// as well counts as restored.
 	Created, Restored, Mended, Released, Purged int
@@ -63,26 +63,26 @@ type Guard struct {
 }
 
 // did records what an operation did.
-func (r *Report) did(c provider.RepositoryChange) {
+func (r *Report) did(c repository.Change) {
 	r.Calls += c.Calls
 	if !c.Changed() {
 		return
 	}
 	r.Changes = append(r.Changes, c)
 	switch {
-	case has(c, provider.ActionCreate):
+	case has(c, repository.ActionCreate):
 		r.Created++
-	case has(c, provider.ActionRestore):
+	case has(c, repository.ActionRestore):
 		r.Restored++
-	case has(c, provider.ActionRemove):
+	case has(c, repository.ActionRemove):
 		r.Purged++
-	case has(c, provider.ActionRelease):
+	case has(c, repository.ActionRelease):
 		r.Released++
 	default:
 		r.Mended++
 	}
 }
 
-func has(c provider.RepositoryChange, a provider.RepositoryAction) bool {
+func has(c repository.Change, a repository.Action) bool {
 	return slices.Contains(c.Actions, a)
 }

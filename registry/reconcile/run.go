@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Run brings repositories and projects in step once. Its error joins all failures, of which the first hundred are kept; each
@@ -57,11 +58,11 @@ func (n *run) run(ctx context.Context) (err error) {
 	missing, there, rest := compare(listed, wanted)
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
-	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
+	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], repository.EnsureOptions{}) })
 	again := n.memory.wantedAgain(listed, there, n.time()) // and so to be restored
 	mend := toMend(there, again)
 	n.each(ctx, PhaseMend, len(mend), func(i int) {
-		change, err := n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
+		change, err := n.keep(ctx, mend[i].project, repository.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
 		n.saw(mend[i].project, change, err, false)
 	})
 	releases := n.owners(ctx, rest)

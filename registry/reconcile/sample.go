@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // rolling is where a reconciler's audits are. They go round in an order of the reconciler's own that has nothing to do with
@@ -61,7 +62,7 @@ func (r *rolling) batch(left, most int) int {
 }
 
 // spent is what an audit takes from the budget: its reading. What mending takes isn't part of it.
-func (r *rolling) spent(c provider.RepositoryChange, err error) int {
+func (r *rolling) spent(c repository.Change, err error) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c.Changed() || err != nil {
@@ -87,7 +88,7 @@ type evidence struct {
 }
 
 // saw records what was found at a wanted project's repository, before anything was done about it.
-func (e *evidence) saw(p provider.Project, c provider.RepositoryChange, err error, sampled bool) {
+func (e *evidence) saw(p provider.Project, c repository.Change, err error, sampled bool) {
 	if c.Calls == 0 && err == nil {
 		return // it turned out that there was nothing to do
 	}
@@ -112,10 +113,10 @@ func (e *evidence) saw(p provider.Project, c provider.RepositoryChange, err erro
 }
 
 // speaksAgainst tells whether a wanted project's repository was orphaned, however long ago, or may have been.
-func speaksAgainst(p provider.Project, c provider.RepositoryChange, err error) bool {
+func speaksAgainst(p provider.Project, c repository.Change, err error) bool {
 	o := c.Owner
 	switch {
-	case has(c, provider.ActionRestore), has(c, provider.ActionCreate): // it was listed, so somebody removed it since
+	case has(c, repository.ActionRestore), has(c, repository.ActionCreate): // it was listed, so somebody removed it since
 		return true
 	case o.Ours && o.Orphaned:
 		// That of the name's former project is one that nobody wants, and counts as those do.
@@ -128,7 +129,7 @@ func speaksAgainst(p provider.Project, c provider.RepositoryChange, err error) b
 }
 
 // former tells whether a repository is known to be that of another project, which had the name before.
-func former(p provider.Project, o provider.RepositoryOwner) bool {
+func former(p provider.Project, o repository.Owner) bool {
 	return p.ID != "" && o.ProjectID != "" && o.ProjectID != p.ID
 }
 
