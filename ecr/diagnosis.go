@@ -205,8 +205,8 @@ func (d *diagnosis) asController(o *ecr.Options) {
 
 // failed is the finding for a step that failed.
 func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) provider.Finding {
-	failure := classify(ctx, d.config, op, d.o.Project, err, d.hidden.all()...)
-	t := explain(d.config, failure.Op, failure.Kind, unwrapped(err))
+	failure := classify(ctx, d.setup, op, d.o.Project, err, d.hidden.all()...)
+	t := explain(d.setup, failure.Op, failure.Kind, unwrapped(err))
 	f := provider.Finding{Status: provider.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
 	if t.is != "" {
 		f.Summary = op + ": " + t.is
