@@ -6,6 +6,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // noProjectID is the error for what has no id where project_ids demands one.
@@ -18,8 +19,8 @@ func noProjectID(op, project string) error {
 }
 
 // owner reads from tags whose a repository of the name of project is.
-func (c Config) owner(project string, tags map[string]string) provider.RepositoryOwner {
-	o := provider.RepositoryOwner{
+func (c Config) owner(project string, tags map[string]string) repository.Owner {
+	o := repository.Owner{
 		ProjectID: tags[policy.TagProjectID],
 		Orphaned:  tags[policy.TagOrphaned] == policy.TagTrue,
 		Suspended: tags[policy.TagSuspended] == policy.TagTrue,
