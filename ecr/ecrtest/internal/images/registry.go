@@ -32,8 +32,11 @@ func New(cfg Config) *Registry { return &Registry{cfg, imageregistry.New(ask)} }
 // Layer returns the size in bytes of a repository's layer, and whether there is one.
 func (r *Registry) Layer(repository, digest string) (size int64, ok bool) {
 	resp := r.own(http.MethodHead, repository, "/blobs/"+digest)
+	if resp.Status != http.StatusOK {
+		return 0, false
+	}
 	size, err := strconv.ParseInt(resp.Header.Get("Content-Length"), 10, 64)
-	return size, err == nil && resp.Status == http.StatusOK
+	return size, err == nil
 }
 
 // Delete deletes a tag, or a manifest by its digest with all its tags. There may be none.
