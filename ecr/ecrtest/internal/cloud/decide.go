@@ -52,7 +52,7 @@ func (c *Cloud) Decide(who identity.Caller, rights *identity.Rights, action, res
 		policies.Resource = append(policies.Resource, reg.Policy)
 	}
 	if repo != nil {
-		tags := repo.EffectiveTags(c.Now(), c.tagDelay)
+		tags := repo.Tags.Effective(c.Now(), c.tagDelay)
 		ctx.SetTags("aws:ResourceTag", tags)
 		ctx.SetTags("ecr:ResourceTag", tags)
 		if repo.Policy != nil {
@@ -101,5 +101,5 @@ func Denial(who identity.Caller, action, resource string, d iam.Decision) string
 
 // SetTags changes a repository's tags, which authorization learns with the configured delay.
 func (c *Cloud) SetTags(r *repos.Repository, tags map[string]string) {
-	r.SetTags(c.Now(), c.tagDelay, tags)
+	r.Tags.Set(c.Now(), c.tagDelay, tags)
 }

@@ -47,7 +47,7 @@ func batchGetImage(c *call) (any, *awserr.Error) {
 	}
 	images, failures := []any{}, []imageFailure{}
 	for _, id := range ids {
-		img, failure := repo.Find(repos.ImageID(id))
+		img, failure := repo.Images.Find(repos.ImageID(id))
 		if failure != nil {
 			failures = append(failures, failed(failure))
 			continue
@@ -67,15 +67,15 @@ func batchDeleteImage(c *call) (any, *awserr.Error) {
 	}
 	deleted, failures := []imageID{}, []imageFailure{}
 	for _, id := range ids {
-		_, failure := repo.Find(repos.ImageID(id))
+		_, failure := repo.Images.Find(repos.ImageID(id))
 		if failure == nil {
-			failure = repo.Keeps(repos.ImageID(id))
+			failure = repo.Images.Keeps(repos.ImageID(id))
 		}
 		if failure != nil {
 			failures = append(failures, failed(failure))
 			continue
 		}
-		for _, gone := range repo.Delete(repos.ImageID(id)) {
+		for _, gone := range repo.Images.Delete(repos.ImageID(id)) {
 			deleted = append(deleted, imageID(gone))
 		}
 	}
@@ -98,7 +98,7 @@ func listImages(c *call) (any, *awserr.Error) {
 		return nil, err
 	}
 	ids := map[string]imageID{}
-	for _, img := range repo.Images {
+	for _, img := range repo.Images.ByDigest {
 		for tag := range img.Tags {
 			if in.Filter.TagStatus != "UNTAGGED" {
 				ids[img.Digest+" "+tag] = imageID{img.Digest, tag}
@@ -128,7 +128,7 @@ func describeImages(c *call) (any, *awserr.Error) {
 	}
 	digests := map[string]bool{}
 	for _, id := range in.IDs {
-		img, failure := repo.Find(repos.ImageID(id))
+		img, failure := repo.Images.Find(repos.ImageID(id))
 		if failure != nil {
 			return nil, awserr.New("ImageNotFoundException",
 				"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist "+
@@ -138,7 +138,7 @@ func describeImages(c *call) (any, *awserr.Error) {
 		digests[img.Digest] = true
 	}
 	if len(in.IDs) == 0 {
-		for digest, img := range repo.Images {
+		for digest, img := range repo.Images.ByDigest {
 			tagged := len(img.Tags) > 0
 			if in.Filter.TagStatus == "" || in.Filter.TagStatus == "ANY" || tagged == (in.Filter.TagStatus == "TAGGED") {
 				digests[digest] = true
@@ -146,7 +146,7 @@ func describeImages(c *call) (any, *awserr.Error) {
 		}
 	}
 	return pageOf(map[string]any{}, "imageDetails", slices.Sorted(maps.Keys(digests)), in.paging, func(digest string) any {
-		img := repo.Images[digest]
+		img := repo.Images.ByDigest[digest]
 		one := answer(repo)
 		one["imageDigest"], one["imageManifestMediaType"] = digest, img.MediaType
 		one["imagePushedAt"] = timestamp(img.PushedAt)
@@ -187,7 +187,7 @@ func batchCheckLayerAvailability(c *call) (any, *awserr.Error) {
 			continue
 		}
 		layer := map[string]any{"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
-		if size, ok := repo.Layer(digest); ok {
+		if size, ok := repo.Images.Layer(digest); ok {
 			layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", size
 		}
 		layers = append(layers, layer)

@@ -140,7 +140,7 @@ func deleteRepository(c *call) (any, *awserr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(repo.Images) > 0 {
+	if len(repo.Images.ByDigest) > 0 {
 		if !in.Force {
 			return nil, awserr.New("RepositoryNotEmptyException",
 				"The repository with name '%s' in registry with id '%s' cannot be "+

@@ -26,7 +26,7 @@ func tagResource(c *call) (any, *awserr.Error) {
 		return nil, err
 	}
 	tags := make(map[string]string, len(added))
-	maps.Copy(tags, repo.Tags())
+	maps.Copy(tags, repo.Tags.Current())
 	maps.Copy(tags, added)
 	if err := repos.CheckTags(tags); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func untagResource(c *call) (any, *awserr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	tags := maps.Clone(repo.Tags())
+	tags := maps.Clone(repo.Tags.Current())
 	for _, key := range in.Keys {
 		delete(tags, key)
 	}
@@ -66,5 +66,5 @@ func listTagsForResource(c *call) (any, *awserr.Error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"tags": tagList(repo.Tags())}, nil
+	return map[string]any{"tags": tagList(repo.Tags.Current())}, nil
 }

@@ -33,9 +33,27 @@ func IsTag(s string) bool { return imageTag.MatchString(s) }
 // IsDigest reports whether s has the form of a digest.
 func IsDigest(s string) bool { return imageDigest.MatchString(s) }
 
+// Content is where the bytes of a registry's images are, by repository.
+type Content interface {
+	// Layer returns the size in bytes of a layer, and whether there is one.
+	Layer(repository, digest string) (size int64, ok bool)
+	// Delete drops a tag or, given a digest, a manifest. There may be none.
+	Delete(repository, reference string)
+	// DeleteRepository drops all that is in a repository. There may be none.
+	DeleteRepository(repository string)
+}
+
+// Images are those of a repository.
+type Images struct {
+	ByDigest map[string]*Image // made by the first push, so that many repositories take little memory
+
+	repository string
+	content    Content
+}
+
 // ByTag finds the image that has a tag; nil when there is none.
-func (r *Repository) ByTag(tag string) *Image {
-	for _, img := range r.Images {
+func (is *Images) ByTag(tag string) *Image {
+	for _, img := range is.ByDigest {
 		if img.Tags[tag] {
 			return img
 		}
@@ -61,7 +79,7 @@ type ImageFailure struct {
 }
 
 // Find looks an image up as the batch operations do.
-func (r *Repository) Find(id ImageID) (*Image, *ImageFailure) {
+func (is *Images) Find(id ImageID) (*Image, *ImageFailure) {
 	fail := func(code, reason string) (*Image, *ImageFailure) { return nil, &ImageFailure{id, code, reason} }
 	var img *Image
 	switch {
@@ -72,9 +90,9 @@ func (r *Repository) Find(id ImageID) (*Image, *ImageFailure) {
 	case id.Tag != "" && !IsTag(id.Tag):
 		return fail("InvalidImageTag", "Invalid request parameters: image tag should satisfy the regex")
 	case id.Digest != "":
-		img = r.Images[id.Digest]
+		img = is.ByDigest[id.Digest]
 	default:
-		img = r.ByTag(id.Tag)
+		img = is.ByTag(id.Tag)
 	}
 	switch {
 	case img == nil:
@@ -86,19 +104,19 @@ func (r *Repository) Find(id ImageID) (*Image, *ImageFailure) {
 }
 
 // Put records an image that was pushed, be it there already, and moves the tag to it unless that is empty.
-func (r *Repository) Put(pushed Image, tag string, now time.Time) {
-	if r.Images == nil {
-		r.Images = map[string]*Image{}
+func (is *Images) Put(pushed Image, tag string, now time.Time) {
+	if is.ByDigest == nil {
+		is.ByDigest = map[string]*Image{}
 	}
-	img := r.Images[pushed.Digest]
+	img := is.ByDigest[pushed.Digest]
 	if img == nil {
 		img = &Image{Tags: map[string]bool{}, PushedAt: now}
-		r.Images[pushed.Digest] = img
+		is.ByDigest[pushed.Digest] = img
 	}
 	pushed.Tags, pushed.PushedAt = img.Tags, img.PushedAt
 	*img = pushed
 	if tag != "" {
-		if old := r.ByTag(tag); old != nil {
+		if old := is.ByTag(tag); old != nil {
 			delete(old.Tags, tag)
 		}
 		img.Tags[tag] = true
@@ -107,12 +125,12 @@ func (r *Repository) Put(pushed Image, tag string, now time.Time) {
 
 // Keeps returns why a tag, or when the id has none an image, has to stay: an index refers to the image, which would go
 // with its last tag. It returns nil also if there is no such image.
-func (r *Repository) Keeps(id ImageID) *ImageFailure {
-	img, failure := r.Find(id)
+func (is *Images) Keeps(id ImageID) *ImageFailure {
+	img, failure := is.Find(id)
 	if failure != nil || id.Tag != "" && len(img.Tags) > 1 {
 		return nil
 	}
-	for _, index := range r.Images {
+	for _, index := range is.ByDigest {
 		if slices.Contains(index.Manifests, img.Digest) {
 			return &ImageFailure{id, "ImageReferencedByManifestList", "Requested image referenced by manifest list"}
 		}
@@ -122,8 +140,8 @@ func (r *Repository) Keeps(id ImageID) *ImageFailure {
 
 // Delete deletes a tag or, when the id has none, an image with all its tags, and returns the ids that are gone. An
 // image that loses its last tag is deleted, as ECR does.
-func (r *Repository) Delete(id ImageID) []ImageID {
-	img, failure := r.Find(id)
+func (is *Images) Delete(id ImageID) []ImageID {
+	img, failure := is.Find(id)
 	if failure != nil {
 		return nil
 	}
@@ -134,12 +152,12 @@ func (r *Repository) Delete(id ImageID) []ImageID {
 	var out []ImageID
 	for _, tag := range gone {
 		delete(img.Tags, tag)
-		r.content.Delete(r.Name, tag)
+		is.content.Delete(is.repository, tag)
 		out = append(out, ImageID{img.Digest, tag})
 	}
 	if len(img.Tags) == 0 {
-		delete(r.Images, img.Digest)
-		r.content.Delete(r.Name, img.Digest)
+		delete(is.ByDigest, img.Digest)
+		is.content.Delete(is.repository, img.Digest)
 		if len(out) == 0 {
 			out = append(out, ImageID{Digest: img.Digest})
 		}
@@ -147,7 +165,7 @@ func (r *Repository) Delete(id ImageID) []ImageID {
 	return out
 }
 
-// Layer returns the size in bytes of a layer of the repository, and whether there is one.
-func (r *Repository) Layer(digest string) (size int64, ok bool) {
-	return r.content.Layer(r.Name, digest)
+// Layer returns the size in bytes of a layer in the repository, and whether there is one.
+func (is *Images) Layer(digest string) (size int64, ok bool) {
+	return is.content.Layer(is.repository, digest)
 }

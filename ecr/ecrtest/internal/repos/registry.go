@@ -4,16 +4,12 @@
 package repos
 
 import (
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/awserr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/iam"
 )
-
-// Key says which registry: each account has one in each region.
-type Key struct{ Account, Region string }
 
 // Registry is the ECR of one account and region.
 type Registry struct {
@@ -22,7 +18,7 @@ type Registry struct {
 	Names        []string // of Repositories, sorted
 	PolicyText   string
 	Policy       *iam.Policy // PolicyText, parsed; nil for none
-	Templates    []*Template
+	Templates    Templates
 	CacheRules   []*CacheRule
 	Signing      []*[]string // rules, as their filters
 
@@ -58,8 +54,8 @@ func (reg *Registry) Create(name string, set Settings, tags map[string]string, f
 			"The maximum number of repositories per registry in the region has been exceeded: %d", reg.limit)
 	}
 	r := &Repository{
-		ARN: reg.ARN(name), Name: name, Key: reg.Key, CreatedAt: now, Settings: set, content: reg.content,
-		tags: []tagVersion{{from: from, tags: maps.Clone(tags)}},
+		ARN: reg.ARN(name), Name: name, Key: reg.Key, CreatedAt: now, Settings: set, Tags: newTags(from, tags),
+		Images: Images{repository: name, content: reg.content},
 	}
 	reg.Repositories[name] = r
 	i, _ := slices.BinarySearch(reg.Names, name)

@@ -22,11 +22,14 @@ type CacheRule struct {
 	CreatedAt        time.Time
 }
 
-// TemplateFor finds the creation template for a repository that a push is to create: the one with the longest prefix,
+// Templates are those of a registry.
+type Templates []*Template
+
+// For finds the creation template for a repository that a push is to create: the one with the longest prefix,
 // or else ROOT's; nil when there is none.
-func (reg *Registry) TemplateFor(name string) *Template {
+func (ts Templates) For(name string) *Template {
 	var best *Template
-	for _, t := range reg.Templates {
+	for _, t := range ts {
 		if !slices.Contains(t.AppliedFor, "CREATE_ON_PUSH") {
 			continue
 		}

@@ -16,31 +16,37 @@ type tagVersion struct {
 	tags map[string]string
 }
 
-// Tags are the repository's tags as ListTagsForResource has them. They aren't to be changed.
-func (r *Repository) Tags() map[string]string { return r.tags[len(r.tags)-1].tags }
+// Tags are a repository's tags and, as changes take their time to reach authorization, those that it had.
+type Tags struct{ versions []tagVersion } // the last one is current
 
-// EffectiveTags are those that authorization knows of, when changes take delay to reach it.
-func (r *Repository) EffectiveTags(now time.Time, delay time.Duration) map[string]string {
-	for i := len(r.tags) - 1; i >= 0; i-- {
-		if !r.tags[i].from.After(now.Add(-delay)) {
-			return r.tags[i].tags
+// newTags are tags that count for authorization from a time on.
+func newTags(from time.Time, tags map[string]string) Tags {
+	return Tags{[]tagVersion{{from: from, tags: maps.Clone(tags)}}}
+}
+
+// Current are the tags as ListTagsForResource has them. They aren't to be changed.
+func (t *Tags) Current() map[string]string { return t.versions[len(t.versions)-1].tags }
+
+// Effective are those that authorization knows of, when changes take delay to reach it.
+func (t *Tags) Effective(now time.Time, delay time.Duration) map[string]string {
+	for i := len(t.versions) - 1; i >= 0; i-- {
+		if !t.versions[i].from.After(now.Add(-delay)) {
+			return t.versions[i].tags
 		}
 	}
 	return nil
 }
 
-// SetTags makes tags current. Versions that no longer count are dropped.
-func (r *Repository) SetTags(now time.Time, delay time.Duration, tags map[string]string) {
-	r.tags = append(r.tags, tagVersion{from: now, tags: tags})
-	for len(r.tags) > 1 && !r.tags[1].from.After(now.Add(-delay)) {
-		r.tags = r.tags[1:]
+// Set makes tags current. Versions that no longer count are dropped.
+func (t *Tags) Set(now time.Time, delay time.Duration, tags map[string]string) {
+	t.versions = append(t.versions, tagVersion{from: now, tags: tags})
+	for len(t.versions) > 1 && !t.versions[1].from.After(now.Add(-delay)) {
+		t.versions = t.versions[1:]
 	}
 }
 
-// ReplaceTags makes tags the only ones there ever were, which authorization knows of at once.
-func (r *Repository) ReplaceTags(tags map[string]string) {
-	r.tags = []tagVersion{{tags: maps.Clone(tags)}}
-}
+// Replace makes tags the only ones there ever were, which authorization knows of at once.
+func (t *Tags) Replace(tags map[string]string) { *t = newTags(time.Time{}, tags) }
 
 const maxTags = 50
 
