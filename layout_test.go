@@ -50,6 +50,8 @@ func goList(t *testing.T, args ...string) []goPackage {
 // Imports point one way: what a package of ours may import of ours, by the longest matching prefix.
 func TestImportDirections(t *testing.T) {
 	t.Parallel()
+	doubleCloud := []string{"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam", "ecr/ecrtest/internal/identity", "ecr/ecrtest/internal/repos"}
+	doubleProtocol := slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud", "ecr/ecrtest/internal/awswire"})
 	allowed := map[string][]string{
 		"":                      {},
 		"provider":              {},
@@ -66,7 +68,19 @@ func TestImportDirections(t *testing.T) {
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
 
-		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
+		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
+		// cloud; that over who there is and what ECR keeps.
+		"ecr/ecrtest/internal":             {}, // one that is new says here what it needs
+		"ecr/ecrtest/internal/awserr":      {},
+		"ecr/ecrtest/internal/iam":         {},
+		"ecr/ecrtest/internal/identity":    {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/repos":       {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/cloud":       doubleCloud,
+		"ecr/ecrtest/internal/awswire":     slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud"}),
+		"ecr/ecrtest/internal/sts":         doubleProtocol,
+		"ecr/ecrtest/internal/ecrapi":      doubleProtocol,
+		"ecr/ecrtest/internal/podidentity": doubleProtocol,
+		"ecr/ecrtest/internal/images":      slices.Concat(doubleProtocol, []string{"oci/imageregistry"}),
 	}
 	for _, p := range goList(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")

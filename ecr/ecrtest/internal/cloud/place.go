@@ -28,7 +28,7 @@ func IsAccount(s string) bool { return accountPattern.MatchString(s) }
 
 func newPlace(account, region string, others []string) (Place, error) {
 	if !IsAccount(account) {
-		return Place{}, fmt.Errorf("Account %q must be 12 digits", account)
+		return Place{}, fmt.Errorf("account %q must be 12 digits", account)
 	}
 	p := Place{Account: account, Region: region, OtherRegions: slices.Clone(others)}
 	var err error
