@@ -49,6 +49,8 @@ func goList(t *testing.T, args ...string) []goPackage {
 
 // importRules are what a package of ours may import of ours, by the longest matching prefix. "x/..." is x and all below.
 func importRules() map[string][]string {
+	doubleCloud := []string{"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam", "ecr/ecrtest/internal/identity", "ecr/ecrtest/internal/repos"}
+	doubleProtocol := slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud", "ecr/ecrtest/internal/awswire"})
 	return map[string][]string{
 		"":                      {},
 		"provider":              {"provider/internal/kept"},
@@ -71,7 +73,19 @@ func importRules() map[string][]string {
 		"registry":              {"provider/...", "registry/..."},
 		"examples":              {"..."},
 
-		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
+		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
+		// cloud; that over who there is and what ECR keeps.
+		"ecr/ecrtest/internal":             {}, // one that is new says here what it needs
+		"ecr/ecrtest/internal/awserr":      {},
+		"ecr/ecrtest/internal/iam":         {},
+		"ecr/ecrtest/internal/identity":    {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/repos":       {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/cloud":       doubleCloud,
+		"ecr/ecrtest/internal/awswire":     slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud"}),
+		"ecr/ecrtest/internal/sts":         doubleProtocol,
+		"ecr/ecrtest/internal/ecrapi":      doubleProtocol,
+		"ecr/ecrtest/internal/podidentity": doubleProtocol,
+		"ecr/ecrtest/internal/images":      slices.Concat(doubleProtocol, []string{"oci/imageregistry"}),
 	}
 }
 

@@ -20,8 +20,7 @@ const (
 	Trust                      // of a role: Principal, no Resource
 )
 
-// Policy is a parsed policy document. It may be used by several goroutines at once as long as none calls Bind or
-// Unbind.
+// Policy is a parsed policy document. It may be used by several goroutines at once as long as none calls Bind.
 type Policy struct {
 	statements []statement
 }
