@@ -21,16 +21,20 @@ import (
 const module = "github.com/rise-deploy/rise-registry-go"
 
 type goPackage struct {
-	ImportPath string
-	Dir        string
-	GoFiles    []string
-	Imports    []string
-	Deps       []string
+	ImportPath   string
+	Dir          string
+	GoFiles      []string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
 }
 
-func goList(t *testing.T, args ...string) []goPackage {
+// goList runs in a module's folder: with GOWORK=off, each has to do by itself.
+func goList(t *testing.T, dir string, args ...string) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports,Deps"}, args...)...)
+	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -45,6 +49,16 @@ func goList(t *testing.T, args ...string) []goPackage {
 		}
 		packages = append(packages, p)
 	}
+}
+
+// everywhere are the packages of all of the repository's modules.
+func everywhere(t *testing.T) []goPackage {
+	t.Helper()
+	var all []goPackage
+	for _, dir := range []string{".", "examples", "modules", "benchmarks"} {
+		all = append(all, goList(t, dir, "./...")...)
+	}
+	return all
 }
 
 // Imports point one way: what a package of ours may import of ours, by the longest matching prefix.
@@ -65,8 +79,10 @@ func TestImportDirections(t *testing.T) {
 		"configload":            {},
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
+		"modules":               {""},
+		"benchmarks":            {""},
 	}
-	for _, p := range goList(t, "./...") {
+	for _, p := range everywhere(t) {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		rule, known := "", false
 		for prefix := range allowed {
@@ -87,8 +103,15 @@ func TestImportDirections(t *testing.T) {
 				require.True(t, under(path, "examples"), "%s imports %s: metrics are the embedding service's", p.ImportPath, i)
 			}
 			if i == "testing" || strings.Contains(i, "/testify") {
-				require.True(t, path == "provider/providertest" || path == "internal/realtest", "%s imports %s into programs", p.ImportPath, i)
+				require.True(t, path == "provider/providertest" || strings.HasSuffix(path, "internal/realtest"), "%s imports %s into programs", p.ImportPath, i)
 			}
+		}
+		if !under(path, "examples") {
+			continue
+		}
+		// Go would allow it, but releases of the two modules may differ. go mod tidy of whoever imports an example loads its tests too.
+		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			require.False(t, under(i, module+"/internal"), "%s imports %s, which is another module's own", p.ImportPath, i)
 		}
 	}
 }
@@ -101,19 +124,19 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	packages := goList(t, ".", "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
 	require.Len(t, packages, 7)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
 		}
 	}
-	for _, dep := range goList(t, "./oci/imageregistry")[0].Deps {
+	for _, dep := range goList(t, ".", "./oci/imageregistry")[0].Deps {
 		first, _, _ := strings.Cut(dep, "/")
 		require.NotContains(t, first, ".", "the standard library is enough for a registry")
 	}
 	linked := false
-	for _, dep := range goList(t, "./ecr")[0].Deps {
+	for _, dep := range goList(t, ".", "./ecr")[0].Deps {
 		linked = linked || strings.HasPrefix(dep, "github.com/aws/aws-sdk-go-v2/")
 	}
 	require.True(t, linked, "this test would see it")
@@ -122,7 +145,7 @@ func TestNoAWSWithoutECR(t *testing.T) {
 // No registration by import, and no mutable state of packages: all is passed.
 func TestNoInit(t *testing.T) {
 	t.Parallel()
-	for _, p := range goList(t, "./...") {
+	for _, p := range everywhere(t) {
 		for _, file := range p.GoFiles {
 			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, parser.SkipObjectResolution)
 			require.NoError(t, err)
@@ -142,7 +165,7 @@ func TestTopLevel(t *testing.T) {
 	require.NoError(t, err)
 	known := []string{
 		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "doc.go", "layout_test.go", "readme_test.go", "README.md", "LICENSE",
+		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "readme_test.go", "README.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {
