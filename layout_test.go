@@ -2,15 +2,19 @@ package riseregistry_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,20 +25,13 @@ import (
 const module = "github.com/rise-deploy/rise-registry-go"
 
 type goPackage struct {
-	ImportPath   string
-	Dir          string
-	GoFiles      []string
-	Imports      []string
-	TestImports  []string
-	XTestImports []string
-	Deps         []string
+	ImportPath string
+	Deps       []string
 }
 
-// goList runs in a module's folder: with GOWORK=off, each has to do by itself.
-func goList(t *testing.T, dir string, args ...string) []goPackage {
+func goList(t *testing.T, args ...string) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,TestImports,XTestImports,Deps"}, args...)...)
-	cmd.Dir = dir
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Deps"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -51,13 +48,25 @@ func goList(t *testing.T, dir string, args ...string) []goPackage {
 	}
 }
 
-// everywhere are the packages of all of the repository's modules.
-func everywhere(t *testing.T) []goPackage {
+// everywhere are the packages of all of the repository's modules, as their files say: go list would download what each requires.
+func everywhere(t *testing.T) []*build.Package {
 	t.Helper()
-	var all []goPackage
-	for _, dir := range []string{".", "examples", "modules", "benchmarks"} {
-		all = append(all, goList(t, dir, "./...")...)
-	}
+	var all []*build.Package
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if path != "." && (d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._")) {
+			return fs.SkipDir
+		}
+		p, err := build.ImportDir(path, 0)
+		if none := (*build.NoGoError)(nil); errors.As(err, &none) {
+			return nil
+		}
+		p.ImportPath = strings.TrimSuffix(module+"/"+filepath.ToSlash(path), "/.")
+		all = append(all, p)
+		return err
+	}))
 	return all
 }
 
@@ -124,22 +133,57 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, ".", "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	packages := goList(t, "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
 	require.Len(t, packages, 7)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
 		}
 	}
-	for _, dep := range goList(t, ".", "./oci/imageregistry")[0].Deps {
+	for _, dep := range goList(t, "./oci/imageregistry")[0].Deps {
 		first, _, _ := strings.Cut(dep, "/")
 		require.NotContains(t, first, ".", "the standard library is enough for a registry")
 	}
 	linked := false
-	for _, dep := range goList(t, ".", "./ecr")[0].Deps {
+	for _, dep := range goList(t, "./ecr")[0].Deps {
 		linked = linked || strings.HasPrefix(dep, "github.com/aws/aws-sdk-go-v2/")
 	}
 	require.True(t, linked, "this test would see it")
+}
+
+// Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
+	require.NoError(t, err)
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(out, &mod))
+	var required []string
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			required = append(required, r.Path)
+		}
+	}
+	text, err := os.ReadFile("docs/decisions.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(text), "\n| module | for |\n|---|---|\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var explained []string
+	for line := range strings.Lines(table) {
+		cell := strings.Split(line, "|")[1]
+		first := ""
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+			first = cmp.Or(first, m[1])
+			explained = append(explained, strings.Replace(m[1], "…", first, 1))
+		}
+	}
+	require.ElementsMatch(t, required, explained)
 }
 
 // No registration by import, and no mutable state of packages: all is passed.
