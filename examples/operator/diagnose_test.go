@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
@@ -62,7 +62,7 @@ func TestDiagnoseOCI(t *testing.T) { //nolint:paralleltest // environment
 	require.Contains(t, stdout, "✓ registry           registry_url speaks the OCI distribution API and asks for no login\n")
 	require.Contains(t, stdout, "– push_access        whether a push is allowed shows only by starting one\n  → ask for it: --write-probe\n")
 
-	closed := realtest.ClosedAddress(t)
+	closed := realtest.FreeAddress(t)
 	code, stdout, stderr = operator(t, ociConfig(closed), nil, "diagnose", "--json")
 	require.Equal(t, 1, code)
 	require.Equal(t, "failed: registry\n", stderr)

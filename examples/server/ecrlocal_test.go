@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 func startECRLocal(t *testing.T) *running {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 const monitoring = "../../docs/monitoring"

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 // login is the client's own login at a registry, as docker login would leave it.

@@ -26,7 +26,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 // env is an environment of these variables only.

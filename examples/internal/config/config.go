@@ -17,7 +17,6 @@ import (
 	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
-	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
@@ -241,5 +240,6 @@ func onLoopback(address string) (bool, error) {
 	if err != nil || port == "" {
 		return false, errors.New("must be host:port, such as 127.0.0.1:3000, or :3000 for every address")
 	}
-	return hostport.IsLoopback(host), nil
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback(), nil
 }

@@ -56,12 +56,12 @@ func TestReadmeProgram(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
 	require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
-	root, err := filepath.Abs("../../..")
+	examples, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	overlay := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace": {%q: %q}}`, filepath.Join(root, "examples/readme/main.go"), source), 0o600))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", os.DevNull, "./examples/readme")
-	cmd.Dir = root
+	require.NoError(t, os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace": {%q: %q}}`, filepath.Join(examples, "readme/main.go"), source), 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", os.DevNull, "./readme")
+	cmd.Dir = examples
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Less(t, strings.Count(program[strings.Index(program, "func main"):strings.Index(program, "func authenticate")], "\n"), 25, "20 lines and a half")
