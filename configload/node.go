@@ -19,9 +19,10 @@ func (k kind) String() string {
 // node is one value of a configuration file, with its place.
 type node struct {
 	kind    kind
-	text    string  // of a scalar: as written, after substitution as substituted
-	items   []*node // of a sequence
-	entries []entry // of a mapping, in the order written, without duplicates
+	text    string   // of a scalar: as written, after substitution as substituted
+	items   []*node  // of a sequence
+	entries []entry  // of a mapping, in the order written, without duplicates
+	others  []string // of a mapping around the section that is loaded: its further keys
 
 	file string
 	line int    // of the key, of the element in a sequence
