@@ -18,8 +18,7 @@ func sectionWay(section string) (w way, problem string) {
 	w = strings.Split(section, ".")
 	for _, name := range w {
 		if !plainKey(name) {
-			return nil, "the section must be keys of letters, digits, _ and -, with dots between them, such as registry or platform.registry; " +
-				"Loader.Section chooses it"
+			return nil, "the section must be keys of letters, digits, _ and -, with dots between them, such as registry or platform.registry"
 		}
 	}
 	return w, ""
