@@ -65,6 +65,8 @@ func TestImportDirections(t *testing.T) {
 		"configload":            {},
 		"registry":              {"provider", "registry"},
 		"examples":              {""},
+
+		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
 	}
 	for _, p := range goList(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
