@@ -1,5 +1,8 @@
 package configload
 
+// typeKey is the key that decides whether mappings merge, and the keys of a Variant.
+const typeKey = "type"
+
 // kind says what a node is.
 type kind uint8
 

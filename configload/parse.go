@@ -14,7 +14,6 @@ import (
 const (
 	maxFileSize = 1 << 20 // bytes
 	maxDepth    = 64      // of mappings and sequences in each other
-	typeKey     = "type"  // decides whether mappings merge, and the keys of a Variant
 )
 
 // parser turns one file's YAML into nodes. The YAML library's own messages quote values and so are never passed on.
