@@ -15,7 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // likelyRegion matches what the SDK's endpoint data takes for a region without guessing.
@@ -26,7 +26,7 @@ var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-
 const longestToken = 12 * time.Hour
 
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
-func (d *diagnosis) checkConfig(context.Context) provider.Finding {
+func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 	c := d.config
 	stsEndpoint, ecrEndpoint := d.upstream.assumer.client.Options().BaseEndpoint, d.upstream.registry.Options().BaseEndpoint
 	partition, _, _ := resolveRegion(c.Region) // New resolved it
@@ -64,12 +64,12 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 		doubt("auto_remove does nothing: without installation no repository is released or purged", "set installation, and tag the repositories that there are")
 	}
 	if len(doubts) > 0 {
-		f.Status, f.Summary, f.Remedy = provider.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")
+		f.Status, f.Summary, f.Remedy = diagnosis.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")
 	}
 	return f
 }
 
-func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
+func (d *checkup) checkCredentials(ctx context.Context) diagnosis.Finding {
 	base := d.upstream.assumer.controller.base
 	err := errNoCredentials
 	if base != nil {
@@ -88,7 +88,7 @@ func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
 		f.Evidence = append(f.Evidence, slog.Time("expires_at", d.base.Expires))
 	}
 	if d.base.SessionToken == "" {
-		f.Status = provider.Warned
+		f.Status = diagnosis.Warned
 		f.Summary = "long-lived static keys are used (" + printable(source) + "): they work until somebody deletes them, wherever they leak to"
 		f.Remedy = "use IRSA, Pod Identity or an instance role inside AWS; outside, let the keys' user do nothing but assume role_arn, with " +
 			"role_external_id, and rotate them"
@@ -97,7 +97,7 @@ func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
 }
 
 // checkSTS makes the call that the next two look at.
-func (d *diagnosis) checkSTS(ctx context.Context) provider.Finding {
+func (d *checkup) checkSTS(ctx context.Context) diagnosis.Finding {
 	d.identity, d.identified = d.upstream.assumer.client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, d.sts(d.base))
 	err := d.identified
 	if err == nil {
@@ -118,26 +118,26 @@ func (d *diagnosis) checkSTS(ctx context.Context) provider.Finding {
 	return f
 }
 
-func (d *diagnosis) checkClock(context.Context) provider.Finding {
+func (d *checkup) checkClock(context.Context) diagnosis.Finding {
 	if !d.dated {
-		return provider.Finding{Status: provider.Skipped, Summary: "the answer had no date to compare with"}
+		return diagnosis.Finding{Status: diagnosis.Skipped, Summary: "the answer had no date to compare with"}
 	}
 	offset := slog.Duration("clock_offset", d.offset.Round(time.Second))
 	switch off := d.offset.Abs(); {
 	case off >= badClock:
-		return provider.Finding{
-			Status: provider.Failed, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+		return diagnosis.Finding{
+			Status: diagnosis.Failed, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
 			Remedy: "keep the clock with NTP (chronyc tracking, timedatectl); AWS refuses what is signed more than five minutes off, " +
 				"and credentials are taken for alive or expired when they aren't",
 		}
 	case off >= time.Minute:
-		return provider.Finding{Status: provider.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
 			Remedy: "keep the clock with NTP"}
 	}
 	return passed("this machine's clock agrees with AWS's", offset)
 }
 
-func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
+func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 	if d.identified != nil {
 		return d.failed(ctx, opCallerIdentity, d.identified)
 	}
@@ -146,27 +146,27 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 	d.controller = d.base
 	a, err := arn.Parse(aws.ToString(d.identity.Arn))
 	if err != nil || !shownARN.MatchString(a.String()) {
-		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}
 	partition, _, _ := resolveRegion(d.config.Region)
 	switch {
 	case a.Partition != partition:
-		return provider.Finding{Status: provider.Failed, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
 			Summary: "the credentials are of partition " + a.Partition + ", and region " + d.config.Region + " is in " + partition,
 			Remedy:  "use credentials of that partition, or correct region"}
 	case a.AccountID != d.config.AccountID && d.config.RoleARN == "":
-		return provider.Finding{Status: provider.Failed, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
 			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
 			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
 	case a.Resource == "root":
 		t := explainRoot()
-		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
 	}
 	return passed("AWS knows the credentials as "+caller, evidence...)
 }
 
-func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
+func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
 	account, role, ok := assumedRole(aws.ToString(d.identity.Arn))
 	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
 	if ok && isRole(d.config.RoleARN, account, role) {
@@ -190,7 +190,7 @@ func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
 }
 
 // readingPolicy limits the controller's session to what a diagnosis does with it.
-func (d *diagnosis) readingPolicy() string {
+func (d *checkup) readingPolicy() string {
 	roles := []string{d.config.PushRoleARN}
 	if d.config.PullRoleARN != "" {
 		roles = append(roles, d.config.PullRoleARN)

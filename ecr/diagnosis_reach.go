@@ -14,18 +14,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // Whatever reaches into our repositories from elsewhere. Session policies deny it to our own sessions; others have it.
 
 // unread is the finding for what the controller may not read, or couldn't.
-func (d *diagnosis) unread(ctx context.Context, op string, err error, actions []string, resource string) provider.Finding {
+func (d *checkup) unread(ctx context.Context, op string, err error, actions []string, resource string) diagnosis.Finding {
 	f := d.failed(ctx, op, err)
 	if kindOf(ctx, op, err) != provider.ErrAccessDenied {
-		f.Status = provider.Warned
+		f.Status = diagnosis.Warned
 		return f
 	}
-	f.Status, f.Summary = provider.Skipped, "the controller may not "+op
+	f.Status, f.Summary = diagnosis.Skipped, "the controller may not "+op
 	if refusalOf(err).explicit { // no Allow helps
 		return f
 	}
@@ -34,7 +35,7 @@ func (d *diagnosis) unread(ctx context.Context, op string, err error, actions []
 	return f
 }
 
-func (d *diagnosis) checkRepositoryPolicy(ctx context.Context) provider.Finding {
+func (d *checkup) checkRepositoryPolicy(ctx context.Context) diagnosis.Finding {
 	const op = "read the repository's policy"
 	name := d.repositoryName()
 	out, err := d.upstream.registry.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: aws.String(name)}, d.asController)
@@ -52,7 +53,7 @@ func (d *diagnosis) checkRepositoryPolicy(ctx context.Context) provider.Finding 
 		d.requestID(out.ResultMetadata))
 }
 
-func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
+func (d *checkup) checkRegistryPolicy(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{}, d.asController)
 	var none *types.RegistryPolicyNotFoundException
 	if errors.As(err, &none) {
@@ -67,8 +68,8 @@ func (d *diagnosis) checkRegistryPolicy(ctx context.Context) provider.Finding {
 }
 
 // grants looks for statements that let others than the account in and whose resources, if they name any, reach our repositories.
-func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provider.Finding {
-	unclear := provider.Finding{Status: provider.Warned, Summary: what + " can't be understood",
+func (d *checkup) grants(what, text, command string, evidence slog.Attr) diagnosis.Finding {
+	unclear := diagnosis.Finding{Status: diagnosis.Warned, Summary: what + " can't be understood",
 		Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
 	var policy struct{ Statement json.RawMessage }
 	if err := json.Unmarshal([]byte(text), &policy); err != nil {
@@ -101,8 +102,8 @@ func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provi
 	if len(who) == 0 {
 		return passed(what+" lets nobody but the account into our repositories", evidence)
 	}
-	return provider.Finding{
-		Status: provider.Warned, Summary: what + " lets others into our repositories: " + strings.Join(who, ", "),
+	return diagnosis.Finding{
+		Status: diagnosis.Warned, Summary: what + " lets others into our repositories: " + strings.Join(who, ", "),
 		Remedy:   "our own sessions can't use it, others can; take out what isn't meant: " + command,
 		Evidence: []slog.Attr{evidence, slog.String("principals", strings.Join(who, " "))},
 	}
@@ -174,12 +175,12 @@ func statementsOf(element json.RawMessage) ([]grant, error) {
 const root = "ROOT"
 
 // overlaps reports whether repositories under a template's or rule's prefix, which may lack the slash at its end, can be under ours.
-func (d *diagnosis) overlaps(prefix string) bool {
+func (d *checkup) overlaps(prefix string) bool {
 	ours, theirs := d.config.RepoPrefix, strings.TrimSuffix(prefix, "/")+"/"
 	return prefix == root || strings.HasPrefix(theirs, ours) || strings.HasPrefix(ours, theirs)
 }
 
-func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
+func (d *checkup) checkTemplates(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.DescribeRepositoryCreationTemplates(ctx,
 		&ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
@@ -196,7 +197,7 @@ func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
 		"aws ecr delete-repository-creation-template --prefix ", d.requestID(out.ResultMetadata))
 }
 
-func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
+func (d *checkup) checkCacheRules(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.DescribePullThroughCacheRules(ctx,
 		&ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
@@ -212,13 +213,13 @@ func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
 		"aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ", d.requestID(out.ResultMetadata))
 }
 
-func (d *diagnosis) intruders(prefixes []string, what, does, command string, evidence slog.Attr) provider.Finding {
+func (d *checkup) intruders(prefixes []string, what, does, command string, evidence slog.Attr) diagnosis.Finding {
 	if len(prefixes) == 0 {
 		return passed("no "+what+" reaches into "+d.config.RepoPrefix, evidence)
 	}
 	slices.Sort(prefixes)
-	return provider.Finding{
-		Status: provider.Warned, Evidence: []slog.Attr{evidence, slog.String("prefixes", strings.Join(prefixes, " "))},
+	return diagnosis.Finding{
+		Status: diagnosis.Warned, Evidence: []slog.Attr{evidence, slog.String("prefixes", strings.Join(prefixes, " "))},
 		Summary: "a " + what + " that " + does + " reaches into " + d.config.RepoPrefix + ": " + strings.Join(prefixes, ", ") +
 			"; such repositories lack the tags that make them ours",
 		Remedy: "use another repo_prefix, or take it away: " + command + prefixes[0],
@@ -226,7 +227,7 @@ func (d *diagnosis) intruders(prefixes []string, what, does, command string, evi
 }
 
 // checkSigning is about ECR's managed signing, which signs what is pushed with the pusher's own rights (ECR User Guide, "Managed signing").
-func (d *diagnosis) checkSigning(ctx context.Context) provider.Finding {
+func (d *checkup) checkSigning(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.GetSigningConfiguration(ctx, &ecr.GetSigningConfigurationInput{}, d.asController)
 	var none *types.SigningConfigurationNotFoundException
 	switch {
@@ -241,8 +242,8 @@ func (d *diagnosis) checkSigning(ctx context.Context) provider.Finding {
 			if len(rule.RepositoryFilters) == 0 || slices.ContainsFunc(rule.RepositoryFilters, func(f types.SigningRepositoryFilter) bool {
 				return reaches(aws.ToString(f.Filter), d.config.RepoPrefix)
 			}) {
-				return provider.Finding{
-					Status:   provider.Warned,
+				return diagnosis.Finding{
+					Status:   diagnosis.Warned,
 					Summary:  "ECR's managed signing is configured for repositories under " + d.config.RepoPrefix + ", and what is pushed there stays unsigned: it needs signer:SignPayload, which sessions are denied by design",
 					Remedy:   "narrow the rule's repository filters (aws ecr get-signing-configuration), and sign by a role of your own after the push",
 					Evidence: []slog.Attr{evidence, slog.String("signing_profile_arn", printable(aws.ToString(rule.SigningProfileArn)))},

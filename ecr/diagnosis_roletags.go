@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // ownTags are the keys that repositories, and sessions of one project, are known by.
@@ -27,7 +28,7 @@ func tagProbe() string {
 }
 
 // checkRoleTags assumes the push role as nobody does: without a project. With session_tags that has to be refused.
-func (d *diagnosis) checkRoleTags(ctx context.Context) provider.Finding {
+func (d *checkup) checkRoleTags(ctx context.Context) diagnosis.Finding {
 	input, err := d.sessionInput(d.push())
 	if err != nil {
 		return d.failed(ctx, opAssumePush, err)
@@ -48,7 +49,7 @@ func (d *diagnosis) checkRoleTags(ctx context.Context) provider.Finding {
 	name := role[strings.LastIndexByte(role, '/')+1:]
 	switch r := refusalOf(err); {
 	case err != nil && r.explicit && r.layer == "session policy":
-		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence,
 			Summary: "the push role itself bears one of the tags " + strings.Join(ownTags, ", ") + ": a session without that tag counts as tagged so, and with " +
 				tagProject + " reaches that project's repository",
 			Remedy: "take it off the role\naws iam list-role-tags --role-name " + name + "\naws iam untag-role --role-name " + name + " --tag-keys " +
@@ -56,7 +57,7 @@ func (d *diagnosis) checkRoleTags(ctx context.Context) provider.Finding {
 	case err != nil:
 		return d.failed(ctx, opToken, err, evidence...)
 	case d.config.SessionTags:
-		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence,
 			Summary: "the push role can be assumed without the session tag " + tagProject + ", which session_tags sets",
 			Remedy: "demand it in the role's trust policy (operator policies push-trust): beside sts:AssumeRole, the condition\n" +
 				`"Null": {"aws:RequestTag/` + tagProject + `": "false"}`}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -24,11 +25,11 @@ const ensureAttempts = 3
 
 const noScanning = "scan on push couldn't be set for the repository: AWS leaves it to the registry's scanning configuration"
 
-// EnsureRepository implements [provider.RepositoryManager].
-func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts provider.EnsureOptions) (provider.RepositoryChange, error) {
+// EnsureRepository implements [repository.Manager].
+func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts repository.EnsureOptions) (repository.Change, error) {
 	o, err := p.begin(project)
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	if opts.Listed != nil && opts.Listed.Name != o.change.Name {
 		return o.change, o.fail(provider.ErrInvalidRequest, opEnsure, "", "the listed repository isn't the project's")
@@ -48,13 +49,13 @@ func (p *Provider) EnsureRepository(ctx context.Context, project provider.Projec
 
 // needless tells whether drift is only what the registry turned out to decide on since it was listed: then each of its
 // repositories has it.
-func (o *operation) needless(drift []provider.RepositoryAction) bool {
-	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == provider.ActionScanOnPush
+func (o *operation) needless(drift []repository.Action) bool {
+	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == repository.ActionScanOnPush
 }
 
 // ensure is one attempt. It isn't done when the repository came or went meanwhile.
-func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
-	var drift []provider.RepositoryAction
+func (o *operation) ensure(ctx context.Context, opts repository.EnsureOptions) (done bool, err error) {
+	var drift []repository.Action
 	if opts.Listed != nil {
 		drift = opts.Listed.Drift
 		o.unsettle = !opts.Listed.ReadAt.IsZero() && opts.Listed.ReadAt.Sub(opts.Listed.CreatedAt) < settling
@@ -88,7 +89,7 @@ func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (do
 }
 
 // claim sees to it that the repository is project's, and its tags as configured.
-func (o *operation) claim(ctx context.Context, tags map[string]string, opts provider.EnsureOptions) error {
+func (o *operation) claim(ctx context.Context, tags map[string]string, opts repository.EnsureOptions) error {
 	owner := o.change.Owner
 	switch {
 	case owner.Orphaned && (o.project.ID == "" || owner.ProjectID != o.project.ID):
@@ -104,7 +105,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 			}
 			o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
 		}
-		o.did(provider.ActionRestore)
+		o.did(repository.ActionRestore)
 	}
 	missing := map[string]string{}
 	for key, value := range o.p.config.Tags {
@@ -135,7 +136,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 			return err
 		}
 	}
-	o.did(provider.ActionTag)
+	o.did(repository.ActionTag)
 	return nil
 }
 
@@ -145,9 +146,9 @@ func (o *operation) notOurs(op string) error {
 }
 
 // create is done unless there is a repository of that name by now.
-func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
+func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (done bool, err error) {
 	if opts.DryRun {
-		o.did(provider.ActionCreate)
+		o.did(repository.ActionCreate)
 		return true, nil
 	}
 	c := o.p.config
@@ -174,7 +175,7 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	if err != nil {
 		return false, err
 	}
-	o.did(provider.ActionCreate)
+	o.did(repository.ActionCreate)
 	o.unsettle = true
 	o.change.Owner = c.owner(o.project.Name, tags)
 	if *c.ScanOnPush && (out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
@@ -212,7 +213,7 @@ func refused(err error) bool {
 }
 
 // mend sets what isn't as configured, one call each.
-func (o *operation) mend(ctx context.Context, drift []provider.RepositoryAction, opts provider.EnsureOptions) error {
+func (o *operation) mend(ctx context.Context, drift []repository.Action, opts repository.EnsureOptions) error {
 	var errs []error
 	for _, d := range drift {
 		if opts.DryRun {
@@ -220,9 +221,9 @@ func (o *operation) mend(ctx context.Context, drift []provider.RepositoryAction,
 			continue
 		}
 		switch d {
-		case provider.ActionScanOnPush:
+		case repository.ActionScanOnPush:
 			errs = append(errs, o.putScanning(ctx))
-		case provider.ActionTagMutability:
+		case repository.ActionTagMutability:
 			errs = append(errs, o.putMutability(ctx))
 		}
 	}
@@ -246,10 +247,10 @@ func (o *operation) putScanning(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionScanOnPush)
+		o.did(repository.ActionScanOnPush)
 		// A registry that scans by itself may take it and show false all the same: never again then.
 		r, err := o.describe(ctx)
-		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != provider.ActionScanOnPush {
+		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != repository.ActionScanOnPush {
 			return err
 		}
 	} else if !refused(err) {
@@ -273,7 +274,7 @@ func (o *operation) putMutability(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionTagMutability)
+		o.did(repository.ActionTagMutability)
 	}
 	return err
 }
@@ -300,7 +301,7 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	case sameJSON(have, want):
 		return nil
 	case dryRun:
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 		return nil
 	case want == "":
 		return o.deleteLifecycle(ctx)
@@ -319,7 +320,7 @@ func (o *operation) putLifecycle(ctx context.Context, policy string) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 	}
 	return err
 }
@@ -336,7 +337,7 @@ func (o *operation) deleteLifecycle(ctx context.Context) error {
 		err = nil
 	}
 	if err == nil {
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 	}
 	return err
 }

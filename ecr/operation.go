@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Rights that depend on a repository's tags follow them with a delay (IAM User Guide, "Changes that I make are not always
@@ -23,12 +24,12 @@ func settleDelays() []time.Duration {
 	return []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 }
 
-// operation is one of provider.RepositoryManager's methods at work on one repository.
+// operation is one of repository.Manager's methods at work on one repository.
 type operation struct {
 	p        *Provider
 	client   *ecr.Client
 	project  provider.Project
-	change   provider.RepositoryChange
+	change   repository.Change
 	unsettle bool // its tags changed a moment ago
 	// ahead is how far AWS's clock was ahead of this machine's when the owner was read.
 	ahead time.Duration
@@ -51,11 +52,11 @@ func (p *Provider) beginNamed(project provider.Project) (*operation, error) {
 	name := p.config.RepoPrefix + project.Name
 	return &operation{
 		p: p, client: p.clients().registry, project: project,
-		change: provider.RepositoryChange{Project: project.Name, Name: name},
+		change: repository.Change{Project: project.Name, Name: name},
 	}, nil
 }
 
-func (o *operation) did(a provider.RepositoryAction) { o.change.Actions = append(o.change.Actions, a) }
+func (o *operation) did(a repository.Action) { o.change.Actions = append(o.change.Actions, a) }
 
 func (o *operation) note(text string) { o.change.Notes = append(o.change.Notes, text) }
 
@@ -167,7 +168,7 @@ func (o *operation) isOwn(r *types.Repository) error {
 
 // readTags reads whose the repository is. It is ErrNotFound when there is none.
 func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
-	o.change.Owner = provider.RepositoryOwner{}
+	o.change.Owner = repository.Owner{}
 	const op = "read the repository's tags"
 	var out *ecr.ListTagsForResourceOutput
 	err := o.call(ctx, op, func(ctx context.Context) (err error) {

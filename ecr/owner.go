@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // The tags that say whose a repository is. Policies depend on them: see package iampolicy.
@@ -44,8 +45,8 @@ func (c Config) ownerTags(p provider.Project) map[string]string {
 }
 
 // owner reads from tags whose a repository of the name of project is.
-func (c Config) owner(project string, tags map[string]string) provider.RepositoryOwner {
-	o := provider.RepositoryOwner{
+func (c Config) owner(project string, tags map[string]string) repository.Owner {
+	o := repository.Owner{
 		ProjectID: tags[tagProjectID],
 		Orphaned:  tags[tagOrphaned] == tagTrue,
 		Suspended: tags[tagSuspended] == tagTrue,

@@ -22,6 +22,9 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Provider implements [provider.Provider] for ECR. Make it with [New] or [Builder]. It is safe for concurrent use and has
@@ -48,8 +51,8 @@ type clients struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
-	provider.RepositoryManager
-	provider.Diagnoser
+	repository.Manager
+	diagnosis.Diagnoser
 } = (*Provider)(nil)
 
 // Option changes how [New] and [Builder] make a provider.
@@ -300,7 +303,7 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 // noteThrottling returns a context for calls of op, whose throttling callers hear of before the calls end.
 func (p *Provider) noteThrottling(ctx context.Context, op, project string, secrets func() []string) context.Context {
 	return recordThrottling(ctx, func(err error) {
-		provider.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
+		decorator.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	op "github.com/rise-deploy/rise-registry-go/examples/internal/operator"
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 type finding struct {
@@ -126,5 +126,5 @@ func TestDiagnoseCalledWrongly(t *testing.T) {
 	code, _, errs := operator(t, custom, nil, "diagnose")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "has no diagnosis")
-	require.Contains(t, op.Line(provider.Finding{Check: "x", Status: provider.Warned, Remedy: "a\nb"}), "  → a\n    b\n")
+	require.Contains(t, op.Line(diagnosis.Finding{Check: "x", Status: diagnosis.Warned, Remedy: "a\nb"}), "  → a\n    b\n")
 }

@@ -1,4 +1,4 @@
-package provider_test
+package decorator_test
 
 import (
 	"context"
@@ -12,23 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // reuser is a decorator that keeps one answer and hands it out for whatever is asked.
 type reuser struct {
 	*fake
-	kept   *provider.Issued
+	kept   *decorator.Issued
 	reused int
 }
 
-func (r *reuser) Reuse(context.Context, provider.Request, time.Time) *provider.Issued {
+func (r *reuser) Reuse(context.Context, provider.Request, time.Time) *decorator.Issued {
 	r.reused++
 	return r.kept
 }
 
 func (r *reuser) keep(t *testing.T, request provider.Request) {
 	t.Helper()
-	kept, err := provider.IssueForReuse(t.Context(), r, r.fake, request)
+	kept, err := decorator.IssueForReuse(t.Context(), r, r.fake, request)
 	require.NoError(t, err)
 	require.Equal(t, request, kept.Request())
 	r.kept = &kept
@@ -76,17 +77,17 @@ func TestIssueForReuseChecks(t *testing.T) {
 	wrong := valid(t)
 	wrong.Target = repository(t, "registry.example.com/rise/x-hello")
 	p := &fake{credentials: wrong}
-	kept, err := provider.IssueForReuse(t.Context(), &reuser{fake: p}, p, push)
+	kept, err := decorator.IssueForReuse(t.Context(), &reuser{fake: p}, p, push)
 	require.ErrorIs(t, err, provider.ErrBadResponse)
-	require.Equal(t, provider.Issued{}, kept)
-	_, err = provider.IssueForReuse(t.Context(), &reuser{fake: p}, p, provider.Request{})
+	require.Equal(t, decorator.Issued{}, kept)
+	_, err = decorator.IssueForReuse(t.Context(), &reuser{fake: p}, p, provider.Request{})
 	require.ErrorIs(t, err, provider.ErrInvalidRequest)
 	require.EqualValues(t, 1, p.asked.Load())
 
 	// By the names of the one that hands it out.
 	p = &fake{credentials: valid(t)}
 	outer := renaming{&reuser{fake: p}}
-	_, err = provider.IssueForReuse(t.Context(), &outer, p, push)
+	_, err = decorator.IssueForReuse(t.Context(), &outer, p, push)
 	require.ErrorIs(t, err, provider.ErrBadResponse)
 }
 
@@ -144,7 +145,7 @@ func TestIssueChecksWhoReuses(t *testing.T) {
 		}, nil},
 		"nobody's": {func() (provider.Provider, func() bool) {
 			r := fresh()
-			r.kept = &provider.Issued{}
+			r.kept = &decorator.Issued{}
 			return r, func() bool { return r.asked.Load() == 1 }
 		}, nil},
 		"an expired one": {func() (provider.Provider, func() bool) {
@@ -204,28 +205,20 @@ type movable struct{ authn.Resource }
 // byValue can't be compared, which would panic.
 type byValue struct {
 	*fake
-	kept map[string]*provider.Issued
+	kept map[string]*decorator.Issued
 }
 
-func (b byValue) Reuse(context.Context, provider.Request, time.Time) *provider.Issued {
+func (b byValue) Reuse(context.Context, provider.Request, time.Time) *decorator.Issued {
 	return b.kept["it"]
 }
 
 func TestReuserByValue(t *testing.T) {
 	t.Parallel()
-	b := byValue{&fake{credentials: valid(t)}, map[string]*provider.Issued{}}
-	kept, err := provider.IssueForReuse(t.Context(), b, b.fake, push)
+	b := byValue{&fake{credentials: valid(t)}, map[string]*decorator.Issued{}}
+	kept, err := decorator.IssueForReuse(t.Context(), b, b.fake, push)
 	require.NoError(t, err)
 	b.kept["it"] = &kept
 	_, err = provider.Issue(t.Context(), b, push)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, b.asked.Load(), "never unchecked")
-}
-
-func TestSubjectOf(t *testing.T) {
-	t.Parallel()
-	require.Empty(t, provider.SubjectOf(t.Context()))
-	ctx := provider.OnBehalfOf(t.Context(), "ci")
-	require.Equal(t, "ci", provider.SubjectOf(ctx))
-	require.Empty(t, provider.SubjectOf(provider.OnBehalfOf(ctx, "")))
 }

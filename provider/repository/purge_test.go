@@ -1,4 +1,4 @@
-package provider_test
+package repository_test
 
 import (
 	"context"
@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // orphanage lists repositories by age, and purges them unless told to fail.
 type orphanage struct {
-	provider.RepositoryManager
-	retention provider.Retention
+	repository.Manager
+	retention repository.Retention
 	ages      map[string]time.Duration
 	fail      map[string]error
 	listing   error
@@ -24,12 +25,12 @@ type orphanage struct {
 	purged    []string
 }
 
-func (o *orphanage) Retention() (provider.Retention, error) { return o.retention, nil }
+func (o *orphanage) Retention() (repository.Retention, error) { return o.retention, nil }
 
-func (o *orphanage) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
-	return func(yield func(provider.Repository, error) bool) {
+func (o *orphanage) ListRepositories(context.Context) iter.Seq2[repository.Repository, error] {
+	return func(yield func(repository.Repository, error) bool) {
 		for name, age := range o.ages {
-			r := provider.Repository{Project: name, Name: name, CreatedAt: time.Now().Add(o.clock - age), ReadAt: time.Now().Add(o.clock)}
+			r := repository.Repository{Project: name, Name: name, CreatedAt: time.Now().Add(o.clock - age), ReadAt: time.Now().Add(o.clock)}
 			if o.undated {
 				r.ReadAt = time.Time{}
 			}
@@ -38,23 +39,23 @@ func (o *orphanage) ListRepositories(context.Context) iter.Seq2[provider.Reposit
 			}
 		}
 		if o.listing != nil {
-			yield(provider.Repository{}, o.listing)
+			yield(repository.Repository{}, o.listing)
 		}
 	}
 }
 
-func (o *orphanage) PurgeRepository(_ context.Context, project string, _ time.Duration) (provider.RepositoryChange, error) {
+func (o *orphanage) PurgeRepository(_ context.Context, project string, _ time.Duration) (repository.Change, error) {
 	o.purged = append(o.purged, project)
 	if err := o.fail[project]; err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
-	return provider.RepositoryChange{Project: project, Actions: []provider.RepositoryAction{provider.ActionRemove}}, nil
+	return repository.Change{Project: project, Actions: []repository.Action{repository.ActionRemove}}, nil
 }
 
-func TestPurgeRepositories(t *testing.T) {
+func TestPurge(t *testing.T) {
 	t.Parallel()
 	purge := func(o *orphanage, olderThan time.Duration) (removed []string, errs []error) {
-		for change, err := range provider.PurgeRepositories(t.Context(), o, olderThan) {
+		for change, err := range repository.Purge(t.Context(), o, olderThan) {
 			if err != nil {
 				errs = append(errs, err)
 			} else {
@@ -65,7 +66,7 @@ func TestPurgeRepositories(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		o := &orphanage{
-			retention: provider.Retention{Remove: true, After: 24 * time.Hour}, listing: provider.ErrThrottled,
+			retention: repository.Retention{Remove: true, After: 24 * time.Hour}, listing: provider.ErrThrottled,
 			ages: map[string]time.Duration{"old": 100 * time.Hour, "denied": 90 * time.Hour, "new": 20 * time.Hour},
 			fail: map[string]error{"denied": provider.ErrAccessDenied},
 		}

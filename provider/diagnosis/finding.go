@@ -1,54 +1,11 @@
-package provider
+package diagnosis
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 )
-
-// Diagnoser is the capability to find out why credentials aren't issued or don't work. Use it through [Diagnose].
-type Diagnoser interface {
-	// Diagnose runs ordered checks, one after the other as findings are taken, and yields one finding for each. It
-	// changes nothing upstream unless o.WriteProbe asks for it, though its calls show in the upstream's logs. It ends soon after
-	// ctx does, whatever hangs, and then yields what it couldn't check as skipped. Ranging over the result again checks
-	// again.
-	//
-	// Callers have checked o.Project and o.ProjectID.
-	Diagnose(ctx context.Context, o DiagnoseOptions) iter.Seq[Finding]
-}
-
-// DiagnoseOptions say what is diagnosed. The zero value is everything that isn't about one project.
-type DiagnoseOptions struct {
-	// Project is the project whose repository is looked at too; empty for none.
-	Project string
-	// ProjectID is the service's immutable id of Project, as requests name it; empty for none.
-	ProjectID string
-	// WriteProbe starts an upload to Project's repository, to see whether a push is allowed. It is canceled where the
-	// registry can do that, and is else left to expire.
-	WriteProbe bool
-}
-
-// Diagnose returns p's diagnosis, found through decorators. It does nothing until its findings are taken.
-//
-// Without the capability it is [ErrUnsupported]; a project or id that can't be one, and an id or a write probe without a
-// project, are [ErrInvalidRequest].
-func Diagnose(ctx context.Context, p Provider, o DiagnoseOptions) (iter.Seq[Finding], error) {
-	if o.Project != "" {
-		if err := (Project{Name: o.Project, ID: o.ProjectID}).Validate(); err != nil {
-			return nil, err
-		}
-	} else if o.WriteProbe || o.ProjectID != "" {
-		return nil, &Error{Kind: ErrInvalidRequest, Op: "diagnose", Err: errors.New("a write probe and an id need a project")}
-	}
-	d, ok := As[Diagnoser](p)
-	if !ok {
-		return nil, &Error{Kind: ErrUnsupported, Op: "diagnose", Err: fmt.Errorf("type %s has no diagnosis", TypeOf(p))}
-	}
-	return d.Diagnose(ctx, o), nil
-}
 
 // Status is the outcome of a check. Its zero value is none of them.
 type Status uint8

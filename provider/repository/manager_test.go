@@ -1,4 +1,4 @@
-package provider_test
+package repository_test
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 type managing struct {
-	provider.RepositoryManager
+	repository.Manager
 	plain
 }
 
@@ -34,7 +35,7 @@ type wrapped struct{ provider.Provider }
 
 func (w wrapped) Unwrap() provider.Provider { return w.Provider }
 
-func TestRepositories(t *testing.T) {
+func TestManagerOf(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		provider provider.Provider
@@ -42,13 +43,13 @@ func TestRepositories(t *testing.T) {
 	}{
 		"capable":           {managing{}, ""},
 		"through decorator": {wrapped{managing{}}, ""},
-		"incapable":         {plain{}, "manage repositories: unsupported: type provider_test.plain can't"},
+		"incapable":         {plain{}, "manage repositories: unsupported: type repository_test.plain can't"},
 		"on push": {wrapped{onPush{}}, "manage repositories: unsupported: there is nothing to manage with type on-push " +
 			"(hint: its repositories appear when an image is pushed to them)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, err := provider.Repositories(tt.provider)
+			m, err := repository.ManagerOf(tt.provider)
 			if tt.err == "" {
 				require.NoError(t, err)
 				require.NotNil(t, m)

@@ -1,39 +1,40 @@
-package probe
+package diagnosis
 
 import (
 	"context"
 	"iter"
 	"slices"
 	"time"
-
-	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // patience is how long one check may take at most.
 const patience = 10 * time.Second
 
-// Check is one of an ordered list of checks.
+// Check is one of the ordered checks that [RunChecks] runs.
 type Check struct {
-	// ID becomes the finding's Check.
+	// ID becomes the finding's Check: a stable label, once in a list.
 	ID string
-	// Needs are earlier checks that must neither have failed nor been skipped.
+	// Needs are the IDs of earlier checks that must neither have failed nor been skipped. Otherwise this one is skipped, because of the
+	// check where it began.
 	Needs []string
-	// Run checks. Whatever it stores for later checks is read only by those that need this one.
-	Run func(context.Context) provider.Finding
+	// Run checks, and returns soon after its context ends: after ten seconds, or nine tenths of what is left until the deadline. Whatever it
+	// stores for later checks is read only by those that need this one: it may be running still when others run.
+	Run func(context.Context) Finding
 }
 
-// Run runs the checks that list makes, in order. No check holds up the end beyond ctx: one that doesn't return in time is abandoned. Each
+// RunChecks runs the checks that list makes, one after the other as their findings are taken, for [Diagnoser.Diagnose]. No check holds
+// up the end beyond ctx: one that doesn't return in time is abandoned and has failed, and what wasn't begun by then is skipped. Each
 // range calls list anew, so that checks may share variables.
-func Run(ctx context.Context, list func() []Check) iter.Seq[provider.Finding] {
-	return func(yield func(provider.Finding) bool) {
+func RunChecks(ctx context.Context, list func() []Check) iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
 		roots := map[string]string{} // of each check that isn't to be built upon: the one that caused it
 		for _, c := range list() {
 			f := c.finding(ctx, roots)
 			f.Check = c.ID
 			switch f.Status {
-			case provider.Failed:
+			case Failed:
 				roots[c.ID] = c.ID
-			case provider.Skipped:
+			case Skipped:
 				roots[c.ID] = c.ID
 				if f.Because != "" {
 					roots[c.ID] = f.Because
@@ -46,14 +47,14 @@ func Run(ctx context.Context, list func() []Check) iter.Seq[provider.Finding] {
 	}
 }
 
-func (c Check) finding(ctx context.Context, roots map[string]string) provider.Finding {
+func (c Check) finding(ctx context.Context, roots map[string]string) Finding {
 	if i := slices.IndexFunc(c.Needs, func(id string) bool { return roots[id] != "" }); i >= 0 {
 		root := roots[c.Needs[i]]
-		return provider.Finding{Status: provider.Skipped, Because: root,
+		return Finding{Status: Skipped, Because: root,
 			Summary: "not checked, since it needs what " + root + " is about"}
 	}
 	if ctx.Err() != nil {
-		return provider.Finding{Status: provider.Skipped, Summary: "not checked, since the time was up"}
+		return Finding{Status: Skipped, Summary: "not checked, since the time was up"}
 	}
 	limit := patience
 	if deadline, ok := ctx.Deadline(); ok { // leaves time to say what hung
@@ -61,7 +62,7 @@ func (c Check) finding(ctx context.Context, roots map[string]string) provider.Fi
 	}
 	running, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	done := make(chan provider.Finding, 1)
+	done := make(chan Finding, 1)
 	go func() { done <- c.Run(running) }()
 	select {
 	case f := <-done:
@@ -81,5 +82,5 @@ func (c Check) finding(ctx context.Context, roots map[string]string) provider.Fi
 		default:
 		}
 	}
-	return provider.Finding{Status: provider.Failed, Summary: "no result within " + limit.Round(time.Millisecond).String()}
+	return Finding{Status: Failed, Summary: "no result within " + limit.Round(time.Millisecond).String()}
 }
