@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/app"
+	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
+	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
 // blocks are the README's code blocks of a language.
@@ -36,7 +38,7 @@ func TestReadmeConfigurations(t *testing.T) {
 	for i, text := range blocks(t, "yaml") {
 		t.Run(fmt.Sprint("block ", i), func(t *testing.T) {
 			t.Parallel()
-			factory, err := providers.Factory()
+			factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
 			require.NoError(t, err)
 			c, err := config.Load(configload.Loader{
 				FS:        fstest.MapFS{"development.yaml": &fstest.MapFile{Data: []byte(text)}},
