@@ -31,8 +31,8 @@ func TestArchitecture(t *testing.T) {
 	page := string(content)
 
 	var packages, mapped []string
-	for _, p := range goList(t, "./...") {
-		if path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/"); path != "" {
+	for _, p := range everywhere(t) {
+		if path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/"); path != "" && len(p.GoFiles) > 0 {
 			packages = append(packages, path)
 		}
 	}
