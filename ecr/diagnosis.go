@@ -206,8 +206,8 @@ func (d *checkup) asController(o *ecr.Options) {
 
 // failed is the finding for a step that failed.
 func (d *checkup) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) diagnosis.Finding {
-	failure := classify(ctx, d.config, op, d.o.Project, err, d.hidden.all()...)
-	t := explain(d.config, failure.Op, failure.Kind, unwrapped(err))
+	failure := classify(ctx, d.setup, op, d.o.Project, err, d.hidden.all()...)
+	t := explain(d.setup, failure.Op, failure.Kind, unwrapped(err))
 	f := diagnosis.Finding{Status: diagnosis.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
 	if t.is != "" {
 		f.Summary = op + ": " + t.is

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
@@ -22,15 +23,11 @@ import (
 var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
 	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
 
-// longestToken is how long a token may live, whatever its session (ECR API Reference, GetAuthorizationToken).
-const longestToken = 12 * time.Hour
-
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
 func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 	c := d.config
 	stsEndpoint, ecrEndpoint := d.upstream.assumer.client.Options().BaseEndpoint, d.upstream.registry.Options().BaseEndpoint
-	partition, _, _ := resolveRegion(c.Region) // New resolved it
-	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", partition),
+	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", d.setup.Partition),
 		slog.String("account", c.AccountID), slog.String("registry_host", d.Provider.host.RegistryStr()),
 		slog.String("push_role_arn", c.PushRoleARN), slog.String("repo_prefix", c.RepoPrefix))
 	var doubts, remedies []string
@@ -149,7 +146,7 @@ func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}
-	partition, _, _ := resolveRegion(d.config.Region)
+	partition := d.setup.Partition
 	switch {
 	case a.Partition != partition:
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
@@ -167,14 +164,14 @@ func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 }
 
 func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
-	account, role, ok := assumedRole(aws.ToString(d.identity.Arn))
+	account, role, ok := policy.AssumedRole(aws.ToString(d.identity.Arn))
 	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
-	if ok && isRole(d.config.RoleARN, account, role) {
+	if ok && policy.IsRole(d.config.RoleARN, account, role) {
 		return passed("the process runs as the controller role already", evidence...)
 	}
 	d.controller = aws.Credentials{}
 	input := &sts.AssumeRoleInput{
-		RoleArn: aws.String(d.config.RoleARN), RoleSessionName: aws.String(controllerSession), Policy: aws.String(d.readingPolicy()),
+		RoleArn: aws.String(d.config.RoleARN), RoleSessionName: aws.String(controllerSession), Policy: aws.String(d.setup.DiagnosisSession().Pasteable()),
 		DurationSeconds: aws.Int32(int32(minSessionDuration / time.Second)),
 	}
 	if d.config.RoleExternalID != "" {
@@ -187,21 +184,4 @@ func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
 	d.controller = keysOf(out.Credentials)
 	d.hidden.hide(d.controller.SecretAccessKey, d.controller.SessionToken)
 	return passed("the controller role can be assumed", append(evidence, d.requestID(out.ResultMetadata))...)
-}
-
-// readingPolicy limits the controller's session to what a diagnosis does with it.
-func (d *checkup) readingPolicy() string {
-	roles := []string{d.config.PushRoleARN}
-	if d.config.PullRoleARN != "" {
-		roles = append(roles, d.config.PullRoleARN)
-	}
-	return policyOf(
-		allow([]string{"sts:AssumeRole", "sts:TagSession"}, roles),
-		allow([]string{"ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"}, d.repositoryARN+"*"),
-		allow(registryReads, "*"))
-}
-
-// registryReads are the rights that a diagnosis has use for and issuing credentials hasn't.
-var registryReads = []string{
-	"ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositoryCreationTemplates", "ecr:GetRegistryPolicy", "ecr:GetSigningConfiguration",
 }

@@ -2,10 +2,8 @@ package ecr
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
@@ -31,7 +30,7 @@ func (d *checkup) unread(ctx context.Context, op string, err error, actions []st
 		return f
 	}
 	f.Remedy = "it is optional: allow it to the controller (operator policies diagnose), or run the diagnosis with rights that include it\n" +
-		policyOf(allow(actions, resource))
+		policy.Allow(resource, actions...).Pasteable()
 	return f
 }
 
@@ -47,7 +46,7 @@ func (d *checkup) checkRepositoryPolicy(ctx context.Context) diagnosis.Finding {
 		err = anothers
 	}
 	if err != nil {
-		return d.unread(ctx, op, err, []string{"ecr:GetRepositoryPolicy"}, d.repositoryARN+d.config.RepoPrefix+"*")
+		return d.unread(ctx, op, err, []string{policy.ActionReadPolicy}, d.setup.AllRepositories())
 	}
 	return d.grants("the repository's policy", aws.ToString(out.PolicyText), "aws ecr delete-repository-policy --repository-name "+name,
 		d.requestID(out.ResultMetadata))
@@ -60,7 +59,7 @@ func (d *checkup) checkRegistryPolicy(ctx context.Context) diagnosis.Finding {
 		return passed("the registry has no policy")
 	}
 	if err != nil {
-		return d.unread(ctx, "read the registry's policy", err, registryReads, "*")
+		return d.unread(ctx, "read the registry's policy", err, policy.RegistryReads(), "*")
 	}
 	return d.grants("the registry's policy", aws.ToString(out.PolicyText),
 		"aws ecr get-registry-policy; aws ecr put-registry-policy --policy-text file://narrowed.json",
@@ -69,106 +68,25 @@ func (d *checkup) checkRegistryPolicy(ctx context.Context) diagnosis.Finding {
 
 // grants looks for statements that let others than the account in and whose resources, if they name any, reach our repositories.
 func (d *checkup) grants(what, text, command string, evidence slog.Attr) diagnosis.Finding {
-	unclear := diagnosis.Finding{Status: diagnosis.Warned, Summary: what + " can't be understood",
-		Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
-	var policy struct{ Statement json.RawMessage }
-	if err := json.Unmarshal([]byte(text), &policy); err != nil {
-		return unclear
-	}
-	list, err := statementsOf(policy.Statement)
+	found, err := d.setup.StrangersHere(text)
 	if err != nil {
-		return unclear
+		return diagnosis.Finding{Status: diagnosis.Warned, Summary: what + " can't be understood",
+			Remedy: "look at it: " + command, Evidence: []slog.Attr{evidence}}
+	}
+	if len(found) == 0 {
+		return passed(what+" lets nobody but the account into our repositories", evidence)
 	}
 	var who []string
-	ours := d.repositoryARN + d.config.RepoPrefix
-	for _, s := range list {
-		if len(s.Resource) > 0 && !slices.ContainsFunc(s.Resource, func(r string) bool { return reaches(r, ours) }) {
-			continue
-		}
-		one, err := json.Marshal(object{"Statement": s})
-		if err != nil {
-			return unclear
-		}
-		found, err := strangers(string(one), d.partition(), d.config.AccountID)
-		if err != nil {
-			return unclear
-		}
-		for _, w := range found {
-			who = append(who, printable(w))
-		}
+	for _, w := range found {
+		who = append(who, printable(w))
 	}
 	slices.Sort(who)
 	who = slices.Compact(who)
-	if len(who) == 0 {
-		return passed(what+" lets nobody but the account into our repositories", evidence)
-	}
 	return diagnosis.Finding{
 		Status: diagnosis.Warned, Summary: what + " lets others into our repositories: " + strings.Join(who, ", "),
 		Remedy:   "our own sessions can't use it, others can; take out what isn't meant: " + command,
 		Evidence: []slog.Attr{evidence, slog.String("principals", strings.Join(who, " "))},
 	}
-}
-
-// reaches reports whether a resource pattern, in which * stands for any text and ? for one character, matches a repository of prefix and
-// some project's name.
-func reaches(pattern, prefix string) bool {
-	// open are the places in pattern from which what comes next may be matched.
-	open := make([]bool, len(pattern)+1)
-	open[0] = true
-	for i := range len(prefix) {
-		next := make([]bool, len(pattern)+1)
-		for place := range len(pattern) {
-			if !open[place] {
-				continue
-			}
-			switch pattern[place] {
-			case '*':
-				next[place], open[place+1] = true, true // it takes one character more, or ends before
-			case '?', prefix[i]:
-				next[place+1] = true
-			}
-		}
-		open = next
-	}
-	for place, is := range open {
-		if is && projectPattern.MatchString(pattern[place:]) {
-			return true
-		}
-	}
-	return false
-}
-
-// projectPattern matches a pattern that a project's name may match.
-var projectPattern = regexp.MustCompile(`^[a-z0-9*?-]+$`)
-
-// texts is a text or a list of them, as IAM has it.
-type texts []string
-
-func (t *texts) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*t = texts{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(t))
-}
-
-type grant struct {
-	Effect       string
-	Principal    json.RawMessage `json:",omitempty"`
-	NotPrincipal json.RawMessage `json:",omitempty"`
-	Resource     texts           `json:",omitempty"`
-}
-
-// statementsOf reads a statement or a list of them.
-func statementsOf(element json.RawMessage) ([]grant, error) {
-	var one grant
-	if json.Unmarshal(element, &one) == nil {
-		return []grant{one}, nil
-	}
-	var list []grant
-	err := json.Unmarshal(element, &list)
-	return list, err
 }
 
 // root is the prefix of templates and rules that are for all repositories.
@@ -184,7 +102,7 @@ func (d *checkup) checkTemplates(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.DescribeRepositoryCreationTemplates(ctx,
 		&ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
-		return d.unread(ctx, "read the registry's creation templates", err, registryReads, "*")
+		return d.unread(ctx, "read the registry's creation templates", err, policy.RegistryReads(), "*")
 	}
 	var reach []string
 	for _, t := range out.RepositoryCreationTemplates {
@@ -201,7 +119,7 @@ func (d *checkup) checkCacheRules(ctx context.Context) diagnosis.Finding {
 	out, err := d.upstream.registry.DescribePullThroughCacheRules(ctx,
 		&ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
-		return d.unread(ctx, "read the registry's pull-through cache rules", err, registryReads, "*")
+		return d.unread(ctx, "read the registry's pull-through cache rules", err, policy.RegistryReads(), "*")
 	}
 	var reach []string
 	for _, r := range out.PullThroughCacheRules {
@@ -234,13 +152,13 @@ func (d *checkup) checkSigning(ctx context.Context) diagnosis.Finding {
 	case errors.As(err, &none):
 		return passed("ECR's managed signing isn't configured")
 	case err != nil:
-		return d.unread(ctx, "read the registry's signing configuration", err, registryReads, "*")
+		return d.unread(ctx, "read the registry's signing configuration", err, policy.RegistryReads(), "*")
 	}
 	evidence := d.requestID(out.ResultMetadata)
 	if out.SigningConfiguration != nil {
 		for _, rule := range out.SigningConfiguration.Rules {
 			if len(rule.RepositoryFilters) == 0 || slices.ContainsFunc(rule.RepositoryFilters, func(f types.SigningRepositoryFilter) bool {
-				return reaches(aws.ToString(f.Filter), d.config.RepoPrefix)
+				return policy.Reaches(aws.ToString(f.Filter), d.config.RepoPrefix)
 			}) {
 				return diagnosis.Finding{
 					Status:   diagnosis.Warned,

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -33,7 +34,7 @@ func (d *checkup) checkPullRole(ctx context.Context) diagnosis.Finding {
 // assume does what Credentials does for r, and finds out more where it fails.
 func (d *checkup) assume(ctx context.Context, r provider.Request) (diagnosis.Finding, session) {
 	op := opAssumeRole(r)
-	input, err := d.sessionInput(r) // without an id, too: what else is wrong shows all the same
+	input, err := sessionInput(d.setup, r) // without an id, too: what else is wrong shows all the same
 	if err != nil {
 		return d.failed(ctx, op, err), session{}
 	}
@@ -88,11 +89,11 @@ func (d *checkup) narrow(ctx context.Context, f *diagnosis.Finding, op string, r
 	case refused.action == "sts:TagSession":
 		f.Evidence = append(f.Evidence, slog.Bool("inherited_tags", true))
 	case len(input.Tags) == 0 && !r.AllProjects && works(func(i *sts.AssumeRoleInput) { i.Tags = projectTag(r.Project) }):
-		f.Summary = op + ": the role's trust policy demands the session tag " + tagProject + ", and session_tags is off"
+		f.Summary = op + ": the role's trust policy demands the session tag " + policy.TagProject + ", and session_tags is off"
 		f.Remedy = "set session_tags: true"
 	case input.ExternalId != nil && works(func(i *sts.AssumeRoleInput) { i.ExternalId = nil }):
 		f.Summary = op + ": the role can be assumed without an external ID, but not with external_id"
-		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + trustRemedy(d.config, op, refused)
+		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + trustRemedy(d.setup, op, refused.caller)
 	}
 }
 
@@ -100,8 +101,8 @@ func (d *checkup) checkToken(ctx context.Context) diagnosis.Finding {
 	t, err := d.getToken(ctx, d.session, func(o *ecr.Options) { o.Retryer = once{} })
 	if err != nil {
 		f := d.failed(ctx, opToken, err)
-		if r := refusalOf(err); r.action == actionToken && !r.explicit && r.layer != "session policy" {
-			f.Remedy += "\n" + policyOf(allow([]string{actionToken}, "*"))
+		if r := refusalOf(err); r.action == policy.ActionToken && !r.explicit && r.layer != "session policy" {
+			f.Remedy += "\n" + policy.Allow("*", policy.ActionToken).Pasteable()
 		}
 		return f
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -100,7 +101,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 		return o.notOurs(opEnsure)
 	case owner.Orphaned:
 		if !opts.DryRun {
-			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
+			if err := o.untag(ctx, "restore repository", policy.TagOrphaned, policy.TagOrphanedAt); err != nil {
 				return err
 			}
 			o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
@@ -114,17 +115,17 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 		}
 	}
 	if o.project.ID != "" && owner.ProjectID == "" {
-		missing[tagProjectID] = o.project.ID
+		missing[policy.TagProjectID] = o.project.ID
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	if !opts.DryRun {
 		err := o.tag(ctx, "tag repository", missing)
-		if err != nil && (missing[tagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
+		if err != nil && (missing[policy.TagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
 			return err
 		}
-		if missing[tagProjectID] != "" { // maybe another project's at the same time, which denies ours
+		if missing[policy.TagProjectID] != "" { // maybe another project's at the same time, which denies ours
 			if _, err := o.readOurs(ctx, opEnsure); err != nil {
 				return err
 			}
@@ -157,7 +158,7 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 		ImageTagMutabilityExclusionFilters: c.exclusionFilters(), EncryptionConfiguration: c.encryption(),
 		ImageScanningConfiguration: c.scanning(),
 	}
-	tags := c.ownerTags(o.project)
+	tags := o.p.setup.OwnerTags(o.project.Name, o.project.ID)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
 	}
@@ -182,9 +183,9 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 		o.p.scansItself.Store(true)
 		o.note(noScanning)
 	}
-	policy, err := c.lifecyclePolicy()
-	if err == nil && policy != "" {
-		err = o.putLifecycle(ctx, policy)
+	lifecycle, err := c.lifecyclePolicy()
+	if err == nil && lifecycle != "" {
+		err = o.putLifecycle(ctx, lifecycle)
 	}
 	if errors.Is(err, provider.ErrNotFound) {
 		return false, nil
@@ -309,10 +310,10 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	return o.putLifecycle(ctx, want)
 }
 
-func (o *operation) putLifecycle(ctx context.Context, policy string) error {
+func (o *operation) putLifecycle(ctx context.Context, lifecycle string) error {
 	err := o.write(ctx, "set lifecycle policy", func(ctx context.Context) error {
 		out, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
-			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(policy),
+			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(lifecycle),
 		})
 		if err == nil {
 			err = o.isAbout(out.RegistryId, out.RepositoryName)

@@ -37,7 +37,7 @@ func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[repository.Re
 			}
 			date, _ := dateOf(out.ResultMetadata)
 			for _, r := range out.Repositories {
-				if aws.ToString(r.RegistryId) != p.config.AccountID || aws.ToString(r.RepositoryArn) != p.repositoryARN+aws.ToString(r.RepositoryName) {
+				if aws.ToString(r.RegistryId) != p.config.AccountID || aws.ToString(r.RepositoryArn) != p.setup.ARN(aws.ToString(r.RepositoryName)) {
 					yield(repository.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: badAnswer("it is about another registry")})
 					return
 				}

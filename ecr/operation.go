@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -63,7 +64,7 @@ func (o *operation) note(text string) { o.change.Notes = append(o.change.Notes, 
 func (o *operation) name() *string     { return aws.String(o.change.Name) }
 func (o *operation) registry() *string { return aws.String(o.p.config.AccountID) }
 func (o *operation) arn() *string {
-	return aws.String(o.p.repositoryARN + o.change.Name)
+	return aws.String(o.p.setup.ARN(o.change.Name))
 }
 
 // fail makes the operation's error of one that it decided on itself.
@@ -202,8 +203,8 @@ func (o *operation) readOurs(ctx context.Context, op string) (map[string]string,
 	}
 	if owner := o.change.Owner; !owner.Ours {
 		hint := "if it should be this project's, adopt it, with rights that allow to tag it"
-		if name := tags[tagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
-			hint = "if it is this installation's, configure installation as its tag " + tagInstallation + " has it; else it is left to that one"
+		if name := tags[policy.TagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
+			hint = "if it is this installation's, configure installation as its tag " + policy.TagInstallation + " has it; else it is left to that one"
 		}
 		return nil, o.fail(provider.ErrNotOurs, op, hint,
 			"repository "+o.change.Name+" isn't ours: "+owner.Reason)
@@ -227,7 +228,7 @@ func (o *operation) tag(ctx context.Context, op string, tags map[string]string) 
 		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list}, opts...)
 		return err
 	}
-	if tags[tagProjectID] != "" {
+	if tags[policy.TagProjectID] != "" {
 		return o.setOwner(ctx, op, tags, set)
 	}
 	err := o.write(ctx, op, func(ctx context.Context) error { return set(ctx) })
