@@ -96,7 +96,7 @@ func importRules() map[string][]string {
 			"provider/...", "oci", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
 		"oci/tokenissuer/internal":  {},
-		"oci/tokenissuer/tokenkeys": {},
+		"oci/tokenissuer/tokenkeys": {"oci/tokenissuer/internal/keys"},
 		"internal/sharedrepo":       {"provider"},
 		"configload":                {},
 		"registry":                  {"provider/...", "registry/..."},
