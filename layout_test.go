@@ -64,10 +64,11 @@ func TestImportDirections(t *testing.T) {
 		"ecr":                   {"provider/...", "internal/hostport", "internal/probe"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
 		"ecr/iampolicy":         {"ecr", "provider"},
-		"oci":                   {"provider/...", "internal/hostport", "internal/probe"},
+		"oci":                   {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
+		"oci/internal":          {"provider/...", "internal/hostport", "internal/probe"},
 		"oci/imageregistry":     {},
 		"oci/tokenissuer": {
-			"provider/...", "oci", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
+			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
 		"oci/tokenissuer/internal":  {},
 		"oci/tokenissuer/tokenkeys": {},

@@ -1,4 +1,4 @@
-package oci
+package reach
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func checkRealm(ctx context.Context, f diagnosis.Finding, key, scheme string, re
 		f.Status, f.Summary, f.Remedy = status, key+" asks for a token of its token service, but "+what, remedy
 		return f
 	}
-	challenge, err := challengeOf(ctx, header)
+	challenge, err := Challenge(ctx, header)
 	if err != nil {
 		return fail(diagnosis.Failed, "its WWW-Authenticate header can't be read", realmRemedy)
 	}
@@ -47,8 +47,8 @@ func checkRealm(ctx context.Context, f diagnosis.Finding, key, scheme string, re
 	return f
 }
 
-// challengeOf is what go-containerregistry reads of an answer.
-func challengeOf(ctx context.Context, header http.Header) (*transport.Challenge, error) {
+// Challenge is what go-containerregistry reads of an answer's headers.
+func Challenge(ctx context.Context, header http.Header) (*transport.Challenge, error) {
 	registry, err := name.NewRegistry("registry.invalid")
 	if err != nil {
 		return nil, err
