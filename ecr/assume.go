@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -52,7 +53,7 @@ func (s session) secrets() []string {
 // details join the session to AWS CloudTrail. None is secret, unless a hostile endpoint put one there.
 func (s session) details() []slog.Attr {
 	return []slog.Attr{
-		slog.String("session_access_key_id", saidKey(s.credentials.AccessKeyID, s.secrets())),
+		slog.String("session_access_key_id", scrub.Key(s.credentials.AccessKeyID, s.secrets())),
 		slog.String("sts_request_id", s.requestID),
 	}
 }
@@ -70,7 +71,7 @@ func (a *assumer) assume(ctx context.Context, input *sts.AssumeRoleInput) (sessi
 	s.readAt, _ = dateOf(out.ResultMetadata)
 	s.ends, _ = out.ResultMetadata.Get(endKey{}).(time.Time)
 	requestID, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	s.requestID = saidID(requestID)
+	s.requestID = scrub.ID(requestID)
 	return s, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -232,10 +233,10 @@ func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence .
 // clean takes out of a finding what is a piece of a secret that the diagnosis knows. Names in answers, too, may be one.
 func (d *diagnosis) clean(f provider.Finding) provider.Finding {
 	secrets := d.hidden.all()
-	f.Summary, f.Remedy = redact(f.Summary, secrets), redact(f.Remedy, secrets)
+	f.Summary, f.Remedy = scrub.Redact(f.Summary, secrets), scrub.Redact(f.Remedy, secrets)
 	for i, attr := range f.Evidence {
 		if attr.Value.Kind() == slog.KindString {
-			f.Evidence[i] = slog.String(attr.Key, redact(attr.Value.String(), secrets))
+			f.Evidence[i] = slog.String(attr.Key, scrub.Redact(attr.Value.String(), secrets))
 		}
 	}
 	return f
@@ -251,7 +252,7 @@ func unwrapped(err error) error {
 
 func (d *diagnosis) requestID(metadata middleware.Metadata) slog.Attr {
 	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
-	return slog.String("request_id", saidID(id))
+	return slog.String("request_id", scrub.ID(id))
 }
 
 func passed(summary string, evidence ...slog.Attr) provider.Finding {

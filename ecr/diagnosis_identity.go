@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -83,13 +84,13 @@ func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
 	if !d.config.AccessKeyID.IsZero() {
 		source = "configuration (access_key_id)"
 	}
-	f := passed("AWS credentials were found: "+printable(source), slog.String("source", printable(source)))
+	f := passed("AWS credentials were found: "+scrub.Printable(source), slog.String("source", scrub.Printable(source)))
 	if d.base.CanExpire {
 		f.Evidence = append(f.Evidence, slog.Time("expires_at", d.base.Expires))
 	}
 	if d.base.SessionToken == "" {
 		f.Status = provider.Warned
-		f.Summary = "long-lived static keys are used (" + printable(source) + "): they work until somebody deletes them, wherever they leak to"
+		f.Summary = "long-lived static keys are used (" + scrub.Printable(source) + "): they work until somebody deletes them, wherever they leak to"
 		f.Remedy = "use IRSA, Pod Identity or an instance role inside AWS; outside, let the keys' user do nothing but assume role_arn, with " +
 			"role_external_id, and rotate them"
 	}
@@ -141,11 +142,11 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 	if d.identified != nil {
 		return d.failed(ctx, opCallerIdentity, d.identified)
 	}
-	caller := said(aws.ToString(d.identity.Arn), d.hidden.all())
+	caller := scrub.Said(aws.ToString(d.identity.Arn), d.hidden.all())
 	evidence := []slog.Attr{slog.String("arn", caller), d.requestID(d.identity.ResultMetadata)}
 	d.controller = d.base
 	a, err := arn.Parse(aws.ToString(d.identity.Arn))
-	if err != nil || !shownARN.MatchString(a.String()) {
+	if err != nil || !scrub.IsARN(a.String()) {
 		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}

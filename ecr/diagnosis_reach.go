@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -93,7 +94,7 @@ func (d *diagnosis) grants(what, text, command string, evidence slog.Attr) provi
 			return unclear
 		}
 		for _, w := range found {
-			who = append(who, printable(w))
+			who = append(who, scrub.Printable(w))
 		}
 	}
 	slices.Sort(who)
@@ -187,7 +188,7 @@ func (d *diagnosis) checkTemplates(ctx context.Context) provider.Finding {
 	}
 	var reach []string
 	for _, t := range out.RepositoryCreationTemplates {
-		prefix := printable(aws.ToString(t.Prefix))
+		prefix := scrub.Printable(aws.ToString(t.Prefix))
 		if d.overlaps(prefix) && slices.Contains(t.AppliedFor, types.RCTAppliedForCreateOnPush) {
 			reach = append(reach, prefix)
 		}
@@ -204,7 +205,7 @@ func (d *diagnosis) checkCacheRules(ctx context.Context) provider.Finding {
 	}
 	var reach []string
 	for _, r := range out.PullThroughCacheRules {
-		if prefix := printable(aws.ToString(r.EcrRepositoryPrefix)); d.overlaps(prefix) {
+		if prefix := scrub.Printable(aws.ToString(r.EcrRepositoryPrefix)); d.overlaps(prefix) {
 			reach = append(reach, prefix)
 		}
 	}
@@ -245,7 +246,7 @@ func (d *diagnosis) checkSigning(ctx context.Context) provider.Finding {
 					Status:   provider.Warned,
 					Summary:  "ECR's managed signing is configured for repositories under " + d.config.RepoPrefix + ", and what is pushed there stays unsigned: it needs signer:SignPayload, which sessions are denied by design",
 					Remedy:   "narrow the rule's repository filters (aws ecr get-signing-configuration), and sign by a role of your own after the push",
-					Evidence: []slog.Attr{evidence, slog.String("signing_profile_arn", printable(aws.ToString(rule.SigningProfileArn)))},
+					Evidence: []slog.Attr{evidence, slog.String("signing_profile_arn", scrub.Printable(aws.ToString(rule.SigningProfileArn)))},
 				}
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -46,7 +47,7 @@ func (d *diagnosis) list(ctx context.Context) {
 			d.listing.names, d.listing.whole = nil, false
 			return
 		}
-		d.listing.names = append(d.listing.names, printable(aws.ToString(r.RepositoryName)))
+		d.listing.names = append(d.listing.names, scrub.Printable(aws.ToString(r.RepositoryName)))
 	}
 }
 
@@ -110,7 +111,7 @@ func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provide
 	f := provider.Finding{Status: provider.Failed, Evidence: evidence}
 	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagProjectID, tagOrphaned, tagSuspended} {
 		if value, ok := tags[key]; ok {
-			f.Evidence = append(f.Evidence, slog.String(key, printable(value)))
+			f.Evidence = append(f.Evidence, slog.String(key, scrub.Printable(value)))
 		}
 	}
 	switch owner := d.config.owner(project, tags); {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -167,5 +168,5 @@ func (d *diagnosis) said(a probe.Answer) string {
 	if text == "" {
 		return "HTTP status " + http.StatusText(a.Status)
 	}
-	return said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.config.AccountID, d.repositoryName())
+	return scrub.Said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.config.AccountID, d.repositoryName())
 }

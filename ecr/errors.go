@@ -13,12 +13,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -57,10 +57,10 @@ func classify(ctx context.Context, c Config, op, project string, err error, secr
 	}
 	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, c.AccountID, c.RepoPrefix+project, project)}
 	e.Kind = kindOf(ctx, op, err)
-	e.Hint = redact(explain(c, op, e.Kind, err).hint(), secrets)
+	e.Hint = scrub.Redact(explain(c, op, e.Kind, err).hint(), secrets)
 	var response interface{ ServiceRequestID() string }
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
-		e.Details = append(e.Details, slog.String("request_id", saidID(response.ServiceRequestID())))
+		e.Details = append(e.Details, slog.String("request_id", scrub.ID(response.ServiceRequestID())))
 	}
 	return e
 }
@@ -167,25 +167,25 @@ func newCause(err error, secrets []string, known ...string) error {
 	}
 	c := newLocalCause(err)
 	if source := sourceOf(err); source != nil {
-		c.text = scrub(source.Error(), secrets)
+		c.text = scrub.Line(source.Error(), secrets)
 		return c
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() != unknownError {
 		clean := &smithy.GenericAPIError{
-			Code: saidCode(api.ErrorCode()), Message: said(api.ErrorMessage(), secrets, known...), Fault: api.ErrorFault(),
+			Code: scrub.Code(api.ErrorCode()), Message: scrub.Said(api.ErrorMessage(), secrets, known...), Fault: api.ErrorFault(),
 		}
 		c.unwrap = append(c.unwrap, clean)
 		c.text = strings.TrimSuffix(clean.Code+": "+clean.Message, ": ")
 		return c
 	}
-	c.text = scrub(transportText(err), secrets)
+	c.text = scrub.Line(transportText(err), secrets)
 	return c
 }
 
 // newLocalCause makes a cause of an error that no answer is in: of this machine's files and variables.
 func newLocalCause(err error) *cause {
-	c := &cause{text: scrub(err.Error(), nil)}
+	c := &cause{text: scrub.Line(err.Error(), nil)}
 	for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, ended) {
 			c.unwrap = append(c.unwrap, ended)
@@ -219,38 +219,12 @@ func transportText(err error) string {
 		if u, parseErr := url.Parse(sent.URL); parseErr == nil {
 			host = u.Host + ": "
 		}
-		return host + sendText(err)
+		return host + scrub.Unanswered(err)
 	}
 	if m := unreadFile.FindStringSubmatch(err.Error()); m != nil { // of which the SDK makes a text
-		return m[1] + ": " + said(m[2], nil)
+		return m[1] + ": " + scrub.Said(m[2], nil)
 	}
-	return said(err.Error(), nil)
+	return scrub.Said(err.Error(), nil)
 }
 
 var unreadFile = regexp.MustCompile(`(?:unable to read file at|failed to read authorization token from) (?:/[A-Za-z0-9._@-]+)+: (open (?:/[A-Za-z0-9._@-]+)+): (.*)$`)
-
-const maxErrorText = 512
-
-// longToken matches what is longer than any resource's name: session tokens and web identity tokens.
-var longToken = regexp.MustCompile(`[A-Za-z0-9+/=_.-]{100,}`)
-
-// scrub returns the first line of text, printable, bounded, and without secrets. AWS's first lines don't hold any; a
-// broken or hostile endpoint's may.
-func scrub(text string, secrets []string) string {
-	text, _, _ = strings.Cut(text, "\n")
-	text = without(text, secrets)
-	text = printable(longToken.ReplaceAllString(text, provider.Redacted))
-	if len(text) > maxErrorText {
-		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
-	}
-	return text
-}
-
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) { // which C1 controls and what turns the direction of text aren't: terminals obey both
-			return r
-		}
-		return ' '
-	}, text)
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -51,7 +52,7 @@ var (
 // newRefusal reads an error of AWS's API, or the text of an answer of the image registry. The texts that it recognizes are in the
 // IAM User Guide, "Troubleshoot access denied error messages".
 func newRefusal(code, message string) refusal {
-	message = said(message, nil) // what is taken from it is shown
+	message = scrub.Said(message, nil) // what is taken from it is shown
 	r := refusal{code: code, message: message}
 	if m := refusedAction.FindStringSubmatch(message); m != nil {
 		r.action = m[1]

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 )
 
 // hostWarning logs a host that isn't the one handed out, once until it changes.
@@ -70,5 +72,5 @@ func hostOf(endpoint string) string {
 	if err != nil {
 		return ""
 	}
-	return printable(u.Host)
+	return scrub.Printable(u.Host)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -318,10 +319,10 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
 	found, err := strangers(policy, o.p.partition(), o.p.config.AccountID)
 	if err != nil {
-		return o.fail(provider.ErrConflict, opAdopt, hint, scrub(err.Error(), nil))
+		return o.fail(provider.ErrConflict, opAdopt, hint, scrub.Line(err.Error(), nil))
 	}
 	if len(found) > 0 {
-		return o.fail(provider.ErrConflict, opAdopt, hint, "the policy of repository "+o.change.Name+" lets in "+scrub(strings.Join(found, ", "), nil))
+		return o.fail(provider.ErrConflict, opAdopt, hint, "the policy of repository "+o.change.Name+" lets in "+scrub.Line(strings.Join(found, ", "), nil))
 	}
 	return nil
 }

@@ -2,15 +2,11 @@ package ecr
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -19,6 +15,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -93,7 +90,7 @@ func (e *sourceError) Error() string {
 	text := e.at()
 	switch {
 	case e.status == 0:
-		return text + ": " + sendText(e.err)
+		return text + ": " + scrub.Unanswered(e.err)
 	case e.code != "":
 		return fmt.Sprintf("%s answered HTTP status %d, %s", text, e.status, e.code)
 	case e.status < 300:
@@ -289,23 +286,4 @@ func checkSource(call string, request any, body []byte) error {
 		return errNoSource
 	}
 	return nil
-}
-
-// sendText is why there was no answer. What HTTP makes an error of may quote what was received, as the text of a proxy's status; before
-// that, nothing was sent that could come back.
-func sendText(err error) string {
-	var sent *url.Error
-	if !errors.As(err, &sent) {
-		return said(err.Error(), nil)
-	}
-	if strings.Contains(sent.Err.Error(), "malformed") {
-		return "the answer isn't HTTP"
-	}
-	for _, before := range []any{new(*net.OpError), new(*net.DNSError), new(*tls.CertificateVerificationError), new(x509.UnknownAuthorityError),
-		new(x509.HostnameError), new(x509.CertificateInvalidError), new(tls.RecordHeaderError), new(tls.AlertError)} {
-		if errors.As(sent.Err, before) {
-			return sent.Err.Error()
-		}
-	}
-	return said(sent.Err.Error(), nil)
 }

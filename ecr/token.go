@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -64,7 +65,7 @@ func (p *Provider) getToken(ctx context.Context, s session, more ...func(*ecr.Op
 	ends := earlier(s.credentials.Expires, localEnd(asked, date, s.ends, longestToken))
 	t.expiresAt = earlier(ends, localEnd(asked, date, t.expiresAt, longestToken))
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
-	t.requestID = saidID(id)
+	t.requestID = scrub.ID(id)
 	return t, nil
 }
 
