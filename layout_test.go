@@ -47,25 +47,32 @@ func goList(t *testing.T, args ...string) []goPackage {
 	}
 }
 
-// Imports point one way: what a package of ours may import of ours, by the longest matching prefix.
+// Imports point one way: what a package of ours may import of ours, by the longest matching prefix. "x/..." is x and all below.
 func TestImportDirections(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
 		"":                      {},
-		"provider":              {},
+		"provider":              {"provider/internal/kept"},
+		"provider/internal":     {},
 		"provider/providertest": {"provider"},
+		"provider/repository":   {"provider"},
+		"provider/diagnosis":    {"provider"},
+		"provider/decorator":    {"provider", "provider/internal/kept"},
 		"internal/hostport":     {},
-		"internal/probe":        {"provider"},
+		"internal/probe":        {},
 		"internal/realtest":     {},
-		"ecr":                   {"provider", "internal/hostport", "internal/probe", "ecr/internal"},
+		"ecr":                   {"provider/...", "internal/hostport", "internal/probe", "ecr/internal/..."},
+		"ecr/internal/policy":   {"provider"},
 		"ecr/internal/scrub":    {"provider"},
-		"ecr/ecrtest":           {"ecr/ecrtest/internal"},
-		"ecr/iampolicy":         {"ecr", "provider"},
-		"oci":                   {"provider", "internal/hostport", "internal/probe"},
+		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
+		"ecr/iampolicy":         {"ecr", "ecr/internal/policy", "provider"},
+		"oci":                   {"provider/...", "internal/hostport", "internal/probe"},
 		"oci/imageregistry":     {},
 		"configload":            {},
-		"registry":              {"provider", "registry"},
-		"examples":              {""},
+		"registry":              {"provider/...", "registry/..."},
+		"examples":              {"..."},
+
+		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
 	}
 	for _, p := range goList(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
@@ -78,7 +85,10 @@ func TestImportDirections(t *testing.T) {
 		require.True(t, known, "%s: no rule for it in this test", p.ImportPath)
 		for _, i := range p.Imports {
 			if ours, ok := strings.CutPrefix(i, module+"/"); ok {
-				fine := slices.ContainsFunc(allowed[rule], func(prefix string) bool { return under(ours, prefix) })
+				fine := slices.ContainsFunc(allowed[rule], func(pattern string) bool {
+					prefix, below := strings.CutSuffix(pattern, "...")
+					return ours == pattern || below && under(ours, strings.TrimSuffix(prefix, "/"))
+				})
 				require.True(t, fine, "%s imports %s", p.ImportPath, i)
 			}
 			if strings.Contains(i, "yaml") {
@@ -102,8 +112,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 7)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 10)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)

@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
@@ -61,7 +62,7 @@ func (r *report) makings(ctx context.Context, n sizes) error {
 
 	aws.Inject(ecrtest.Fault{Action: "*", Latency: callTakes})
 	making, err := takes(func() error {
-		_, err := inner.EnsureRepository(ctx, provider.Project{Name: "making"}, provider.EnsureOptions{})
+		_, err := inner.EnsureRepository(ctx, provider.Project{Name: "making"}, repository.EnsureOptions{})
 		return err
 	})
 	if err != nil {

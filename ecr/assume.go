@@ -14,13 +14,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// tagProject is the session tag, and the tag of repositories, that holds the project's name.
-const tagProject = "rise:project"
-
-func projectTag(project string) []types.Tag {
-	return []types.Tag{{Key: aws.String(tagProject), Value: aws.String(project)}}
-}
-
 const (
 	opAssumePush = "assume push role"
 	opAssumePull = "assume pull role"

@@ -38,6 +38,8 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -45,7 +47,7 @@ import (
 type place struct {
 	*awsServer
 	opts []ecr.Option
-	o    provider.DiagnoseOptions
+	o    diagnosis.Options
 	ca   string
 
 	mu      sync.Mutex
@@ -54,7 +56,7 @@ type place struct {
 
 func newPlace(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions) *place {
 	t.Helper()
-	s := &place{awsServer: newAWS(t, c, o), o: provider.DiagnoseOptions{Project: "hello"}}
+	s := &place{awsServer: newAWS(t, c, o), o: diagnosis.Options{Project: "hello"}}
 	s.config.RegistryHost, s.config.Installation = s.RegistryHost, "prod"
 	for _, project := range []string{"hello", "other"} {
 		s.CreateRepository(s.deployment.Repository(project))
@@ -148,19 +150,19 @@ func (s *place) keeps(t *testing.T, text string) {
 }
 
 // worst is the first finding that failed, or else the first warning about anything but the keys that the tests have.
-func worst(list []provider.Finding) provider.Finding {
-	for _, status := range []provider.Status{provider.Failed, provider.Warned} {
+func worst(list []diagnosis.Finding) diagnosis.Finding {
+	for _, status := range []diagnosis.Status{diagnosis.Failed, diagnosis.Warned} {
 		for _, f := range list {
-			if f.Status == status && (f.Check != "credentials" || status == provider.Failed) {
+			if f.Status == status && (f.Check != "credentials" || status == diagnosis.Failed) {
 				return f
 			}
 		}
 	}
-	return provider.Finding{}
+	return diagnosis.Finding{}
 }
 
 // documents are the policies in a remedy.
-func documents(t *testing.T, f provider.Finding) []string {
+func documents(t *testing.T, f diagnosis.Finding) []string {
 	t.Helper()
 	var list []string
 	for line := range strings.SplitSeq(f.Remedy, "\n") {
@@ -187,7 +189,7 @@ const (
 )
 
 // trustPush applies the trust policy of a remedy, as the operator would.
-func trustPush(t *testing.T, s *place, f provider.Finding) {
+func trustPush(t *testing.T, s *place, f diagnosis.Finding) {
 	t.Helper()
 	s.trust(pushName, documents(t, f)[0])
 }
@@ -198,14 +200,14 @@ type brokenSite struct {
 	breaks func(*testing.T, *place)
 	// What diagnosis finds.
 	check  string
-	status provider.Status // default Failed
+	status diagnosis.Status // default Failed
 	cause  string
 	remedy string
 	// What Credentials fails with; nothing if it works.
 	kind provider.Kind
 	hint string // default cause
 	// mends does what the remedy says. nil: everything anew as it was before it was broken, for what is outside of the account.
-	mends func(*testing.T, *place, provider.Finding)
+	mends func(*testing.T, *place, diagnosis.Finding)
 	left  string // the check that warns even then
 }
 
@@ -279,7 +281,7 @@ func TestBrokenSites(t *testing.T) {
 			s.watch()
 			list := diagnose(t.Context(), t, s.build(t), s.o)
 			first := worst(list)
-			status := provider.Failed
+			status := diagnosis.Failed
 			if b.status != 0 {
 				status = b.status
 			}
@@ -412,7 +414,7 @@ func brokenRoles() map[string]brokenSite {
 				})
 			},
 			check: "push_role", cause: "sts:TagSession isn't allowed for the role in push_role_arn", remedy: "own policy", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.UpdateUser(controllerName, func(u *ecrtest.User) { u.Policies = append(u.Policies, documents(t, f)[1]) })
 			},
@@ -426,7 +428,7 @@ func brokenRoles() map[string]brokenSite {
 				s.UpdateUser(controllerName, func(u *ecrtest.User) { u.Policies = withoutStatement(t, u.Policies, "AssumePush") })
 			},
 			check: "push_role", cause: "the controller's own policy lacks sts:AssumeRole on it", remedy: "that the controller may sts:AssumeRole it", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.UpdateUser(controllerName, func(u *ecrtest.User) { u.Policies = append(u.Policies, documents(t, f)[1]) })
 			},
@@ -446,17 +448,17 @@ func brokenRoles() map[string]brokenSite {
 		"missing external ID": {
 			setup: ecrtest.SetupOptions{ExternalID: "push-id"}, breaks: func(_ *testing.T, s *place) { s.config.ExternalID = "" },
 			check: "push_role", cause: "or demands an external ID, and external_id isn't set", remedy: "external ID", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.ExternalID = "push-id" },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.ExternalID = "push-id" },
 		},
 		"session_tags off though demanded": {
 			setup: ecrtest.SetupOptions{SessionTags: true}, breaks: func(_ *testing.T, s *place) { s.config.SessionTags = false },
 			check: "push_role", cause: "demands the session tag rise:project, and session_tags is off", remedy: "set session_tags: true", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.SessionTags = true },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.SessionTags = true },
 		},
 		"no push role": {
 			breaks: func(_ *testing.T, s *place) { s.config.PushRoleARN = "arn:aws:iam::123456789012:role/missing" },
 			check:  "push_role", cause: "the role doesn't exist", remedy: "check that the role exists", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.PushRoleARN = s.deployment.PushRoleARN },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.PushRoleARN = s.deployment.PushRoleARN },
 		},
 		"chained duration": {
 			setup: ecrtest.SetupOptions{RoleExternalID: "outside-id"},
@@ -467,17 +469,17 @@ func brokenRoles() map[string]brokenSite {
 				s.config.SessionToken, s.config.SessionDuration = provider.NewSecret(key.SessionToken), 2*time.Hour
 			},
 			check: "push_role", cause: "role chaining", remedy: "set session_duration to 1h or less", kind: provider.ErrMisconfigured,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.SessionDuration = time.Hour },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.SessionDuration = time.Hour },
 		},
 		"duration over the role's limit": {
 			setup: ecrtest.SetupOptions{MaxSessionDuration: time.Hour}, breaks: func(_ *testing.T, s *place) { s.config.SessionDuration = 2 * time.Hour },
 			check: "push_role", cause: "session_duration is longer than the role's MaxSessionDuration", remedy: "shorten the one", kind: provider.ErrMisconfigured,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.SessionDuration = time.Hour },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.SessionDuration = time.Hour },
 		},
 		"pull role isn't trusted": {
 			setup: ecrtest.SetupOptions{PullRole: true}, breaks: func(_ *testing.T, s *place) { s.trust("rise-backend-ecr-pull", nobody) },
 			check: "pull_role", cause: "the role in pull_role_arn can't be assumed", remedy: "Trust policy that lets",
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.trust("rise-backend-ecr-pull", documents(t, f)[0])
 			},
@@ -491,7 +493,7 @@ func brokenRoles() map[string]brokenSite {
 				})
 			},
 			check: "controller_role", cause: "sts:TagSession isn't allowed for the role in role_arn", remedy: "allow sts:TagSession", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.trust(controllerName, documents(t, f)[0])
 			},
@@ -499,7 +501,7 @@ func brokenRoles() map[string]brokenSite {
 		"controller role trusts somebody else, under Pod Identity": {
 			breaks: func(_ *testing.T, s *place) { s.podBefore(); s.trust(controllerName, nobody) },
 			check:  "controller_role", cause: "the role in role_arn", remedy: "aws iam get-role --role-name rise-backend", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.trust(controllerName, documents(t, f)[0])
 			},
@@ -515,12 +517,12 @@ func brokenRoles() map[string]brokenSite {
 		"controller role's external ID": {
 			setup: ecrtest.SetupOptions{RoleExternalID: "outside-id"}, breaks: func(_ *testing.T, s *place) { s.outside(); s.config.RoleExternalID = "wrong-id" },
 			check: "controller_role", cause: "likeliest first: role_external_id isn't the external ID", remedy: "role_external_id", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RoleExternalID = "outside-id" },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RoleExternalID = "outside-id" },
 		},
 		"controller role isn't trusting": {
 			breaks: func(_ *testing.T, s *place) { s.outside(); s.trust(controllerName, nobody) },
 			check:  "controller_role", cause: "its trust policy doesn't name this process's identity", remedy: "Trust policy that lets", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.trust(controllerName, documents(t, f)[0])
 			},
@@ -531,7 +533,7 @@ func brokenRoles() map[string]brokenSite {
 				s.UpdateRole(pushName, func(r *ecrtest.Role) { r.Policies = withoutStatement(t, r.Policies, "Token") })
 			},
 			check: "token", cause: "no identity-based policy allows ecr:GetAuthorizationToken", remedy: "the role's own policy allows ecr:GetAuthorizationToken on *",
-			kind: provider.ErrAccessDenied, mends: func(t *testing.T, s *place, f provider.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
+			kind: provider.ErrAccessDenied, mends: func(t *testing.T, s *place, f diagnosis.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
 		},
 		"organization denies tokens": {
 			server: ecrtest.Config{ServiceControlPolicies: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},` +
@@ -578,7 +580,7 @@ func brokenIdentities() map[string]brokenSite {
 		"unknown key": {
 			breaks: func(_ *testing.T, s *place) { s.DeleteAccessKey(s.deployment.ControllerUser.ID) },
 			check:  "identity", cause: "AWS doesn't know the credentials", remedy: "check the keys", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				key := s.AddAccessKey(controllerName)
 				s.config.AccessKeyID, s.config.SecretAccessKey = provider.NewSecret(key.ID), provider.NewSecret(key.Secret)
 			},
@@ -586,7 +588,7 @@ func brokenIdentities() map[string]brokenSite {
 		"wrong secret": {
 			breaks: func(_ *testing.T, s *place) { s.config.SecretAccessKey = provider.NewSecret("wrong-secret-access-key") },
 			check:  "identity", cause: "the secret access key doesn't belong to the access key id", remedy: "one key pair", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.config.SecretAccessKey = provider.NewSecret(s.deployment.ControllerUser.Secret)
 			},
 		},
@@ -598,7 +600,7 @@ func brokenIdentities() map[string]brokenSite {
 				s.config.AccessKeyID, s.config.SecretAccessKey = provider.NewSecret(key.AccessKeyID), provider.NewSecret(key.SecretAccessKey)
 			},
 			check: "identity", cause: "AWS doesn't know the credentials", remedy: "without their session_token", kind: provider.ErrAccessDenied,
-			mends: func(t *testing.T, s *place, _ provider.Finding) {
+			mends: func(t *testing.T, s *place, _ diagnosis.Finding) {
 				t.Helper()
 				key := s.chained(t)
 				s.config.AccessKeyID, s.config.SecretAccessKey = provider.NewSecret(key.AccessKeyID), provider.NewSecret(key.SecretAccessKey)
@@ -663,7 +665,7 @@ func brokenIdentities() map[string]brokenSite {
 		"Pod Identity isn't trusted": {
 			breaks: func(_ *testing.T, s *place) { s.pod(); s.trust(controllerName, nobody) },
 			check:  "credentials", cause: "AWS refused the credentials' own source", remedy: "pods.eks.amazonaws.com", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { podRole(s.awsServer) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { podRole(s.awsServer) },
 		},
 		"Pod Identity's agent is down": {
 			breaks: func(t *testing.T, s *place) {
@@ -679,7 +681,7 @@ func brokenIdentities() map[string]brokenSite {
 				s.config.AccessKeyID, s.config.SecretAccessKey = provider.NewSecret(key.ID), provider.NewSecret(key.Secret)
 			},
 			check: "identity", cause: "the credentials are of account 999999999999, and account_id is 123456789012", remedy: "set role_arn", kind: provider.ErrAccessDenied,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.trust(controllerName, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:user/elsewhere"},"Action":"sts:AssumeRole"}]}`)
 				s.config.RoleARN = s.deployment.ControllerRoleARN
 			},
@@ -740,7 +742,7 @@ func brokenNetworks() map[string]brokenSite {
 		"closed port": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); single(s); s.at("http://" + realtest.ClosedAddress(t)) },
 			check:  "sts", cause: "(connection refused)", remedy: "check host and port", kind: provider.ErrUnavailable,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.at(s.URL) },
 		},
 		"untrusted certificate": {
 			breaks: func(t *testing.T, s *place) {
@@ -751,12 +753,12 @@ func brokenNetworks() map[string]brokenSite {
 				s.ca = ca
 			},
 			check: "sts", cause: "is signed by an unknown authority, which isn't trusted", remedy: caRemedy, kind: provider.ErrUnavailable,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { trusting(s) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { trusting(s) },
 		},
 		"HTTP for HTTPS": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); single(s); s.at("https://" + plainListener(t, s.Handler())) },
 			check:  "sts", cause: "plain HTTP is spoken at 127.0.0.1:", remedy: "let it serve TLS", kind: provider.ErrUnavailable,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.at(s.URL) },
 		},
 		"dead proxy": {
 			breaks: func(t *testing.T, s *place) {
@@ -826,7 +828,7 @@ func brokenNetworks() map[string]brokenSite {
 		"not STS": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.at("http://" + plainListener(t, http.NotFoundHandler())) },
 			check:  "sts", cause: "what answers isn't AWS", remedy: "check AWS_ENDPOINT_URL", kind: provider.ErrBadResponse,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.at(s.URL) },
 		},
 		"a firewall answers in STS's place": {
 			breaks: func(t *testing.T, s *place) {
@@ -837,7 +839,7 @@ func brokenNetworks() map[string]brokenSite {
 				})))
 			},
 			check: "sts", cause: "what answers isn't AWS", remedy: "proxies that answer in AWS's place", kind: provider.ErrBadResponse,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL) },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.at(s.URL) },
 		},
 		"not a token": {
 			breaks: func(_ *testing.T, s *place) {
@@ -884,7 +886,7 @@ func brokenNetworks() map[string]brokenSite {
 		"image registry: closed port": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.ClosedAddress(t) },
 			check:  "registry", cause: "(connection refused)", remedy: "check registry_host",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"image registry: untrusted certificate": {
 			breaks: func(t *testing.T, s *place) {
@@ -893,7 +895,7 @@ func brokenNetworks() map[string]brokenSite {
 				s.config.RegistryHost, s.ca = address, ca
 			},
 			check: "registry", cause: "is signed by an unknown authority", remedy: caRemedy,
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { trusting(s) }, left: "registry_host", // which is the TLS listener's
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { trusting(s) }, left: "registry_host", // which is the TLS listener's
 		},
 		"image registry: HTTP for HTTPS": {
 			breaks: func(_ *testing.T, s *place) {
@@ -902,7 +904,7 @@ func brokenNetworks() map[string]brokenSite {
 				s.dial(at)
 			},
 			check: "registry", cause: "plain HTTP is spoken at registry.example.com:5000, where HTTPS is expected", remedy: "let it serve TLS",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"a firewall's page in the image registry's place": {
 			breaks: func(t *testing.T, s *place) {
@@ -913,7 +915,7 @@ func brokenNetworks() map[string]brokenSite {
 				}))
 			},
 			check: "registry", cause: "what answers is no image registry", remedy: "proxies that answer in its place",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"a website as registry_host": {
 			breaks: func(t *testing.T, s *place) {
@@ -923,17 +925,17 @@ func brokenNetworks() map[string]brokenSite {
 				}))
 			},
 			check: "registry", cause: "what answers is no image registry", remedy: "check registry_host",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"image registry: another's": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.Registry(t, true) },
 			check:  "registry", cause: "doesn't take the token: it is another registry", remedy: "check registry_host",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"image registry: one that lets everybody in": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); s.config.RegistryHost = realtest.Registry(t, false) },
 			check:  "isolation", cause: "isn't refused another project's repository", remedy: "stop handing out credentials",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"image registry: one that lets everybody in, beside orphaned and suspended neighbours": {
 			breaks: func(t *testing.T, s *place) {
@@ -953,7 +955,7 @@ func brokenNetworks() map[string]brokenSite {
 				}))
 			},
 			check: "isolation", cause: "isn't refused another project's repository", remedy: "stop handing out credentials",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"image registry: another region's": {
 			server: ecrtest.Config{InMemory: true, OtherRegions: []string{"eu-central-1"}},
@@ -961,7 +963,7 @@ func brokenNetworks() map[string]brokenSite {
 				s.config.RegistryHost = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 			},
 			check: "registry", cause: "Your authorization token has expired", remedy: "a token is bound to its region",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = "" },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = "" },
 		},
 	}
 }
@@ -988,7 +990,7 @@ func brokenRepositories() map[string]brokenSite {
 		}
 	}
 	// tagResource does what the command in the remedy does, with the operator's rights.
-	tagResource := func(t *testing.T, s *place, f provider.Finding) {
+	tagResource := func(t *testing.T, s *place, f diagnosis.Finding) {
 		t.Helper()
 		command := regexp.MustCompile(`(?m)^aws ecr tag-resource --region eu-west-1 --resource-arn arn:aws:ecr:eu-west-1:123456789012:repository/(\S+) --tags (.*)$`).
 			FindStringSubmatch(f.Remedy)
@@ -999,8 +1001,8 @@ func brokenRepositories() map[string]brokenSite {
 			s.UpdateRepository(command[1], func(r *ecrtest.Repository) { r.Tags[key] = value })
 		}
 	}
-	manage := func(do func(context.Context, provider.RepositoryManager) error) func(*testing.T, *place, provider.Finding) {
-		return func(t *testing.T, s *place, _ provider.Finding) {
+	manage := func(do func(context.Context, repository.Manager) error) func(*testing.T, *place, diagnosis.Finding) {
+		return func(t *testing.T, s *place, _ diagnosis.Finding) {
 			t.Helper()
 			require.NoError(t, do(t.Context(), s.build(t)))
 		}
@@ -1009,8 +1011,8 @@ func brokenRepositories() map[string]brokenSite {
 		"missing repository": {
 			breaks: func(_ *testing.T, s *place) { s.DeleteRepository("rise/hello") },
 			check:  "repository", cause: "there is no repository rise/hello", remedy: "operator repo ensure hello",
-			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
-				_, err := m.EnsureRepository(ctx, provider.Project{Name: "hello"}, provider.EnsureOptions{})
+			mends: manage(func(ctx context.Context, m repository.Manager) error {
+				_, err := m.EnsureRepository(ctx, provider.Project{Name: "hello"}, repository.EnsureOptions{})
 				return err
 			}),
 		},
@@ -1021,15 +1023,15 @@ func brokenRepositories() map[string]brokenSite {
 				s.CreateRepository(ecrtest.Repository{Name: "docker-hub/library/hello"})
 			},
 			check: "repository", cause: "there is no repository rise/hello: ECR makes none on push", remedy: "operator repo ensure hello",
-			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
-				_, err := m.EnsureRepository(ctx, provider.Project{Name: "hello"}, provider.EnsureOptions{})
+			mends: manage(func(ctx context.Context, m repository.Manager) error {
+				_, err := m.EnsureRepository(ctx, provider.Project{Name: "hello"}, repository.EnsureOptions{})
 				return err
 			}),
 		},
 		"prefix mismatch": {
 			breaks: func(_ *testing.T, s *place) { s.config.RepoPrefix = "rise-backend/" },
 			check:  "repository", cause: "there is no repository rise-backend/hello, but there is rise/hello: repo_prefix disagrees", remedy: "set repo_prefix: rise/",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RepoPrefix = "rise/" },
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RepoPrefix = "rise/" },
 		},
 		"controller is forbidden to read tags": {
 			breaks: func(_ *testing.T, s *place) {
@@ -1038,7 +1040,7 @@ func brokenRepositories() map[string]brokenSite {
 				})
 			},
 			check: "repository", cause: "a Deny in an identity-based policy forbids ecr:ListTagsForResource", remedy: "take it out, or except this",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.UpdateUser(controllerName, func(u *ecrtest.User) { u.Policies = u.Policies[:len(u.Policies)-1] })
 			},
 		},
@@ -1047,7 +1049,7 @@ func brokenRepositories() map[string]brokenSite {
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags = nil })
 			},
 			check: "repository", cause: "isn't ours: it isn't tagged rise:managed", remedy: "operator repo adopt hello",
-			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
+			mends: manage(func(ctx context.Context, m repository.Manager) error {
 				_, err := m.AdoptRepository(ctx, provider.Project{Name: "hello"}, false)
 				return err
 			}),
@@ -1070,14 +1072,14 @@ func brokenRepositories() map[string]brokenSite {
 		},
 		"orphaned repository": {
 			breaks: tag("rise:orphaned", "true"), check: "repository", cause: "is orphaned", remedy: "operator repo restore hello",
-			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
+			mends: manage(func(ctx context.Context, m repository.Manager) error {
 				_, err := m.RestoreRepository(ctx, provider.Project{Name: "hello"})
 				return err
 			}),
 		},
 		"suspended repository": {
 			breaks: tag("rise:suspended", "true"), check: "repository", cause: "is suspended", remedy: "operator repo suspend --lift hello",
-			mends: manage(func(ctx context.Context, m provider.RepositoryManager) error {
+			mends: manage(func(ctx context.Context, m repository.Manager) error {
 				_, err := m.SuspendRepository(ctx, "hello", false)
 				return err
 			}),
@@ -1088,7 +1090,7 @@ func brokenRepositories() map[string]brokenSite {
 				s.UpdateRole(pushName, func(r *ecrtest.Role) { r.Policies = replaced(r.Policies, `"ecr:InitiateLayerUpload",`, "") })
 			},
 			check: "repository_access", cause: "the push role's own policy doesn't allow ecr:InitiateLayerUpload", remedy: "let the push role's policy allow it",
-			mends: func(t *testing.T, s *place, f provider.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
 		},
 		"push role for another prefix": {
 			breaks: func(t *testing.T, s *place) {
@@ -1098,14 +1100,14 @@ func brokenRepositories() map[string]brokenSite {
 				})
 			},
 			check: "repository_access", cause: "is for another prefix than repo_prefix", remedy: "repository/rise/*",
-			mends: func(t *testing.T, s *place, f provider.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) { t.Helper(); s.allow(pushName, documents(t, f)[0]) },
 		},
 		"push role denies": {
 			breaks: func(_ *testing.T, s *place) {
 				s.allow(pushName, `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ecr:BatchGetImage","Resource":"*"}]}`)
 			},
 			check: "repository_access", cause: "a Deny in an identity-based policy forbids", remedy: "look for a Deny",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.UpdateRole(pushName, func(r *ecrtest.Role) { r.Policies = r.Policies[:len(r.Policies)-1] })
 			},
 		},
@@ -1116,7 +1118,7 @@ func brokenRepositories() map[string]brokenSite {
 				})
 			},
 			check: "repository_access", cause: "the permissions boundary of the push role doesn't allow ecr:BatchGetImage", remedy: "allow it there",
-			mends: func(t *testing.T, s *place, f provider.Finding) {
+			mends: func(t *testing.T, s *place, f diagnosis.Finding) {
 				t.Helper()
 				s.UpdateRole(pushName, func(r *ecrtest.Role) {
 					r.Boundary = strings.Replace(documents(t, f)[0], `"Statement":[`, `"Statement":[{"Effect":"Allow","Action":"ecr:GetAuthorizationToken","Resource":"*"},`, 1)
@@ -1130,7 +1132,7 @@ func brokenRepositories() map[string]brokenSite {
 				})
 			},
 			check: "repository_access", cause: "a Deny in a resource-based policy forbids", remedy: "look for a Deny",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Policy = "" })
 			},
 		},
@@ -1145,8 +1147,8 @@ func doubtfulSites() map[string]brokenSite {
 			breaks: func(_ *testing.T, s *place) {
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Policy = fmt.Sprintf(everybody, "") })
 			},
-			check: "repository_policy", status: provider.Warned, cause: "lets others into our repositories: *", remedy: "aws ecr delete-repository-policy --repository-name rise/hello",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			check: "repository_policy", status: diagnosis.Warned, cause: "lets others into our repositories: *", remedy: "aws ecr delete-repository-policy --repository-name rise/hello",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Policy = "" })
 			},
 		},
@@ -1154,8 +1156,8 @@ func doubtfulSites() map[string]brokenSite {
 			breaks: func(_ *testing.T, s *place) {
 				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":"arn:aws:ecr:eu-west-1:123456789012:repository/ri*"`))
 			},
-			check: "registry_policy", status: provider.Warned, cause: "the registry's policy lets others into our repositories: *", remedy: "aws ecr put-registry-policy",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			check: "registry_policy", status: diagnosis.Warned, cause: "the registry's policy lets others into our repositories: *", remedy: "aws ecr put-registry-policy",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":"arn:aws:ecr:eu-west-1:123456789012:repository/public/*"`))
 			},
 		},
@@ -1163,8 +1165,8 @@ func doubtfulSites() map[string]brokenSite {
 			breaks: func(_ *testing.T, s *place) {
 				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":["arn:aws:ecr:*:*:repository/public/*","arn:aws:ecr:*:123456789012:*/r?se/h*"]`))
 			},
-			check: "registry_policy", status: provider.Warned, cause: "the registry's policy lets others into our repositories: *", remedy: "aws ecr put-registry-policy",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { // for what is public alone, whatever its wildcards
+			check: "registry_policy", status: diagnosis.Warned, cause: "the registry's policy lets others into our repositories: *", remedy: "aws ecr put-registry-policy",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { // for what is public alone, whatever its wildcards
 				s.SetRegistryPolicy(fmt.Sprintf(everybody, `,"Resource":["arn:aws:ecr:*:*:repository/public/*","arn:aws:ecr:*:123456789012:repository/?ublic-*",`+
 					`"arn:aws:ecr:*:*:repository/*/public/*","arn:aws:ecr:eu-west-1:123456789012:repository/rise","arn:aws:ecr:*:*:repository/rise/team/*"]`))
 			},
@@ -1175,18 +1177,18 @@ func doubtfulSites() map[string]brokenSite {
 				t.Cleanup(s.AddSigningRule("public/*"))
 				t.Cleanup(s.AddSigningRule("other/*", "*/hello"))
 			},
-			check: "managed_signing", status: provider.Warned, cause: "signer:SignPayload, which sessions are denied by design", remedy: "aws ecr get-signing-configuration",
+			check: "managed_signing", status: diagnosis.Warned, cause: "signer:SignPayload, which sessions are denied by design", remedy: "aws ecr get-signing-configuration",
 		},
 		"managed signing of everything": {
 			breaks: func(t *testing.T, s *place) { t.Helper(); t.Cleanup(s.AddSigningRule()) },
-			check:  "managed_signing", status: provider.Warned, cause: "what is pushed there stays unsigned", remedy: "narrow the rule's repository filters",
+			check:  "managed_signing", status: diagnosis.Warned, cause: "what is pushed there stays unsigned", remedy: "narrow the rule's repository filters",
 		},
 		"create-on-push template": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()
 				t.Cleanup(s.AddCreationTemplate(ecrtest.CreationTemplate{Prefix: "rise", AppliedFor: []string{"CREATE_ON_PUSH"}}))
 			},
-			check: "creation_templates", status: provider.Warned, cause: "creates repositories on push reaches into rise/: rise", remedy: "aws ecr delete-repository-creation-template --prefix rise",
+			check: "creation_templates", status: diagnosis.Warned, cause: "creates repositories on push reaches into rise/: rise", remedy: "aws ecr delete-repository-creation-template --prefix rise",
 		},
 		"create-on-push template above our prefix, with a slash": {
 			breaks: func(t *testing.T, s *place) {
@@ -1198,32 +1200,32 @@ func doubtfulSites() map[string]brokenSite {
 					return bytes.ReplaceAll(body, []byte(`"prefix":"rise"`), []byte(`"prefix":"rise/"`))
 				}})
 			},
-			check: "creation_templates", status: provider.Warned, cause: "creates repositories on push reaches into rise/team/: rise/", remedy: "--prefix rise/",
+			check: "creation_templates", status: diagnosis.Warned, cause: "creates repositories on push reaches into rise/team/: rise/", remedy: "--prefix rise/",
 		},
 		"pull-through cache rule": {
 			breaks: func(t *testing.T, s *place) {
 				t.Helper()
 				t.Cleanup(s.AddPullThroughCacheRule("ROOT", "registry-1.docker.io"))
 			},
-			check: "pull_through_rules", status: provider.Warned, cause: "reaches into rise/: ROOT", remedy: "aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ROOT",
+			check: "pull_through_rules", status: diagnosis.Warned, cause: "reaches into rise/: ROOT", remedy: "aws ecr delete-pull-through-cache-rule --ecr-repository-prefix ROOT",
 		},
 		"registry_host that ECR doesn't name": {
 			breaks: func(_ *testing.T, s *place) {
 				s.config.RegistryHost = strings.Replace(s.RegistryHost, "127.0.0.1", "localhost", 1)
 			},
-			check: "registry_host", status: provider.Warned, cause: "is handed out", remedy: "take out registry_host",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RegistryHost = s.RegistryHost },
+			check: "registry_host", status: diagnosis.Warned, cause: "is handed out", remedy: "take out registry_host",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RegistryHost = s.RegistryHost },
 		},
 		"unknown region": {
 			server: ecrtest.Config{InMemory: true, Region: "mars-north-1"},
 			breaks: func(_ *testing.T, s *place) { s.config.RegistryHost = "" },
-			check:  "config", status: provider.Warned, cause: "the AWS SDK doesn't know region mars-north-1", remedy: "check region",
+			check:  "config", status: diagnosis.Warned, cause: "the AWS SDK doesn't know region mars-north-1", remedy: "check region",
 		},
 		"FIPS where there is none": {
 			server: ecrtest.Config{InMemory: true},
 			breaks: func(_ *testing.T, s *place) { s.config.UseFIPS, s.config.RegistryHost = true, "" },
-			check:  "config", status: provider.Warned, cause: "FIPS is asked for", remedy: "use_fips",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.UseFIPS = false },
+			check:  "config", status: diagnosis.Warned, cause: "FIPS is asked for", remedy: "use_fips",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.UseFIPS = false },
 		},
 		"plain HTTP to AWS": {
 			breaks: func(_ *testing.T, s *place) {
@@ -1231,18 +1233,18 @@ func doubtfulSites() map[string]brokenSite {
 				s.dial(to(s.RegistryHost))
 				s.config.Insecure = true
 			},
-			check: "config", status: provider.Warned, cause: "an AWS endpoint is plain HTTP", remedy: "use https",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.at(s.URL); s.config.Insecure = false },
+			check: "config", status: diagnosis.Warned, cause: "an AWS endpoint is plain HTTP", remedy: "use https",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.at(s.URL); s.config.Insecure = false },
 		},
 		"a name's next owner would meet tokens of the last": {
 			breaks: func(_ *testing.T, s *place) { s.config.AutoRemove, s.config.RemoveAfter = true, new(time.Duration(0)) },
-			check:  "config", status: provider.Warned, cause: "remove_after: with 0s", remedy: "or remove_after: 24h",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.RemoveAfter = new(24 * time.Hour) },
+			check:  "config", status: diagnosis.Warned, cause: "remove_after: with 0s", remedy: "or remove_after: 24h",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.RemoveAfter = new(24 * time.Hour) },
 		},
 		"a name's next owner would meet tokens of the last, mended by ids": {
 			breaks: func(_ *testing.T, s *place) { s.config.RemoveAfter = new(time.Duration(0)) },
-			check:  "config", status: provider.Warned, cause: "remove_after: with 0s", remedy: "set project_ids: true",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			check:  "config", status: diagnosis.Warned, cause: "remove_after: with 0s", remedy: "set project_ids: true",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.config.ProjectIDs, s.o.ProjectID = true, "p-1"
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = "p-1" })
 			},
@@ -1252,8 +1254,8 @@ func doubtfulSites() map[string]brokenSite {
 				s.o.ProjectID = "p-2"
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:project-id"] = "p-1" })
 			},
-			check: "repository", status: provider.Failed, cause: "is of a project of the same name with another id", remedy: "operator repo release hello --id ID",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.o.ProjectID = "p-1" },
+			check: "repository", status: diagnosis.Failed, cause: "is of a project of the same name with another id", remedy: "operator repo release hello --id ID",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.o.ProjectID = "p-1" },
 		},
 		"the name was another project's, who released it": {
 			breaks: func(_ *testing.T, s *place) {
@@ -1262,8 +1264,8 @@ func doubtfulSites() map[string]brokenSite {
 					r.Tags["rise:project-id"], r.Tags["rise:orphaned"] = "p-1", "true"
 				})
 			},
-			check: "repository", status: provider.Failed, cause: "is of a project of the same name with another id", remedy: "let the released repository be purged",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) {
+			check: "repository", status: diagnosis.Failed, cause: "is of a project of the same name with another id", remedy: "let the released repository be purged",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) {
 				s.UpdateRepository("rise/hello", func(r *ecrtest.Repository) {
 					r.Tags["rise:project-id"] = "p-2"
 					delete(r.Tags, "rise:orphaned")
@@ -1272,10 +1274,10 @@ func doubtfulSites() map[string]brokenSite {
 		},
 		"a repository of nobody's id": {
 			breaks: func(_ *testing.T, s *place) { s.config.ProjectIDs, s.o.ProjectID = true, "p-1" },
-			check:  "repository", status: provider.Warned, cause: "has no tag rise:project-id", remedy: "operator repo ensure hello --id p-1",
-			mends: func(t *testing.T, s *place, _ provider.Finding) {
+			check:  "repository", status: diagnosis.Warned, cause: "has no tag rise:project-id", remedy: "operator repo ensure hello --id p-1",
+			mends: func(t *testing.T, s *place, _ diagnosis.Finding) {
 				t.Helper()
-				_, err := s.build(t).EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: "p-1"}, provider.EnsureOptions{})
+				_, err := s.build(t).EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: "p-1"}, repository.EnsureOptions{})
 				require.NoError(t, err)
 			},
 		},
@@ -1283,13 +1285,13 @@ func doubtfulSites() map[string]brokenSite {
 			breaks: func(_ *testing.T, s *place) {
 				s.config.AutoRemove, s.config.RemoveAfter, s.config.Installation = true, new(24*time.Hour), ""
 			},
-			check: "config", status: provider.Warned, cause: "auto_remove does nothing", remedy: "set installation",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.Installation = "prod" },
+			check: "config", status: diagnosis.Warned, cause: "auto_remove does nothing", remedy: "set installation",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.Installation = "prod" },
 		},
 		"installation isn't set": {
 			breaks: func(_ *testing.T, s *place) { s.config.Installation = "" },
-			check:  "repository", status: provider.Warned, cause: "and installation isn't set", remedy: "set installation",
-			mends: func(_ *testing.T, s *place, _ provider.Finding) { s.config.Installation = "prod" },
+			check:  "repository", status: diagnosis.Warned, cause: "and installation isn't set", remedy: "set installation",
+			mends: func(_ *testing.T, s *place, _ diagnosis.Finding) { s.config.Installation = "prod" },
 		},
 	}
 }

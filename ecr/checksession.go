@@ -12,14 +12,11 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// defaultDuration is that of a session which is asked for without one (STS API Reference).
-const defaultDuration = time.Hour
-
 // endKey is where an answer's metadata have a session's expiration as AWS has it.
 type endKey struct{}
 
 // checkedSessions makes every client of STS, those that the SDK finds its own credentials with too, take a session only if it is
-// the one that was asked for, and count its life as localEnd does: its expiration is one of this machine's clock then, with
+// the one that was asked for, and count its life as sessionEnd does: its expiration is one of this machine's clock then, with
 // which the SDK compares it.
 func checkedSessions() []func(*middleware.Stack) error {
 	check := middleware.InitializeMiddlewareFunc("RiseCheckSession", func(
@@ -73,11 +70,7 @@ func checkSession(
 	case !c.Expiration.After(date):
 		return badAnswer("its credentials expired at " + c.Expiration.UTC().Format(time.RFC3339) + ", before it was given")
 	}
-	most := defaultDuration
-	if seconds != nil {
-		most = time.Duration(*seconds) * time.Second
-	}
-	c.Expiration = aws.Time(localEnd(asked, date, *c.Expiration, most))
+	c.Expiration = aws.Time(sessionEnd(asked, date, *c.Expiration, seconds))
 	return nil
 }
 

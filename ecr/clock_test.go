@@ -20,6 +20,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
@@ -413,12 +414,12 @@ func TestUndatedOwners(t *testing.T) {
 				require.ErrorIs(t, err, provider.ErrBadResponse)
 				_, err = l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
 				require.ErrorIs(t, err, provider.ErrBadResponse)
-				for _, err := range provider.PurgeRepositories(t.Context(), l.Provider, 24*time.Hour) {
+				for _, err := range repository.Purge(t.Context(), l.Provider, 24*time.Hour) {
 					require.ErrorIs(t, err, provider.ErrBadResponse)
 				}
 				require.NotContains(t, l.names(), "ecr:DeleteRepository")
 				change := l.ensure(t, hello)
-				require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, change.Actions, "what takes nothing away works")
+				require.Equal(t, []repository.Action{repository.ActionRestore}, change.Actions, "what takes nothing away works")
 			})
 		})
 	}
@@ -466,11 +467,11 @@ func TestSettlingByAWSsClock(t *testing.T) {
 							return
 						}
 						l.Inject(ecrtest.Fault{Action: "ecr:Put*", Error: "AccessDeniedException", Status: 400, Times: 1})
-						var o provider.EnsureOptions
+						var o repository.EnsureOptions
 						for r, err := range l.ListRepositories(t.Context()) {
 							require.NoError(t, err)
 							if from == "listed" {
-								o = provider.EnsureOptions{Listed: &r, ListedOnly: true}
+								o = repository.EnsureOptions{Listed: &r, ListedOnly: true}
 							}
 						}
 						l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { // no tag is to be set, which would unsettle it

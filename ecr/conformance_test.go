@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 	"github.com/rise-deploy/rise-registry-go/provider/providertest"
 	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
@@ -51,7 +52,7 @@ func TestConformanceWithCache(t *testing.T) {
 		t.Helper()
 		h := harness(t, "eu-west-1", true)
 		h.Provider = cached(t, h.Provider)
-		h.Capabilities = append(h.Capabilities, providertest.Has[cache.Forgetter](), providertest.Has[*ecr.Provider](), providertest.Has[provider.Diagnoser]())
+		h.Capabilities = append(h.Capabilities, providertest.Has[cache.Forgetter](), providertest.Has[*ecr.Provider](), providertest.Has[diagnosis.Diagnoser]())
 		h.Patience = time.Second // throttling is waited out
 		return h
 	})

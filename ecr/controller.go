@@ -7,6 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 )
 
 const (
@@ -115,11 +117,11 @@ func (c *controller) baseIsRole(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if account := accountOf(aws.ToString(out.Arn)); account == "" || account != aws.ToString(out.Account) {
+	if account := policy.AccountOf(aws.ToString(out.Arn)); account == "" || account != aws.ToString(out.Account) {
 		return false, badAnswer("it names no identity, or two")
 	}
-	account, role, ok := assumedRole(aws.ToString(out.Arn))
-	same := ok && isRole(c.roleARN, account, role)
+	account, role, ok := policy.AssumedRole(aws.ToString(out.Arn))
+	same := ok && policy.IsRole(c.roleARN, account, role)
 	c.isRole.Store(&same)
 	return same, nil
 }

@@ -9,8 +9,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// No age and no life is taken from this machine's clock, which may be off: both are differences of times that are AWS's, of
-// which its answer's Date is one.
+// No age is taken from this machine's clock, which may be off: it is the difference of two times of AWS's, of which its
+// answer's Date is one.
 
 const undated = badAnswer("it has no date, so that nobody can tell how old or how long something is")
 
@@ -35,12 +35,4 @@ func headerDate(header http.Header) (time.Time, bool) {
 	}
 	date, err := http.ParseTime(header.Get("Date"))
 	return date.UTC(), err == nil
-}
-
-// localEnd is when what AWS's answer of date says to end at expires ends by this machine's clock: it lives for as long as AWS
-// says, at most for what was asked, from before it was asked. If the clock was set meanwhile, or stood still, the earlier
-// counts.
-func localEnd(asked, date, expires time.Time, most time.Duration) time.Time {
-	life, now := min(expires.Sub(date), most), time.Now()
-	return earlier(asked.Round(0).Add(life), now.Round(0).Add(life-now.Sub(asked))).Truncate(time.Second)
 }

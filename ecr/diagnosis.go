@@ -19,6 +19,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // The checks, in order.
@@ -45,7 +46,7 @@ const (
 	checkRoleTags       = "push_role_tags"
 )
 
-// Diagnose implements [provider.Diagnoser]. The checks, in order:
+// Diagnose implements [diagnosis.Diagnoser]. The checks, in order:
 //
 //	config              the configuration makes sense: region, FIPS, endpoints
 //	credentials         AWS credentials are found, and where; static keys are a warning
@@ -77,12 +78,12 @@ const (
 // BatchGetImage of a tag that doesn't exist, denied as it has to be, and with session_tags an AssumeRole without a tag, likewise. No
 // session that it opens can do more than the session that it stands for, and all are dropped at once. A write probe's upload
 // expires by itself, since ECR can't cancel one.
-func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) iter.Seq[provider.Finding] {
-	return probe.Run(ctx, func() []probe.Check {
-		d := &diagnosis{Provider: p, o: o, upstream: p.clients()}
+func (p *Provider) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[diagnosis.Finding] {
+	return diagnosis.RunChecks(ctx, func() []diagnosis.Check {
+		d := &checkup{Provider: p, o: o, upstream: p.clients()}
 		d.host = probe.NewHost(d.upstream.transport)
 		d.hidden.hide(p.config.AccessKeyID.Reveal(), p.config.SecretAccessKey.Reveal(), p.config.SessionToken.Reveal())
-		checks := []probe.Check{
+		checks := []diagnosis.Check{
 			{ID: checkConfig, Run: d.checkConfig},
 			{ID: checkCredentials, Run: d.checkCredentials},
 			{ID: checkSTS, Needs: []string{checkCredentials}, Run: d.checkSTS},
@@ -90,44 +91,44 @@ func (p *Provider) Diagnose(ctx context.Context, o provider.DiagnoseOptions) ite
 			{ID: checkIdentity, Needs: []string{checkSTS}, Run: d.checkIdentity},
 		}
 		if p.config.RoleARN != "" {
-			checks = append(checks, probe.Check{ID: checkControllerRole, Needs: []string{checkIdentity}, Run: d.checkControllerRole})
+			checks = append(checks, diagnosis.Check{ID: checkControllerRole, Needs: []string{checkIdentity}, Run: d.checkControllerRole})
 		}
 		controller := []string{checkIdentity, checkControllerRole}
-		checks = append(checks, probe.Check{ID: checkPushRole, Needs: controller, Run: d.checkPushRole})
+		checks = append(checks, diagnosis.Check{ID: checkPushRole, Needs: controller, Run: d.checkPushRole})
 		if p.config.PullRoleARN != "" {
-			checks = append(checks, probe.Check{ID: checkPullRole, Needs: controller, Run: d.checkPullRole})
+			checks = append(checks, diagnosis.Check{ID: checkPullRole, Needs: controller, Run: d.checkPullRole})
 		}
 		checks = append(checks,
-			probe.Check{ID: checkToken, Needs: []string{checkPushRole}, Run: d.checkToken},
-			probe.Check{ID: checkRegistryHost, Needs: []string{checkToken}, Run: d.checkRegistryHost},
-			probe.Check{ID: checkRegistry, Needs: []string{checkToken}, Run: d.checkRegistry},
+			diagnosis.Check{ID: checkToken, Needs: []string{checkPushRole}, Run: d.checkToken},
+			diagnosis.Check{ID: checkRegistryHost, Needs: []string{checkToken}, Run: d.checkRegistryHost},
+			diagnosis.Check{ID: checkRegistry, Needs: []string{checkToken}, Run: d.checkRegistry},
 		)
 		if o.Project != "" {
 			checks = append(checks,
-				probe.Check{ID: checkRepository, Needs: controller, Run: d.checkRepository},
-				probe.Check{ID: checkAccess, Needs: []string{checkRegistry, checkRepository}, Run: d.checkAccess},
-				probe.Check{ID: checkIsolation, Needs: []string{checkRegistry}, Run: d.checkIsolation},
-				probe.Check{ID: checkRepoPolicy, Needs: []string{checkIdentity, checkControllerRole, checkRepository}, Run: d.checkRepositoryPolicy},
+				diagnosis.Check{ID: checkRepository, Needs: controller, Run: d.checkRepository},
+				diagnosis.Check{ID: checkAccess, Needs: []string{checkRegistry, checkRepository}, Run: d.checkAccess},
+				diagnosis.Check{ID: checkIsolation, Needs: []string{checkRegistry}, Run: d.checkIsolation},
+				diagnosis.Check{ID: checkRepoPolicy, Needs: []string{checkIdentity, checkControllerRole, checkRepository}, Run: d.checkRepositoryPolicy},
 			)
 		}
 		checks = append(checks,
-			probe.Check{ID: checkRegistryPolicy, Needs: controller, Run: d.checkRegistryPolicy},
-			probe.Check{ID: checkTemplates, Needs: controller, Run: d.checkTemplates},
-			probe.Check{ID: checkCacheRules, Needs: controller, Run: d.checkCacheRules},
-			probe.Check{ID: checkSigning, Needs: controller, Run: d.checkSigning},
-			probe.Check{ID: checkRoleTags, Needs: []string{checkToken}, Run: d.checkRoleTags},
+			diagnosis.Check{ID: checkRegistryPolicy, Needs: controller, Run: d.checkRegistryPolicy},
+			diagnosis.Check{ID: checkTemplates, Needs: controller, Run: d.checkTemplates},
+			diagnosis.Check{ID: checkCacheRules, Needs: controller, Run: d.checkCacheRules},
+			diagnosis.Check{ID: checkSigning, Needs: controller, Run: d.checkSigning},
+			diagnosis.Check{ID: checkRoleTags, Needs: []string{checkToken}, Run: d.checkRoleTags},
 		)
 		for i, check := range checks {
-			checks[i].Run = func(ctx context.Context) provider.Finding { return d.clean(check.Run(ctx)) }
+			checks[i].Run = func(ctx context.Context) diagnosis.Finding { return d.clean(check.Run(ctx)) }
 		}
 		return checks
 	})
 }
 
-// diagnosis is one run. Each field is written by one check and read by those that need it.
-type diagnosis struct {
+// checkup is one run of a diagnosis. Each field is written by one check and read by those that need it.
+type checkup struct {
 	*Provider
-	o        provider.DiagnoseOptions
+	o        diagnosis.Options
 	upstream clients
 	host     probe.Host
 	hidden   hidden
@@ -145,7 +146,7 @@ type diagnosis struct {
 }
 
 // push is the request that the push role is assumed for.
-func (d *diagnosis) push() provider.Request {
+func (d *checkup) push() provider.Request {
 	r := provider.Request{Project: "diagnose", Access: provider.Push}
 	switch {
 	case d.o.Project != "":
@@ -191,7 +192,7 @@ func (once) MaxAttempts() int { return 2 }
 func (once) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 // sts are the options of a call to STS.
-func (d *diagnosis) sts(c aws.Credentials) func(*sts.Options) {
+func (d *checkup) sts(c aws.Credentials) func(*sts.Options) {
 	return func(o *sts.Options) {
 		o.Retryer = once{}
 		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
@@ -199,16 +200,16 @@ func (d *diagnosis) sts(c aws.Credentials) func(*sts.Options) {
 }
 
 // asController are the options of a call to ECR as the controller.
-func (d *diagnosis) asController(o *ecr.Options) {
+func (d *checkup) asController(o *ecr.Options) {
 	o.Retryer = once{}
 	o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return d.controller, nil })
 }
 
 // failed is the finding for a step that failed.
-func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) provider.Finding {
-	failure := classify(ctx, d.config, op, d.o.Project, err, d.hidden.all()...)
-	t := explain(d.config, failure.Op, failure.Kind, unwrapped(err))
-	f := provider.Finding{Status: provider.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
+func (d *checkup) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) diagnosis.Finding {
+	failure := classify(ctx, d.setup, op, d.o.Project, err, d.hidden.all()...)
+	t := explain(d.setup, failure.Op, failure.Kind, unwrapped(err))
+	f := diagnosis.Finding{Status: diagnosis.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
 	if t.is != "" {
 		f.Summary = op + ": " + t.is
 	}
@@ -231,7 +232,7 @@ func (d *diagnosis) failed(ctx context.Context, op string, err error, evidence .
 }
 
 // clean takes out of a finding what is a piece of a secret that the diagnosis knows. Names in answers, too, may be one.
-func (d *diagnosis) clean(f provider.Finding) provider.Finding {
+func (d *checkup) clean(f diagnosis.Finding) diagnosis.Finding {
 	secrets := d.hidden.all()
 	f.Summary, f.Remedy = scrub.Redact(f.Summary, secrets), scrub.Redact(f.Remedy, secrets)
 	for i, attr := range f.Evidence {
@@ -250,11 +251,11 @@ func unwrapped(err error) error {
 	return err
 }
 
-func (d *diagnosis) requestID(metadata middleware.Metadata) slog.Attr {
+func (d *checkup) requestID(metadata middleware.Metadata) slog.Attr {
 	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
 	return slog.String("request_id", scrub.ID(id))
 }
 
-func passed(summary string, evidence ...slog.Attr) provider.Finding {
-	return provider.Finding{Status: provider.Passed, Summary: summary, Evidence: evidence}
+func passed(summary string, evidence ...slog.Attr) diagnosis.Finding {
+	return diagnosis.Finding{Status: diagnosis.Passed, Summary: summary, Evidence: evidence}
 }

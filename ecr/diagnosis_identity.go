@@ -14,24 +14,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // likelyRegion matches what the SDK's endpoint data takes for a region without guessing.
 var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
 	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
 
-// longestToken is how long a token may live, whatever its session (ECR API Reference, GetAuthorizationToken).
-const longestToken = 12 * time.Hour
-
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
-func (d *diagnosis) checkConfig(context.Context) provider.Finding {
+func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 	c := d.config
 	stsEndpoint, ecrEndpoint := d.upstream.assumer.client.Options().BaseEndpoint, d.upstream.registry.Options().BaseEndpoint
-	partition, _, _ := resolveRegion(c.Region) // New resolved it
-	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", partition),
+	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", d.setup.Partition),
 		slog.String("account", c.AccountID), slog.String("registry_host", d.Provider.host.RegistryStr()),
 		slog.String("push_role_arn", c.PushRoleARN), slog.String("repo_prefix", c.RepoPrefix))
 	var doubts, remedies []string
@@ -65,12 +62,12 @@ func (d *diagnosis) checkConfig(context.Context) provider.Finding {
 		doubt("auto_remove does nothing: without installation no repository is released or purged", "set installation, and tag the repositories that there are")
 	}
 	if len(doubts) > 0 {
-		f.Status, f.Summary, f.Remedy = provider.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")
+		f.Status, f.Summary, f.Remedy = diagnosis.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")
 	}
 	return f
 }
 
-func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
+func (d *checkup) checkCredentials(ctx context.Context) diagnosis.Finding {
 	base := d.upstream.assumer.controller.base
 	err := errNoCredentials
 	if base != nil {
@@ -89,7 +86,7 @@ func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
 		f.Evidence = append(f.Evidence, slog.Time("expires_at", d.base.Expires))
 	}
 	if d.base.SessionToken == "" {
-		f.Status = provider.Warned
+		f.Status = diagnosis.Warned
 		f.Summary = "long-lived static keys are used (" + scrub.Printable(source) + "): they work until somebody deletes them, wherever they leak to"
 		f.Remedy = "use IRSA, Pod Identity or an instance role inside AWS; outside, let the keys' user do nothing but assume role_arn, with " +
 			"role_external_id, and rotate them"
@@ -98,7 +95,7 @@ func (d *diagnosis) checkCredentials(ctx context.Context) provider.Finding {
 }
 
 // checkSTS makes the call that the next two look at.
-func (d *diagnosis) checkSTS(ctx context.Context) provider.Finding {
+func (d *checkup) checkSTS(ctx context.Context) diagnosis.Finding {
 	d.identity, d.identified = d.upstream.assumer.client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, d.sts(d.base))
 	err := d.identified
 	if err == nil {
@@ -119,26 +116,26 @@ func (d *diagnosis) checkSTS(ctx context.Context) provider.Finding {
 	return f
 }
 
-func (d *diagnosis) checkClock(context.Context) provider.Finding {
+func (d *checkup) checkClock(context.Context) diagnosis.Finding {
 	if !d.dated {
-		return provider.Finding{Status: provider.Skipped, Summary: "the answer had no date to compare with"}
+		return diagnosis.Finding{Status: diagnosis.Skipped, Summary: "the answer had no date to compare with"}
 	}
 	offset := slog.Duration("clock_offset", d.offset.Round(time.Second))
 	switch off := d.offset.Abs(); {
 	case off >= badClock:
-		return provider.Finding{
-			Status: provider.Failed, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+		return diagnosis.Finding{
+			Status: diagnosis.Failed, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
 			Remedy: "keep the clock with NTP (chronyc tracking, timedatectl); AWS refuses what is signed more than five minutes off, " +
 				"and credentials are taken for alive or expired when they aren't",
 		}
 	case off >= time.Minute:
-		return provider.Finding{Status: provider.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
 			Remedy: "keep the clock with NTP"}
 	}
 	return passed("this machine's clock agrees with AWS's", offset)
 }
 
-func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
+func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 	if d.identified != nil {
 		return d.failed(ctx, opCallerIdentity, d.identified)
 	}
@@ -147,35 +144,35 @@ func (d *diagnosis) checkIdentity(ctx context.Context) provider.Finding {
 	d.controller = d.base
 	a, err := arn.Parse(aws.ToString(d.identity.Arn))
 	if err != nil || !scrub.IsARN(a.String()) {
-		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}
-	partition, _, _ := resolveRegion(d.config.Region)
+	partition := d.setup.Partition
 	switch {
 	case a.Partition != partition:
-		return provider.Finding{Status: provider.Failed, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
 			Summary: "the credentials are of partition " + a.Partition + ", and region " + d.config.Region + " is in " + partition,
 			Remedy:  "use credentials of that partition, or correct region"}
 	case a.AccountID != d.config.AccountID && d.config.RoleARN == "":
-		return provider.Finding{Status: provider.Failed, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
 			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
 			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
 	case a.Resource == "root":
 		t := explainRoot()
-		return provider.Finding{Status: provider.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
 	}
 	return passed("AWS knows the credentials as "+caller, evidence...)
 }
 
-func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
-	account, role, ok := assumedRole(aws.ToString(d.identity.Arn))
+func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
+	account, role, ok := policy.AssumedRole(aws.ToString(d.identity.Arn))
 	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
-	if ok && isRole(d.config.RoleARN, account, role) {
+	if ok && policy.IsRole(d.config.RoleARN, account, role) {
 		return passed("the process runs as the controller role already", evidence...)
 	}
 	d.controller = aws.Credentials{}
 	input := &sts.AssumeRoleInput{
-		RoleArn: aws.String(d.config.RoleARN), RoleSessionName: aws.String(controllerSession), Policy: aws.String(d.readingPolicy()),
+		RoleArn: aws.String(d.config.RoleARN), RoleSessionName: aws.String(controllerSession), Policy: aws.String(d.setup.DiagnosisSession().Pasteable()),
 		DurationSeconds: aws.Int32(int32(minSessionDuration / time.Second)),
 	}
 	if d.config.RoleExternalID != "" {
@@ -188,21 +185,4 @@ func (d *diagnosis) checkControllerRole(ctx context.Context) provider.Finding {
 	d.controller = keysOf(out.Credentials)
 	d.hidden.hide(d.controller.SecretAccessKey, d.controller.SessionToken)
 	return passed("the controller role can be assumed", append(evidence, d.requestID(out.ResultMetadata))...)
-}
-
-// readingPolicy limits the controller's session to what a diagnosis does with it.
-func (d *diagnosis) readingPolicy() string {
-	roles := []string{d.config.PushRoleARN}
-	if d.config.PullRoleARN != "" {
-		roles = append(roles, d.config.PullRoleARN)
-	}
-	return policyOf(
-		allow([]string{"sts:AssumeRole", "sts:TagSession"}, roles),
-		allow([]string{"ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"}, d.repositoryARN+"*"),
-		allow(registryReads, "*"))
-}
-
-// registryReads are the rights that a diagnosis has use for and issuing credentials hasn't.
-var registryReads = []string{
-	"ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositoryCreationTemplates", "ecr:GetRegistryPolicy", "ecr:GetSigningConfiguration",
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // noSuchTag is asked for, as whether it may be is what counts.
@@ -34,7 +36,7 @@ func (l *listing) get() ([]string, bool) {
 	return l.names, l.whole
 }
 
-func (d *diagnosis) list(ctx context.Context) {
+func (d *checkup) list(ctx context.Context) {
 	out, err := d.upstream.registry.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1000)}, d.asController)
 	if err != nil {
 		return // the repository itself is looked at all the same
@@ -43,7 +45,7 @@ func (d *diagnosis) list(ctx context.Context) {
 	defer d.listing.mu.Unlock()
 	d.listing.whole = aws.ToString(out.NextToken) == ""
 	for _, r := range out.Repositories {
-		if aws.ToString(r.RepositoryArn) != d.repositoryARN+aws.ToString(r.RepositoryName) { // another registry's
+		if aws.ToString(r.RepositoryArn) != d.setup.ARN(aws.ToString(r.RepositoryName)) { // another registry's
 			d.listing.names, d.listing.whole = nil, false
 			return
 		}
@@ -51,16 +53,16 @@ func (d *diagnosis) list(ctx context.Context) {
 	}
 }
 
-func (d *diagnosis) repositoryName() string { return d.config.RepoPrefix + d.o.Project }
+func (d *checkup) repositoryName() string { return d.config.RepoPrefix + d.o.Project }
 
 const opReadRepository = "read repository"
 
-func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
+func (d *checkup) checkRepository(ctx context.Context) diagnosis.Finding {
 	d.list(ctx)
 	name := d.repositoryName()
-	resource := slog.String("arn", d.repositoryARN+name)
+	resource := slog.String("arn", d.setup.ARN(name))
 	out, err := d.upstream.registry.ListTagsForResource(ctx,
-		&ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + name)}, d.asController)
+		&ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.setup.ARN(name))}, d.asController)
 	var missing *types.RepositoryNotFoundException
 	names, whole := d.listing.get()
 	denied := err != nil && kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied
@@ -71,7 +73,7 @@ func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
 		f := d.failed(ctx, opReadRepository, err, resource)
 		if denied && !refusalOf(err).explicit {
 			f.Remedy = "allow the controller to read it (its policy may be for another prefix than repo_prefix)\n" +
-				policyOf(allow([]string{"ecr:ListTagsForResource"}, d.repositoryARN+d.config.RepoPrefix+"*"))
+				policy.Allow(d.setup.AllRepositories(), policy.ActionReadTags).Pasteable()
 		}
 		return f
 	}
@@ -82,9 +84,9 @@ func (d *diagnosis) checkRepository(ctx context.Context) provider.Finding {
 	return d.owner(tags, resource, d.requestID(out.ResultMetadata))
 }
 
-func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
+func (d *checkup) missing(resource slog.Attr) diagnosis.Finding {
 	name, project := d.repositoryName(), d.o.Project
-	f := provider.Finding{Status: provider.Failed, Evidence: []slog.Attr{resource}}
+	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: []slog.Attr{resource}}
 	names, _ := d.listing.get()
 	if slices.ContainsFunc(names, func(n string) bool { // then it is the prefix, and a likeness of names means nothing
 		other, ok := strings.CutPrefix(n, d.config.RepoPrefix)
@@ -106,24 +108,24 @@ func (d *diagnosis) missing(resource slog.Attr) provider.Finding {
 }
 
 // owner is about the tags that say whose a repository is.
-func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provider.Finding {
+func (d *checkup) owner(tags map[string]string, evidence ...slog.Attr) diagnosis.Finding {
 	name, project := d.repositoryName(), d.o.Project
-	f := provider.Finding{Status: provider.Failed, Evidence: evidence}
-	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagProjectID, tagOrphaned, tagSuspended} {
+	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence}
+	for _, key := range []string{policy.TagManaged, policy.TagInstallation, policy.TagProject, policy.TagProjectID, policy.TagOrphaned, policy.TagSuspended} {
 		if value, ok := tags[key]; ok {
 			f.Evidence = append(f.Evidence, slog.String(key, scrub.Printable(value)))
 		}
 	}
 	switch owner := d.config.owner(project, tags); {
-	case !owner.Ours && d.config.Installation == "" && tags[tagManaged] == tagTrue && tags[tagProject] == project:
-		f.Status = provider.Warned // credentials work; the rest of repository management doesn't
-		f.Summary = "the repository " + name + " belongs to an installation by its tag " + tagInstallation + ", and installation isn't set"
+	case !owner.Ours && d.config.Installation == "" && tags[policy.TagManaged] == policy.TagTrue && tags[policy.TagProject] == project:
+		f.Status = diagnosis.Warned // credentials work; the rest of repository management doesn't
+		f.Summary = "the repository " + name + " belongs to an installation by its tag " + policy.TagInstallation + ", and installation isn't set"
 		f.Remedy = "set installation to the tag's value, if it is this one"
 	case !owner.Ours:
 		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
 		f.Remedy = d.claim(tags)
 	case d.o.ProjectID != "" && owner.ProjectID != "" && owner.ProjectID != d.o.ProjectID:
-		f.Summary = "the repository " + name + " is of a project of the same name with another id (its tag " + tagProjectID + "): no credential of this one's works with it"
+		f.Summary = "the repository " + name + " is of a project of the same name with another id (its tag " + policy.TagProjectID + "): no credential of this one's works with it"
 		f.Remedy = "check the id; if the name has changed hands, let the released repository be purged: operator repo purge"
 		if !owner.Orphaned {
 			f.Remedy = "check the id; if the name has changed hands, release the repository for the project that it was made for, and let it be purged: " +
@@ -136,21 +138,21 @@ func (d *diagnosis) owner(tags map[string]string, evidence ...slog.Attr) provide
 		f.Summary = "the repository " + name + " is suspended: no credential works with it"
 		f.Remedy = "operator repo suspend --lift " + project
 	case d.config.ProjectIDs && owner.ProjectID == "":
-		f.Status = provider.Warned // credentials work, for whichever id
-		f.Summary = "the repository " + name + " has no tag " + tagProjectID + ": until it has, credentials for every project that had its name work with it"
+		f.Status = diagnosis.Warned // credentials work, for whichever id
+		f.Summary = "the repository " + name + " has no tag " + policy.TagProjectID + ": until it has, credentials for every project that had its name work with it"
 		f.Remedy = "operator repo ensure " + project + d.flagID()
 	default:
-		f.Status, f.Summary = provider.Passed, "the repository "+name+" exists and is ours"
+		f.Status, f.Summary = diagnosis.Passed, "the repository "+name+" exists and is ours"
 	}
 	return f
 }
 
 // claim is what makes a repository the project's. Adoption is for what is nobody's: the controller's policy, too, doesn't let it
 // tag what bears a tag of ours.
-func (d *diagnosis) claim(tags map[string]string) string {
-	_, managed := tags[tagManaged]
-	installation, installed := tags[tagInstallation]
-	other := tags[tagProject] != "" && tags[tagProject] != d.o.Project
+func (d *checkup) claim(tags map[string]string) string {
+	_, managed := tags[policy.TagManaged]
+	installation, installed := tags[policy.TagInstallation]
+	other := tags[policy.TagProject] != "" && tags[policy.TagProject] != d.o.Project
 	switch {
 	case !managed && !installed && !other:
 		return "if it should be, take it over: operator repo adopt " + d.o.Project + d.flagID() + "; or use a repo_prefix of your own, or name the project otherwise"
@@ -163,7 +165,7 @@ func (d *diagnosis) claim(tags map[string]string) string {
 }
 
 // flagID is what names the project's id in a command of ours, where one is known or needed.
-func (d *diagnosis) flagID() string {
+func (d *checkup) flagID() string {
 	switch {
 	case d.o.ProjectID != "":
 		return " --id " + d.o.ProjectID
@@ -175,31 +177,31 @@ func (d *diagnosis) flagID() string {
 }
 
 // tagging is the command that says whose a repository is.
-func (d *diagnosis) tagging() string {
-	command := "tag it with rights of your own:\naws ecr tag-resource --region " + d.config.Region + " --resource-arn " + d.repositoryARN + d.repositoryName() +
-		" --tags Key=" + tagManaged + ",Value=" + tagTrue + " Key=" + tagProject + ",Value=" + d.o.Project
+func (d *checkup) tagging() string {
+	command := "tag it with rights of your own:\naws ecr tag-resource --region " + d.config.Region + " --resource-arn " + d.setup.RepositoryARN(d.o.Project) +
+		" --tags Key=" + policy.TagManaged + ",Value=" + policy.TagTrue + " Key=" + policy.TagProject + ",Value=" + d.o.Project
 	if d.config.Installation != "" {
-		command += " Key=" + tagInstallation + ",Value=" + d.config.Installation
+		command += " Key=" + policy.TagInstallation + ",Value=" + d.config.Installation
 	}
 	return command
 }
 
-func (d *diagnosis) checkAccess(ctx context.Context) provider.Finding {
+func (d *checkup) checkAccess(ctx context.Context) diagnosis.Finding {
 	name := d.repositoryName()
 	method, path, action := http.MethodGet, "/manifests/"+noSuchTag, "ecr:BatchGetImage"
 	if d.o.WriteProbe {
 		method, path, action = http.MethodPost, "/blobs/uploads/", "ecr:InitiateLayerUpload"
 	}
 	a := d.host.Do(ctx, method, d.login.base+"/v2/"+name+path, d.login.user)
-	f := provider.Finding{Status: provider.Failed, Evidence: append(a.Evidence, slog.String("action", action))}
+	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: append(a.Evidence, slog.String("action", action))}
 	code, text := ociCode(a.Body), d.said(a)
 	switch {
 	case a.Failure != nil:
 		f.Summary, f.Remedy = "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
 	case d.o.WriteProbe && a.Status == http.StatusAccepted:
-		f.Status, f.Summary = provider.Passed, "the credential can push: an upload could be started, and is left to expire"
+		f.Status, f.Summary = diagnosis.Passed, "the credential can push: an upload could be started, and is left to expire"
 	case !d.o.WriteProbe && (a.Status == http.StatusOK || (a.Status == http.StatusNotFound && code != "NAME_UNKNOWN")):
-		f.Status, f.Summary = provider.Passed, "the credential can read the repository (whether it can push shows with a write probe)"
+		f.Status, f.Summary = diagnosis.Passed, "the credential can read the repository (whether it can push shows with a write probe)"
 	case a.Status == http.StatusNotFound:
 		f.Summary, f.Remedy = "the image registry doesn't know the repository "+name, "operator repo ensure "+d.o.Project+d.flagID()
 	case a.Status == http.StatusForbidden:
@@ -212,45 +214,44 @@ func (d *diagnosis) checkAccess(ctx context.Context) provider.Finding {
 }
 
 // deniedAt explains the image registry's denial of the session.
-func (d *diagnosis) deniedAt(r refusal, action string) (summary, remedy string) {
+func (d *checkup) deniedAt(r refusal, action string) (summary, remedy string) {
 	if r.action != "" {
 		action = r.action
 	}
-	all := d.repositoryARN + d.config.RepoPrefix + "*"
 	switch {
 	case strings.Contains(r.message, "expired"):
 		return "the image registry takes the token for expired", "check region and registry_host, and this machine's clock"
 	case r.explicit:
 		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
-			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix, in the session policy another " + tagProjectID
+			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix, in the session policy another " + policy.TagProjectID
 	case r.layer != "" && r.layer != "identity-based policy":
-		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(pushStatement(d.config, all))
+		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + d.setup.PushStatement().Pasteable()
 	}
 	return "the push role's own policy doesn't allow " + action + " on the repository: it lacks the action, is for another prefix than repo_prefix, " +
 			"or asks for tags that the repository hasn't",
-		"let the push role's policy allow it\n" + policyOf(pushStatement(d.config, all))
+		"let the push role's policy allow it\n" + d.setup.PushStatement().Pasteable()
 }
 
-func (d *diagnosis) checkIsolation(ctx context.Context) provider.Finding {
+func (d *checkup) checkIsolation(ctx context.Context) diagnosis.Finding {
 	other, exists := d.neighbour(ctx)
 	if other == "" {
-		return provider.Finding{Status: provider.Skipped, Summary: "there is no other project's repository in use to try with: the push role's own policy " +
+		return diagnosis.Finding{Status: diagnosis.Skipped, Summary: "there is no other project's repository in use to try with: the push role's own policy " +
 			"denies orphaned and suspended ones to every session"}
 	}
 	a := d.host.Do(ctx, http.MethodHead, d.login.base+"/v2/"+other+"/manifests/"+noSuchTag, d.login.user)
-	f := provider.Finding{Evidence: append(a.Evidence, slog.String("repository", other))}
+	f := diagnosis.Finding{Evidence: append(a.Evidence, slog.String("repository", other))}
 	switch {
 	case a.Failure != nil:
-		f.Status, f.Summary, f.Remedy = provider.Failed, "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
+		f.Status, f.Summary, f.Remedy = diagnosis.Failed, "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
 	case a.Status == http.StatusForbidden:
-		f.Status, f.Summary = provider.Passed, "the credential is refused another project's repository"
+		f.Status, f.Summary = diagnosis.Passed, "the credential is refused another project's repository"
 	case exists && (a.Status == http.StatusOK || a.Status == http.StatusNotFound):
-		f.Status, f.Summary = provider.Failed, "the credential isn't refused another project's repository: its session policy has no effect"
+		f.Status, f.Summary = diagnosis.Failed, "the credential isn't refused another project's repository: its session policy has no effect"
 		f.Remedy = "stop handing out credentials; check what answers as STS (AWS_ENDPOINT_URL_STS) and as the image registry (registry_host)"
 	case a.Status == http.StatusNotFound:
-		f.Status, f.Summary = provider.Skipped, "there is no other project's repository to try with"
+		f.Status, f.Summary = diagnosis.Skipped, "there is no other project's repository to try with"
 	default:
-		f.Status, f.Summary = provider.Warned, "the image registry gave no clear answer about another project's repository"
+		f.Status, f.Summary = diagnosis.Warned, "the image registry gave no clear answer about another project's repository"
 		f.Remedy = "try again later"
 	}
 	return f
@@ -261,7 +262,7 @@ const neighbours = 5
 
 // neighbour is another project's repository, and whether it exists. It is one that the push role's own policy denies for no other
 // reason than that it is another project's; empty where there are only such that it does.
-func (d *diagnosis) neighbour(ctx context.Context) (name string, exists bool) {
+func (d *checkup) neighbour(ctx context.Context) (name string, exists bool) {
 	names, _ := d.listing.get()
 	tried := 0
 	for _, n := range names {
@@ -272,7 +273,7 @@ func (d *diagnosis) neighbour(ctx context.Context) (name string, exists bool) {
 		if tried++; tried > neighbours {
 			break
 		}
-		out, err := d.upstream.registry.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + n)}, d.asController)
+		out, err := d.upstream.registry.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.setup.ARN(n))}, d.asController)
 		if err != nil {
 			continue
 		}
@@ -280,7 +281,7 @@ func (d *diagnosis) neighbour(ctx context.Context) (name string, exists bool) {
 		for _, t := range out.Tags {
 			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
-		if owner := d.config.owner(project, tags); tags[tagManaged] == tagTrue && !owner.Orphaned && !owner.Suspended {
+		if owner := d.config.owner(project, tags); tags[policy.TagManaged] == policy.TagTrue && !owner.Orphaned && !owner.Suspended {
 			return n, true
 		}
 	}

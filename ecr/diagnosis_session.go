@@ -13,27 +13,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
-func (d *diagnosis) checkPushRole(ctx context.Context) provider.Finding {
+func (d *checkup) checkPushRole(ctx context.Context) diagnosis.Finding {
 	f, s := d.assume(ctx, d.push())
 	d.session = s
 	return f
 }
 
-func (d *diagnosis) checkPullRole(ctx context.Context) provider.Finding {
+func (d *checkup) checkPullRole(ctx context.Context) diagnosis.Finding {
 	f, _ := d.assume(ctx, provider.Request{AllProjects: true, Access: provider.Pull, Consumer: provider.Cluster})
 	return f
 }
 
 // assume does what Credentials does for r, and finds out more where it fails.
-func (d *diagnosis) assume(ctx context.Context, r provider.Request) (provider.Finding, session) {
+func (d *checkup) assume(ctx context.Context, r provider.Request) (diagnosis.Finding, session) {
 	op := opAssumeRole(r)
-	input, err := d.sessionInput(r) // without an id, too: what else is wrong shows all the same
+	input, err := sessionInput(d.setup, r) // without an id, too: what else is wrong shows all the same
 	if err != nil {
 		return d.failed(ctx, op, err), session{}
 	}
@@ -52,7 +54,7 @@ func (d *diagnosis) assume(ctx context.Context, r provider.Request) (provider.Fi
 }
 
 // try assumes a role. Its input always carries the session policy.
-func (d *diagnosis) try(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
+func (d *checkup) try(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
 	if aws.ToString(input.Policy) == "" {
 		return session{}, errors.New("no session policy")
 	}
@@ -69,7 +71,7 @@ func (d *diagnosis) try(ctx context.Context, input *sts.AssumeRoleInput) (sessio
 }
 
 // narrow tells apart what AWS doesn't: it asks again with one thing changed, and drops what it gets.
-func (d *diagnosis) narrow(ctx context.Context, f *provider.Finding, op string, r provider.Request, input *sts.AssumeRoleInput, refused refusal) {
+func (d *checkup) narrow(ctx context.Context, f *diagnosis.Finding, op string, r provider.Request, input *sts.AssumeRoleInput, refused refusal) {
 	works := func(change func(*sts.AssumeRoleInput)) bool {
 		changed := *input
 		change(&changed)
@@ -88,20 +90,20 @@ func (d *diagnosis) narrow(ctx context.Context, f *provider.Finding, op string, 
 	case refused.action == "sts:TagSession":
 		f.Evidence = append(f.Evidence, slog.Bool("inherited_tags", true))
 	case len(input.Tags) == 0 && !r.AllProjects && works(func(i *sts.AssumeRoleInput) { i.Tags = projectTag(r.Project) }):
-		f.Summary = op + ": the role's trust policy demands the session tag " + tagProject + ", and session_tags is off"
+		f.Summary = op + ": the role's trust policy demands the session tag " + policy.TagProject + ", and session_tags is off"
 		f.Remedy = "set session_tags: true"
 	case input.ExternalId != nil && works(func(i *sts.AssumeRoleInput) { i.ExternalId = nil }):
 		f.Summary = op + ": the role can be assumed without an external ID, but not with external_id"
-		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + trustRemedy(d.config, op, refused)
+		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + trustRemedy(d.setup, op, refused.caller)
 	}
 }
 
-func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
+func (d *checkup) checkToken(ctx context.Context) diagnosis.Finding {
 	t, err := d.getToken(ctx, d.session, func(o *ecr.Options) { o.Retryer = once{} })
 	if err != nil {
 		f := d.failed(ctx, opToken, err)
-		if r := refusalOf(err); r.action == actionToken && !r.explicit && r.layer != "session policy" {
-			f.Remedy += "\n" + policyOf(allow([]string{actionToken}, "*"))
+		if r := refusalOf(err); r.action == policy.ActionToken && !r.explicit && r.layer != "session policy" {
+			f.Remedy += "\n" + policy.Allow("*", policy.ActionToken).Pasteable()
 		}
 		return f
 	}
@@ -111,13 +113,13 @@ func (d *diagnosis) checkToken(ctx context.Context) provider.Finding {
 		slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
 }
 
-func (d *diagnosis) checkRegistryHost(context.Context) provider.Finding {
+func (d *checkup) checkRegistryHost(context.Context) diagnosis.Finding {
 	handedOut, named := d.Provider.host.RegistryStr(), hostOf(d.token.proxyEndpoint)
 	evidence := []slog.Attr{slog.String("handed_out", handedOut), slog.String("proxy_endpoint", named)}
 	if d.agrees(d.token.proxyEndpoint) {
 		return passed("ECR names the image registry that is handed out", evidence...)
 	}
-	return provider.Finding{Status: provider.Warned, Evidence: evidence,
+	return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence,
 		Summary: "ECR names the image registry " + named + ", and " + handedOut + " is handed out",
 		Remedy:  "if it isn't meant (a PrivateLink name, a mirror), take out registry_host and check region and account_id"}
 }
@@ -128,7 +130,7 @@ type loginAt struct {
 	user *url.Userinfo
 }
 
-func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
+func (d *checkup) checkRegistry(ctx context.Context) diagnosis.Finding {
 	host := d.Provider.host.RegistryStr()
 	login := url.UserPassword(d.token.username, d.token.password.Reveal())
 	at := loginAt{"https://" + host, login}
@@ -138,7 +140,7 @@ func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
 		at.base = "http://" + host
 		a = d.host.Do(ctx, http.MethodGet, at.base+"/v2/", login)
 	}
-	f := provider.Finding{Status: provider.Failed, Evidence: a.Evidence}
+	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: a.Evidence}
 	switch {
 	case a.Failure != nil:
 		f.Summary, f.Remedy = "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
@@ -163,7 +165,7 @@ func (d *diagnosis) checkRegistry(ctx context.Context) provider.Finding {
 }
 
 // said is the message in the image registry's answer, safe to print.
-func (d *diagnosis) said(a probe.Answer) string {
+func (d *checkup) said(a probe.Answer) string {
 	text := ociMessage(a.Body)
 	if text == "" {
 		return "HTTP status " + http.StatusText(a.Status)

@@ -27,13 +27,15 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
-func diagnose(ctx context.Context, t *testing.T, p provider.Provider, o provider.DiagnoseOptions) []provider.Finding {
+func diagnose(ctx context.Context, t *testing.T, p provider.Provider, o diagnosis.Options) []diagnosis.Finding {
 	t.Helper()
-	findings, err := provider.Diagnose(ctx, p, o)
+	findings, err := diagnosis.Of(ctx, p, o)
 	require.NoError(t, err)
-	var list []provider.Finding
+	var list []diagnosis.Finding
 	for f := range findings {
 		list = append(list, f)
 		keys := map[string]bool{}
@@ -42,14 +44,14 @@ func diagnose(ctx context.Context, t *testing.T, p provider.Provider, o provider
 			keys[a.Key] = true
 		}
 		require.NotEmpty(t, f.Summary)
-		if f.Status == provider.Failed || f.Status == provider.Warned {
+		if f.Status == diagnosis.Failed || f.Status == diagnosis.Warned {
 			require.NotEmpty(t, f.Remedy, "%+v", f)
 		}
 	}
 	return list
 }
 
-func readable(t *testing.T, list []provider.Finding) string {
+func readable(t *testing.T, list []diagnosis.Finding) string {
 	t.Helper()
 	text, err := json.MarshalIndent(list, "", " ")
 	require.NoError(t, err)
@@ -97,7 +99,7 @@ func TestDiagnosedSession(t *testing.T) {
 	for id, want := range map[string]bool{"": false, "p-1": true} {
 		aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 		aws.config.RegistryHost = aws.RegistryHost
-		diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{Project: "hello", ProjectID: id})
+		diagnose(t.Context(), t, aws.provider(t), diagnosis.Options{Project: "hello", ProjectID: id})
 		assumed := 0
 		for _, c := range aws.Calls() {
 			if c.Name() == sts && c.Form.Get("RoleArn") == aws.deployment.PushRoleARN && !strings.Contains(c.Form.Get("Policy"), "aws:PrincipalTag/") { // push_role_tags'
@@ -111,12 +113,12 @@ func TestDiagnosedSession(t *testing.T) {
 
 func TestHealthy(t *testing.T) {
 	t.Parallel()
-	project := provider.DiagnoseOptions{Project: "hello"}
+	project := diagnosis.Options{Project: "hello"}
 	for name, test := range map[string]struct {
 		setup   ecrtest.SetupOptions
 		change  func(*testing.T, *awsServer)
 		opts    func(*awsServer) []ecr.Option
-		o       provider.DiagnoseOptions
+		o       diagnosis.Options
 		reads   bool
 		special string // what isn't passed
 	}{
@@ -130,14 +132,14 @@ func TestHealthy(t *testing.T) {
 			special: "credentials warned",
 		},
 		"no project":  {reads: true, special: "credentials warned"},
-		"write probe": {o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}, reads: true, special: "credentials warned"},
+		"write probe": {o: diagnosis.Options{Project: "hello", WriteProbe: true}, reads: true, special: "credentials warned"},
 		"ids": {
 			change: func(_ *testing.T, s *awsServer) { s.withIDs() }, reads: true, special: "credentials warned",
-			o: provider.DiagnoseOptions{Project: "hello", ProjectID: "p-1", WriteProbe: true},
+			o: diagnosis.Options{Project: "hello", ProjectID: "p-1", WriteProbe: true},
 		},
 		"ids, and none is named":    {change: func(_ *testing.T, s *awsServer) { s.withIDs() }, o: project, reads: true, special: "credentials warned"},
 		"ids, and no project":       {change: func(_ *testing.T, s *awsServer) { s.withIDs() }, reads: true, special: "credentials warned"},
-		"an id that isn't demanded": {o: provider.DiagnoseOptions{Project: "hello", ProjectID: "p-1"}, reads: true, special: "credentials warned"},
+		"an id that isn't demanded": {o: diagnosis.Options{Project: "hello", ProjectID: "p-1"}, reads: true, special: "credentials warned"},
 		"everything, Pod Identity": {
 			setup: ecrtest.SetupOptions{PullRole: true, SessionTags: true}, reads: true, o: project,
 			opts: func(s *awsServer) []ecr.Option {
@@ -167,7 +169,7 @@ func TestHealthy(t *testing.T) {
 			list := diagnose(t.Context(), t, aws.provider(t, opts...), test.o)
 			var special []string
 			for _, f := range list {
-				if f.Status != provider.Passed {
+				if f.Status != diagnosis.Passed {
 					special = append(special, f.Check+" "+f.Status.String())
 				}
 			}
@@ -213,7 +215,7 @@ func TestRemediesAreNoWider(t *testing.T) {
 			require.NoError(t, err)
 			s.trust(test.role, nobody)
 			list := diagnose(t.Context(), t, s.build(t), s.o)
-			i := slices.IndexFunc(list, func(f provider.Finding) bool { return f.Check == check })
+			i := slices.IndexFunc(list, func(f diagnosis.Finding) bool { return f.Check == check })
 			require.Equal(t, statements(wanted), statements(documents(t, list[i])[0]))
 		}
 	}
@@ -227,7 +229,7 @@ func TestDiagnosisChangesNothing(t *testing.T) {
 		aws.outside()
 		aws.config.RegistryHost, aws.config.Installation = aws.RegistryHost, "prod"
 		aws.CreateRepository(aws.deployment.Repository("hello"))
-		diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{Project: "hello", WriteProbe: write})
+		diagnose(t.Context(), t, aws.provider(t), diagnosis.Options{Project: "hello", WriteProbe: write})
 		reading := []string{"sts:GetCallerIdentity", "sts:AssumeRole", "ecr:GetAuthorizationToken", "registry:Ping", "registry:BatchGetImage"}
 		written := 0
 		for _, c := range aws.Calls() {
@@ -262,7 +264,7 @@ func TestControllerSessionIsNarrow(t *testing.T) {
 		session = awssdk.Credentials{AccessKeyID: field("AccessKeyId"), SecretAccessKey: field("SecretAccessKey"), SessionToken: field("SessionToken")}
 		return body
 	}})
-	diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{})
+	diagnose(t.Context(), t, aws.provider(t), diagnosis.Options{})
 	require.NotEmpty(t, session.AccessKeyID)
 	client := awsecr.New(awsecr.Options{Region: "eu-west-1", BaseEndpoint: awssdk.String(aws.URL), Credentials: credentials.StaticCredentialsProvider{Value: session}})
 	_, err := client.CreateRepository(t.Context(), &awsecr.CreateRepositoryInput{RepositoryName: awssdk.String("rise/new")})
@@ -319,7 +321,7 @@ func TestDiagnosisEnds(t *testing.T) {
 						defer cancel()
 					}
 					start := time.Now()
-					list := diagnose(ctx, t, p, provider.DiagnoseOptions{Project: "hello"})
+					list := diagnose(ctx, t, p, diagnosis.Options{Project: "hello"})
 					if limit == 0 {
 						limit = time.Minute // each check has its own
 					}
@@ -343,8 +345,8 @@ func TestDiagnosisOfEndedContext(t *testing.T) {
 	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, f := range diagnose(ctx, t, aws.provider(t), provider.DiagnoseOptions{Project: "hello"}) {
-		require.Equal(t, provider.Skipped, f.Status)
+	for _, f := range diagnose(ctx, t, aws.provider(t), diagnosis.Options{Project: "hello"}) {
+		require.Equal(t, diagnosis.Skipped, f.Status)
 	}
 	require.Empty(t, aws.Calls())
 }
@@ -392,7 +394,7 @@ func TestHostileImageRegistry(t *testing.T) {
 			}))
 			s.watch()
 			list := diagnose(t.Context(), t, s.build(t), s.o)
-			require.Equal(t, provider.Failed, worst(list).Status)
+			require.Equal(t, diagnosis.Failed, worst(list).Status)
 			text := readable(t, list)
 			s.keeps(t, text)
 			require.NotContains(t, text, "\x1b")
@@ -424,20 +426,20 @@ func TestRepositoryHints(t *testing.T) {
 	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 	aws.config.Installation = "prod"
 	aws.UpdateUser("rise-backend", func(u *ecrtest.User) { u.Policies = replaced(u.Policies, "ecr:CreateRepository", "ecr:Nothing") })
-	_, err := aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	_, err := aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:CreateRepository: allow it there")
 	old := aws.deployment.Repository("hello")
 	old.CreatedAt = time.Now().Add(-time.Hour) // what is new is tried again
 	aws.CreateRepository(old)
 	aws.config.MaxImageCount = 9 // which the controller's policy wasn't made for
-	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "no identity-based policy allows ecr:PutLifecyclePolicy: allow it there; the controller's policy is made for a configuration")
 	aws.config.MaxImageCount = 0
 	aws.trust("rise-backend", nobody)
 	aws.outside()
-	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	_, err = aws.provider(t).EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 	require.ErrorIs(t, err, provider.ErrAccessDenied)
 	require.Contains(t, asError(t, err).Hint, "the role in role_arn can't be assumed")
 }
@@ -504,10 +506,10 @@ func FuzzRegistryPolicy(f *testing.F) {
 			return body
 		}})()
 		server.ResetCalls()
-		for _, found := range diagnose(t.Context(), t, p, provider.DiagnoseOptions{}) {
+		for _, found := range diagnose(t.Context(), t, p, diagnosis.Options{}) {
 			require.NotContains(t, found.Summary+found.Remedy, "\x1b")
 			if found.Check == "registry_policy" {
-				require.Contains(t, []provider.Status{provider.Passed, provider.Warned}, found.Status)
+				require.Contains(t, []diagnosis.Status{diagnosis.Passed, diagnosis.Warned}, found.Status)
 			}
 		}
 	})
@@ -546,14 +548,14 @@ func TestRoleTags(t *testing.T) {
 					r.Trust = strings.Replace(r.Trust, demands+",", "", 1)
 				}
 			})
-			list := diagnose(t.Context(), t, aws.provider(t), provider.DiagnoseOptions{})
+			list := diagnose(t.Context(), t, aws.provider(t), diagnosis.Options{})
 			f := list[len(list)-1]
 			require.Equal(t, "push_role_tags", f.Check)
 			if test.warned == "" {
-				require.Equal(t, provider.Passed, f.Status, readable(t, list))
+				require.Equal(t, diagnosis.Passed, f.Status, readable(t, list))
 				return
 			}
-			require.Equal(t, provider.Warned, f.Status, readable(t, list))
+			require.Equal(t, diagnosis.Warned, f.Status, readable(t, list))
 			require.Contains(t, f.Summary, test.warned)
 			for _, c := range aws.Calls() {
 				require.False(t, c.Action == "AssumeRole" && c.Form.Get("Policy") == "")

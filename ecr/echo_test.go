@@ -14,6 +14,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // An endpoint that sends back, wherever an error of AWS has text, what it was sent: a session token, say.
@@ -56,7 +57,7 @@ func TestDiagnosisEchoesNothing(t *testing.T) {
 	secret := aws.config.SecretAccessKey.Reveal()
 	echo := ecr.WithLoadOptions(config.WithHTTPClient(echoing(secret)))
 	seen := false
-	for f := range aws.provider(t, echo).Diagnose(t.Context(), provider.DiagnoseOptions{}) {
+	for f := range aws.provider(t, echo).Diagnose(t.Context(), diagnosis.Options{}) {
 		text := fmt.Sprint(f.Summary, f.Remedy, slog.GroupValue(f.Evidence...))
 		require.NotContains(t, text, secret, f.Check)
 		seen = seen || strings.Contains(text, provider.Redacted)
@@ -79,7 +80,7 @@ func TestDiagnosisNamesNoSecret(t *testing.T) {
 	}})
 	aws.reads()
 	text := ""
-	for f := range aws.provider(t).Diagnose(t.Context(), provider.DiagnoseOptions{Project: "hello"}) {
+	for f := range aws.provider(t).Diagnose(t.Context(), diagnosis.Options{Project: "hello"}) {
 		text += fmt.Sprint(f.Summary, f.Remedy, slog.GroupValue(f.Evidence...))
 	}
 	require.Contains(t, text, "a creation template that creates repositories on push reaches into rise/: [redacted]")

@@ -11,7 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -24,11 +26,11 @@ const ensureAttempts = 3
 
 const noScanning = "scan on push couldn't be set for the repository: AWS leaves it to the registry's scanning configuration"
 
-// EnsureRepository implements [provider.RepositoryManager].
-func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts provider.EnsureOptions) (provider.RepositoryChange, error) {
+// EnsureRepository implements [repository.Manager].
+func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts repository.EnsureOptions) (repository.Change, error) {
 	o, err := p.begin(project)
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	if opts.Listed != nil && opts.Listed.Name != o.change.Name {
 		return o.change, o.fail(provider.ErrInvalidRequest, opEnsure, "", "the listed repository isn't the project's")
@@ -48,13 +50,13 @@ func (p *Provider) EnsureRepository(ctx context.Context, project provider.Projec
 
 // needless tells whether drift is only what the registry turned out to decide on since it was listed: then each of its
 // repositories has it.
-func (o *operation) needless(drift []provider.RepositoryAction) bool {
-	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == provider.ActionScanOnPush
+func (o *operation) needless(drift []repository.Action) bool {
+	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == repository.ActionScanOnPush
 }
 
 // ensure is one attempt. It isn't done when the repository came or went meanwhile.
-func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
-	var drift []provider.RepositoryAction
+func (o *operation) ensure(ctx context.Context, opts repository.EnsureOptions) (done bool, err error) {
+	var drift []repository.Action
 	if opts.Listed != nil {
 		drift = opts.Listed.Drift
 		o.unsettle = !opts.Listed.ReadAt.IsZero() && opts.Listed.ReadAt.Sub(opts.Listed.CreatedAt) < settling
@@ -88,7 +90,7 @@ func (o *operation) ensure(ctx context.Context, opts provider.EnsureOptions) (do
 }
 
 // claim sees to it that the repository is project's, and its tags as configured.
-func (o *operation) claim(ctx context.Context, tags map[string]string, opts provider.EnsureOptions) error {
+func (o *operation) claim(ctx context.Context, tags map[string]string, opts repository.EnsureOptions) error {
 	owner := o.change.Owner
 	switch {
 	case owner.Orphaned && (o.project.ID == "" || owner.ProjectID != o.project.ID):
@@ -99,12 +101,12 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 		return o.notOurs(opEnsure)
 	case owner.Orphaned:
 		if !opts.DryRun {
-			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
+			if err := o.untag(ctx, "restore repository", policy.TagOrphaned, policy.TagOrphanedAt); err != nil {
 				return err
 			}
 			o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
 		}
-		o.did(provider.ActionRestore)
+		o.did(repository.ActionRestore)
 	}
 	missing := map[string]string{}
 	for key, value := range o.p.config.Tags {
@@ -113,17 +115,17 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 		}
 	}
 	if o.project.ID != "" && owner.ProjectID == "" {
-		missing[tagProjectID] = o.project.ID
+		missing[policy.TagProjectID] = o.project.ID
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	if !opts.DryRun {
 		err := o.tag(ctx, "tag repository", missing)
-		if err != nil && (missing[tagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
+		if err != nil && (missing[policy.TagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
 			return err
 		}
-		if missing[tagProjectID] != "" { // maybe another project's at the same time, which denies ours
+		if missing[policy.TagProjectID] != "" { // maybe another project's at the same time, which denies ours
 			if _, err := o.readOurs(ctx, opEnsure); err != nil {
 				return err
 			}
@@ -135,7 +137,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts prov
 			return err
 		}
 	}
-	o.did(provider.ActionTag)
+	o.did(repository.ActionTag)
 	return nil
 }
 
@@ -145,9 +147,9 @@ func (o *operation) notOurs(op string) error {
 }
 
 // create is done unless there is a repository of that name by now.
-func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (done bool, err error) {
+func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (done bool, err error) {
 	if opts.DryRun {
-		o.did(provider.ActionCreate)
+		o.did(repository.ActionCreate)
 		return true, nil
 	}
 	c := o.p.config
@@ -156,7 +158,7 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 		ImageTagMutabilityExclusionFilters: c.exclusionFilters(), EncryptionConfiguration: c.encryption(),
 		ImageScanningConfiguration: c.scanning(),
 	}
-	tags := c.ownerTags(o.project)
+	tags := o.p.setup.OwnerTags(o.project.Name, o.project.ID)
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
 	}
@@ -174,16 +176,16 @@ func (o *operation) create(ctx context.Context, opts provider.EnsureOptions) (do
 	if err != nil {
 		return false, err
 	}
-	o.did(provider.ActionCreate)
+	o.did(repository.ActionCreate)
 	o.unsettle = true
 	o.change.Owner = c.owner(o.project.Name, tags)
 	if *c.ScanOnPush && (out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
 		o.p.scansItself.Store(true)
 		o.note(noScanning)
 	}
-	policy, err := c.lifecyclePolicy()
-	if err == nil && policy != "" {
-		err = o.putLifecycle(ctx, policy)
+	lifecycle, err := c.lifecyclePolicy()
+	if err == nil && lifecycle != "" {
+		err = o.putLifecycle(ctx, lifecycle)
 	}
 	if errors.Is(err, provider.ErrNotFound) {
 		return false, nil
@@ -212,7 +214,7 @@ func refused(err error) bool {
 }
 
 // mend sets what isn't as configured, one call each.
-func (o *operation) mend(ctx context.Context, drift []provider.RepositoryAction, opts provider.EnsureOptions) error {
+func (o *operation) mend(ctx context.Context, drift []repository.Action, opts repository.EnsureOptions) error {
 	var errs []error
 	for _, d := range drift {
 		if opts.DryRun {
@@ -220,9 +222,9 @@ func (o *operation) mend(ctx context.Context, drift []provider.RepositoryAction,
 			continue
 		}
 		switch d {
-		case provider.ActionScanOnPush:
+		case repository.ActionScanOnPush:
 			errs = append(errs, o.putScanning(ctx))
-		case provider.ActionTagMutability:
+		case repository.ActionTagMutability:
 			errs = append(errs, o.putMutability(ctx))
 		}
 	}
@@ -246,10 +248,10 @@ func (o *operation) putScanning(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionScanOnPush)
+		o.did(repository.ActionScanOnPush)
 		// A registry that scans by itself may take it and show false all the same: never again then.
 		r, err := o.describe(ctx)
-		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != provider.ActionScanOnPush {
+		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != repository.ActionScanOnPush {
 			return err
 		}
 	} else if !refused(err) {
@@ -273,7 +275,7 @@ func (o *operation) putMutability(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionTagMutability)
+		o.did(repository.ActionTagMutability)
 	}
 	return err
 }
@@ -300,7 +302,7 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	case sameJSON(have, want):
 		return nil
 	case dryRun:
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 		return nil
 	case want == "":
 		return o.deleteLifecycle(ctx)
@@ -308,10 +310,10 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	return o.putLifecycle(ctx, want)
 }
 
-func (o *operation) putLifecycle(ctx context.Context, policy string) error {
+func (o *operation) putLifecycle(ctx context.Context, lifecycle string) error {
 	err := o.write(ctx, "set lifecycle policy", func(ctx context.Context) error {
 		out, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
-			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(policy),
+			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(lifecycle),
 		})
 		if err == nil {
 			err = o.isAbout(out.RegistryId, out.RepositoryName)
@@ -319,7 +321,7 @@ func (o *operation) putLifecycle(ctx context.Context, policy string) error {
 		return err
 	})
 	if err == nil {
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 	}
 	return err
 }
@@ -336,7 +338,7 @@ func (o *operation) deleteLifecycle(ctx context.Context) error {
 		err = nil
 	}
 	if err == nil {
-		o.did(provider.ActionLifecycle)
+		o.did(repository.ActionLifecycle)
 	}
 	return err
 }

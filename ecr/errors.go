@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -43,10 +44,10 @@ var (
 
 // classify makes a [provider.Error] of an error that a call with ctx returned. secrets are kept out of it.
 func (p *Provider) classify(ctx context.Context, op, project string, err error, secrets ...string) error {
-	return classify(ctx, p.config, op, project, err, secrets...)
+	return classify(ctx, p.setup, op, project, err, secrets...)
 }
 
-func classify(ctx context.Context, c Config, op, project string, err error, secrets ...string) *provider.Error {
+func classify(ctx context.Context, s policy.Setup, op, project string, err error, secrets ...string) *provider.Error {
 	var step *stepError
 	if errors.As(err, &step) {
 		op, err = step.op, step.err
@@ -55,9 +56,9 @@ func classify(ctx context.Context, c Config, op, project string, err error, secr
 	if retried := retriedError(ctx); retried != nil && ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = retried
 	}
-	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, c.AccountID, c.RepoPrefix+project, project)}
+	e := &provider.Error{Op: op, Project: project, Err: newCause(err, secrets, s.AccountID, s.RepoPrefix+project, project)}
 	e.Kind = kindOf(ctx, op, err)
-	e.Hint = scrub.Redact(explain(c, op, e.Kind, err).hint(), secrets)
+	e.Hint = scrub.Redact(explain(s, op, e.Kind, err).hint(), secrets)
 	var response interface{ ServiceRequestID() string }
 	if errors.As(err, &response) && response.ServiceRequestID() != "" {
 		e.Details = append(e.Details, slog.String("request_id", scrub.ID(response.ServiceRequestID())))

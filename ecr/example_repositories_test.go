@@ -10,6 +10,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // A project gets a repository, goes, and its name gets a new owner.
@@ -28,20 +29,20 @@ func ExampleProvider_EnsureRepository() {
 		fmt.Println(err)
 		return
 	}
-	repositories, err := provider.Repositories(p) // through decorators, such as a cache
+	repositories, err := repository.ManagerOf(p) // through decorators, such as a cache
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	project := provider.Project{Name: "hello", ID: "7f3c"}
 	for range 2 {
-		change, err := repositories.EnsureRepository(ctx, project, provider.EnsureOptions{})
+		change, err := repositories.EnsureRepository(ctx, project, repository.EnsureOptions{})
 		fmt.Println(change.Name, change.Actions, err)
 	}
 	released, err := repositories.ReleaseRepository(ctx, project)
 	fmt.Println(released.Actions, released.Owner.Orphaned, err)
 
-	_, err = repositories.EnsureRepository(ctx, provider.Project{Name: "hello", ID: "9b1e"}, provider.EnsureOptions{})
+	_, err = repositories.EnsureRepository(ctx, provider.Project{Name: "hello", ID: "9b1e"}, repository.EnsureOptions{})
 	fmt.Println(errors.Is(err, provider.ErrOrphaned))
 	// Output:
 	// rise/hello [create] <nil>

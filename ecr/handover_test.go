@@ -12,6 +12,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // asked is a request for project hello of that id.
@@ -136,9 +137,12 @@ func TestRepositoriesDemandIDs(t *testing.T) {
 	inTenancy(t, ecrtest.Config{}, func(c *ecr.Config) { c.ProjectIDs = true }, func(t *testing.T, l tenancy) {
 		nobody := provider.Project{Name: "hello"}
 		for name, call := range map[string]func() error{
-			"ensure": func() error { _, err := l.EnsureRepository(t.Context(), nobody, provider.EnsureOptions{}); return err },
+			"ensure": func() error {
+				_, err := l.EnsureRepository(t.Context(), nobody, repository.EnsureOptions{})
+				return err
+			},
 			"plan": func() error {
-				_, err := l.EnsureRepository(t.Context(), nobody, provider.EnsureOptions{DryRun: true})
+				_, err := l.EnsureRepository(t.Context(), nobody, repository.EnsureOptions{DryRun: true})
 				return err
 			},
 			"adopt":   func() error { _, err := l.AdoptRepository(t.Context(), nobody, true); return err },

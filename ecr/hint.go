@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -91,8 +92,8 @@ func operationOf(err error) string {
 	return failed.OperationName
 }
 
-// explain says what likely causes a failure of a step. c is the zero Config where it isn't known.
-func explain(c Config, op string, kind provider.Kind, err error) trouble {
+// explain says what likely causes a failure of a step. s is the zero Setup where it isn't known.
+func explain(s policy.Setup, op string, kind provider.Kind, err error) trouble {
 	r := refusalOf(err)
 	if t, ok := explainClock(r, err); ok {
 		return t
@@ -154,7 +155,7 @@ func explain(c Config, op string, kind provider.Kind, err error) trouble {
 	}
 	switch kind {
 	case provider.ErrAccessDenied:
-		return explainDenial(c, op, r)
+		return explainDenial(s, op, r)
 	case provider.ErrUnavailable:
 		var response *smithyhttp.ResponseError
 		if r.code == "" && (!errors.As(err, &response) || response.HTTPStatusCode() == 0) {
@@ -256,7 +257,7 @@ func explainNoCredentials(kind provider.Kind, err error) trouble {
 }
 
 // explainDenial is about what AWS doesn't allow.
-func explainDenial(c Config, op string, r refusal) trouble {
+func explainDenial(s policy.Setup, op string, r refusal) trouble {
 	if r.layer != "" && r.layer != "role trust policy" && r.action != "" {
 		t := trouble{is: "no " + r.layer + " allows " + r.action, remedy: "allow it there"}
 		switch r.action {
@@ -269,8 +270,8 @@ func explainDenial(c Config, op string, r refusal) trouble {
 		}
 		if op == opToken && (r.layer == "identity-based policy" || r.layer == "session policy") {
 			t.remedy = "check that the role's own policy allows ecr:GetAuthorizationToken on *, and that nothing denies it"
-		} else if role := roleOf(c, op); role != "" && !r.explicit {
-			t.more = policyOf(allow([]string{"sts:AssumeRole", "sts:TagSession"}, role))
+		} else if role := roleOf(s, op); role != "" && !r.explicit {
+			t.more = policy.Assume(role).Pasteable()
 		}
 		return t
 	}
@@ -278,7 +279,7 @@ func explainDenial(c Config, op string, r refusal) trouble {
 	case opToken:
 		return trouble{remedy: "check that the role's own policy allows ecr:GetAuthorizationToken on *"}
 	case opAssumePush, opAssumePull, opAssumeController:
-		return explainTrust(c, op, r)
+		return explainTrust(s, op, r)
 	}
 	if r.action != "" {
 		return trouble{is: r.action + " isn't allowed", remedy: "allow it in the controller's policy"}
@@ -287,31 +288,31 @@ func explainDenial(c Config, op string, r refusal) trouble {
 }
 
 // explainTrust is about roles that can't be assumed. AWS doesn't say why; the likeliest comes first.
-func explainTrust(c Config, op string, r refusal) trouble {
-	key, idKey, id := "push_role_arn", "external_id", c.ExternalID
+func explainTrust(s policy.Setup, op string, r refusal) trouble {
+	key, idKey, id := "push_role_arn", "external_id", s.ExternalID
 	identity := "the controller"
 	switch op {
 	case opAssumePull:
 		key = "pull_role_arn"
 	case opAssumeController:
-		key, idKey, id, identity = "role_arn", "role_external_id", c.RoleExternalID, "this process's identity"
+		key, idKey, id, identity = "role_arn", "role_external_id", s.RoleExternalID, "this process's identity"
 	}
-	t := trouble{more: trustRemedy(c, op, r)}
+	t := trouble{more: trustRemedy(s, op, r.caller)}
 	if r.action == "sts:TagSession" {
 		why := "sessions carry tags: EKS Pod Identity's pass theirs on"
-		if c.SessionTags {
+		if s.SessionTags {
 			why = "sessions carry tags with session_tags, and always under EKS Pod Identity"
 		}
 		t.is = "sts:TagSession isn't allowed for the role in " + key + ", and " + why
 		t.remedy = "allow sts:TagSession beside sts:AssumeRole in " + identity + "'s own policy and in the role's trust policy"
 		return t
 	}
-	if account := accountOf(r.caller); c.RoleARN == "" && account != "" && account != c.AccountID && c.AccountID != "" {
-		t.is = "the credentials are of account " + account + ", and account_id is " + c.AccountID
-		t.remedy, t.more = "set role_arn to a controller role in account "+c.AccountID+", or correct account_id, or use credentials of that account", ""
+	if account := policy.AccountOf(r.caller); s.RoleARN == "" && account != "" && account != s.AccountID && s.AccountID != "" {
+		t.is = "the credentials are of account " + account + ", and account_id is " + s.AccountID
+		t.remedy, t.more = "set role_arn to a controller role in account "+s.AccountID+", or correct account_id, or use credentials of that account", ""
 		return t
 	}
-	if account, own, ok := assumedRole(r.caller); ok && isRole(roleOf(c, op), account, own) {
+	if account, own, ok := policy.AssumedRole(r.caller); ok && policy.IsRole(roleOf(s, op), account, own) {
 		t.is = identity + " runs as the role in " + key + " itself: a role can't assume itself, and this one is for sessions only"
 		t.remedy, t.more = "run as the controller role (the role in AWS_ROLE_ARN, of the pod or instance, or role_arn must be another one)", ""
 		return t
@@ -337,8 +338,8 @@ func explainTrust(c Config, op string, r refusal) trouble {
 	} else {
 		causes[0] += ", or demands an external ID, and " + idKey + " isn't set"
 	}
-	if op == opAssumePush && c.AccountID != "" && !c.SessionTags {
-		causes = append(causes, "its trust policy demands the session tag "+tagProject+", and session_tags is off")
+	if op == opAssumePush && s.AccountID != "" && !s.SessionTags {
+		causes = append(causes, "its trust policy demands the session tag "+policy.TagProject+", and session_tags is off")
 	}
 	t.is = "the role in " + key + " can't be assumed; likeliest first: " + strings.Join(causes, "; ")
 	t.remedy = "check that the role exists, its trust policy and its external ID (" + idKey + "), and that " + identity + " may sts:AssumeRole it"

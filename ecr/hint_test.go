@@ -7,6 +7,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // What AWS says leads to what has to be done.
@@ -47,7 +48,7 @@ func TestHints(t *testing.T) {
 			p := aws.provider(t)
 			_, err := provider.Issue(t.Context(), p, push)
 			if test.fault.Action == create {
-				_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "new"}, provider.EnsureOptions{})
+				_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "new"}, repository.EnsureOptions{})
 			}
 			require.ErrorIs(t, err, test.kind)
 			require.ErrorContains(t, err, test.hint)

@@ -2,10 +2,8 @@ package ecr
 
 import (
 	"fmt"
-	"net/url"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 )
 
 // dualStackSuffixes are the domains of dual-stack image registries by partition (ECR User Guide, "Making requests to
@@ -16,26 +14,9 @@ var dualStackSuffixes = map[string]string{
 	"aws-cn":     "on.amazonwebservices.com.cn",
 }
 
-// resolveRegion returns a region's partition and domain from the SDK's endpoint data. It guesses for unknown regions.
-func resolveRegion(region string) (partition, domain string, err error) {
-	endpoint, err := ecr.NewDefaultEndpointResolver().ResolveEndpoint(region, ecr.EndpointResolverOptions{})
-	if err != nil {
-		return "", "", err
-	}
-	u, err := url.Parse(endpoint.URL)
-	if err != nil {
-		return "", "", err
-	}
-	_, domain, ok := strings.Cut(u.Hostname(), "."+region+".")
-	if !ok || endpoint.PartitionID == "" {
-		return "", "", fmt.Errorf("region %s: no domain in endpoint %s", region, endpoint.URL)
-	}
-	return endpoint.PartitionID, domain, nil
-}
-
 // imageHost returns the host of an account's image registry.
 func imageHost(account, region string, fips, dualStack bool) (string, error) {
-	partition, domain, err := resolveRegion(region)
+	partition, domain, err := policy.ResolveRegion(region)
 	if err != nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Whatever call an operation is stopped at, running it again leads to the state that it would have led to.
@@ -225,7 +226,7 @@ func TestRestoredWhilePurged(t *testing.T) {
 			require.False(t, change.Owner.Orphaned)
 		})
 		time.Sleep(time.Second / 2)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, l.ensure(t, hello).Actions)
+		require.Equal(t, []repository.Action{repository.ActionRestore}, l.ensure(t, hello).Actions)
 		wait.Wait()
 		require.Contains(t, l.state("rise/hello"), "images=1")
 	})
@@ -243,11 +244,11 @@ func TestRestoredBetweenAttempts(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(100 * time.Hour)
 		l.Inject(ecrtest.Fault{Action: "ecr:DeleteRepository", Error: "ThrottlingException", Times: 1})
-		var removed provider.RepositoryChange
+		var removed repository.Change
 		var wait sync.WaitGroup
 		wait.Go(func() { removed, err = l.PurgeRepository(t.Context(), "hello", 48*time.Hour) })
 		time.Sleep(time.Millisecond)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, l.ensure(t, hello).Actions)
+		require.Equal(t, []repository.Action{repository.ActionRestore}, l.ensure(t, hello).Actions)
 		wait.Wait()
 		require.NoError(t, err)
 		require.Empty(t, removed.Actions)

@@ -27,6 +27,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // raw is an answer on the wire: its headers, the beginning of its body, and a block that comes again and again after it.
@@ -233,9 +234,9 @@ func TestLargestAnswers(t *testing.T) {
 	aws.Inject(ecrtest.Fault{Action: "ecr:ListTagsForResource", Mutate: func(body []byte) []byte {
 		return bytes.Replace(body, []byte(`"tags":[`), []byte(`"tags":[`+strings.Join(tags, ",")+`,`), 1)
 	}})
-	change, err := p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	change, err := p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 	require.NoError(t, err)
-	require.Contains(t, change.Actions, provider.ActionLifecycle)
+	require.Contains(t, change.Actions, repository.ActionLifecycle)
 }
 
 func TestPagesAtOnce(t *testing.T) {
@@ -264,7 +265,7 @@ func TestPagesAtOnce(t *testing.T) {
 		}
 		start := time.Now()
 		time.Sleep(time.Millisecond)
-		_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+		_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(start), 2100*time.Millisecond, "one repository waits for no pages")
 		wg.Wait()

@@ -15,6 +15,8 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 var sessionARN = regexp.MustCompile(`<Arn>arn:aws:sts::123456789012:assumed-role/([^/<]+)/([^<]+)</Arn>`)
@@ -95,9 +97,9 @@ func TestAnotherSession(t *testing.T) {
 					return
 				}
 				check := strings.ReplaceAll(strings.TrimPrefix(ask.op, "assume "), " ", "_")
-				for _, f := range diagnose(t.Context(), t, p, provider.DiagnoseOptions{}) {
+				for _, f := range diagnose(t.Context(), t, p, diagnosis.Options{}) {
 					if f.Check == check {
-						require.Equal(t, provider.Failed, f.Status)
+						require.Equal(t, diagnosis.Failed, f.Status)
 						require.Contains(t, fmt.Sprint(f.Evidence), "the session in it is of "+test.says)
 						return
 					}
@@ -239,7 +241,7 @@ func TestAnotherRepository(t *testing.T) {
 		return nil
 	}
 	ensure := func(ctx context.Context, l tenancy) error {
-		_, err := l.EnsureRepository(ctx, hello, provider.EnsureOptions{})
+		_, err := l.EnsureRepository(ctx, hello, repository.EnsureOptions{})
 		return err
 	}
 	drifts := func(l tenancy) {
@@ -380,18 +382,18 @@ func TestAnotherRegistry(t *testing.T) {
 				aws.config.RegistryHost = handedOut
 				p := aws.provider(t)
 				_, err := provider.Issue(t.Context(), p, push)
-				status := provider.Passed
+				status := diagnosis.Passed
 				if taken {
 					require.NoError(t, err)
 				} else {
 					require.ErrorIs(t, err, provider.ErrBadResponse)
 					require.ErrorContains(t, err, "the image registry of another account or region")
-					status = provider.Failed
+					status = diagnosis.Failed
 				}
 				if handedOut != "" {
 					return
 				}
-				for _, f := range diagnose(t.Context(), t, p, provider.DiagnoseOptions{}) {
+				for _, f := range diagnose(t.Context(), t, p, diagnosis.Options{}) {
 					if f.Check == "token" {
 						require.Equal(t, status, f.Status)
 					}
@@ -422,13 +424,13 @@ func TestAnotherRegistryWithoutScheme(t *testing.T) {
 // A diagnosis, too, says nothing about a repository that it didn't ask about.
 func TestDiagnosisOfAnotherRepository(t *testing.T) {
 	t.Parallel()
-	find := func(list []provider.Finding, check string) provider.Finding {
+	find := func(list []diagnosis.Finding, check string) diagnosis.Finding {
 		for _, f := range list {
 			if f.Check == check {
 				return f
 			}
 		}
-		return provider.Finding{}
+		return diagnosis.Finding{}
 	}
 	s := newPlace(t, ecrtest.Config{}, ecrtest.SetupOptions{})
 	for _, name := range []string{"rise/hello", "rise/other"} { // or the prefix would be known to be right
@@ -438,8 +440,8 @@ func TestDiagnosisOfAnotherRepository(t *testing.T) {
 	s.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", Mutate: func(body []byte) []byte {
 		return []byte(strings.ReplaceAll(string(body), "arn:aws:ecr:eu-west-1:", "arn:aws:ecr:eu-west-2:"))
 	}})
-	missing := find(diagnose(t.Context(), t, s.build(t), provider.DiagnoseOptions{Project: "elsewhere"}), "repository")
-	require.Equal(t, provider.Failed, missing.Status)
+	missing := find(diagnose(t.Context(), t, s.build(t), diagnosis.Options{Project: "elsewhere"}), "repository")
+	require.Equal(t, diagnosis.Failed, missing.Status)
 	require.NotContains(t, missing.Summary, "team/elsewhere")
 
 	r := s.deployment.Repository("hello")
@@ -448,7 +450,7 @@ func TestDiagnosisOfAnotherRepository(t *testing.T) {
 	s.Inject(ecrtest.Fault{Action: "ecr:GetRepositoryPolicy", Mutate: func(body []byte) []byte {
 		return []byte(strings.ReplaceAll(string(body), `"rise/hello"`, `"rise/other"`))
 	}})
-	policy := find(diagnose(t.Context(), t, s.build(t), provider.DiagnoseOptions{Project: "hello"}), "repository_policy")
-	require.Equal(t, provider.Warned, policy.Status)
+	policy := find(diagnose(t.Context(), t, s.build(t), diagnosis.Options{Project: "hello"}), "repository_policy")
+	require.Equal(t, diagnosis.Warned, policy.Status)
 	require.Contains(t, fmt.Sprint(policy.Evidence), "it is about another repository")
 }

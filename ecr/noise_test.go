@@ -16,6 +16,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -26,7 +27,7 @@ func (n named) Subject() string { return string(n) }
 // many is an endpoint for callers who say themselves who they are.
 func many(t *testing.T, p provider.Provider) func(ctx context.Context, subject, query string) int {
 	t.Helper()
-	m, err := provider.Repositories(p)
+	m, err := repository.ManagerOf(p)
 	require.NoError(t, err)
 	h := endpoint.New(p, func(r *http.Request) (named, error) { return named(r.Header.Get("Subject")), nil },
 		func(context.Context, named, provider.Request) error { return nil },

@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Rights that depend on a repository's tags follow them with a delay (IAM User Guide, "Changes that I make are not always
@@ -23,12 +25,12 @@ func settleDelays() []time.Duration {
 	return []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
 }
 
-// operation is one of provider.RepositoryManager's methods at work on one repository.
+// operation is one of repository.Manager's methods at work on one repository.
 type operation struct {
 	p        *Provider
 	client   *ecr.Client
 	project  provider.Project
-	change   provider.RepositoryChange
+	change   repository.Change
 	unsettle bool // its tags changed a moment ago
 	// ahead is how far AWS's clock was ahead of this machine's when the owner was read.
 	ahead time.Duration
@@ -51,18 +53,18 @@ func (p *Provider) beginNamed(project provider.Project) (*operation, error) {
 	name := p.config.RepoPrefix + project.Name
 	return &operation{
 		p: p, client: p.clients().registry, project: project,
-		change: provider.RepositoryChange{Project: project.Name, Name: name},
+		change: repository.Change{Project: project.Name, Name: name},
 	}, nil
 }
 
-func (o *operation) did(a provider.RepositoryAction) { o.change.Actions = append(o.change.Actions, a) }
+func (o *operation) did(a repository.Action) { o.change.Actions = append(o.change.Actions, a) }
 
 func (o *operation) note(text string) { o.change.Notes = append(o.change.Notes, text) }
 
 func (o *operation) name() *string     { return aws.String(o.change.Name) }
 func (o *operation) registry() *string { return aws.String(o.p.config.AccountID) }
 func (o *operation) arn() *string {
-	return aws.String(o.p.repositoryARN + o.change.Name)
+	return aws.String(o.p.setup.ARN(o.change.Name))
 }
 
 // fail makes the operation's error of one that it decided on itself.
@@ -167,7 +169,7 @@ func (o *operation) isOwn(r *types.Repository) error {
 
 // readTags reads whose the repository is. It is ErrNotFound when there is none.
 func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
-	o.change.Owner = provider.RepositoryOwner{}
+	o.change.Owner = repository.Owner{}
 	const op = "read the repository's tags"
 	var out *ecr.ListTagsForResourceOutput
 	err := o.call(ctx, op, func(ctx context.Context) (err error) {
@@ -201,8 +203,8 @@ func (o *operation) readOurs(ctx context.Context, op string) (map[string]string,
 	}
 	if owner := o.change.Owner; !owner.Ours {
 		hint := "if it should be this project's, adopt it, with rights that allow to tag it"
-		if name := tags[tagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
-			hint = "if it is this installation's, configure installation as its tag " + tagInstallation + " has it; else it is left to that one"
+		if name := tags[policy.TagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
+			hint = "if it is this installation's, configure installation as its tag " + policy.TagInstallation + " has it; else it is left to that one"
 		}
 		return nil, o.fail(provider.ErrNotOurs, op, hint,
 			"repository "+o.change.Name+" isn't ours: "+owner.Reason)
@@ -226,7 +228,7 @@ func (o *operation) tag(ctx context.Context, op string, tags map[string]string) 
 		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list}, opts...)
 		return err
 	}
-	if tags[tagProjectID] != "" {
+	if tags[policy.TagProjectID] != "" {
 		return o.setOwner(ctx, op, tags, set)
 	}
 	err := o.write(ctx, op, func(ctx context.Context) error { return set(ctx) })

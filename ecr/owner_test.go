@@ -15,43 +15,44 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
-func (l tenancy) operations() map[string]func(context.Context) (provider.RepositoryChange, error) {
-	return map[string]func(context.Context) (provider.RepositoryChange, error){
-		"ensure": func(ctx context.Context) (provider.RepositoryChange, error) {
-			return l.EnsureRepository(ctx, hello, provider.EnsureOptions{})
+func (l tenancy) operations() map[string]func(context.Context) (repository.Change, error) {
+	return map[string]func(context.Context) (repository.Change, error){
+		"ensure": func(ctx context.Context) (repository.Change, error) {
+			return l.EnsureRepository(ctx, hello, repository.EnsureOptions{})
 		},
-		"ensure 2": func(ctx context.Context) (provider.RepositoryChange, error) {
-			return l.EnsureRepository(ctx, provider.Project{Name: "hello", ID: "p-2"}, provider.EnsureOptions{})
+		"ensure 2": func(ctx context.Context) (repository.Change, error) {
+			return l.EnsureRepository(ctx, provider.Project{Name: "hello", ID: "p-2"}, repository.EnsureOptions{})
 		},
-		"ensure -": func(ctx context.Context) (provider.RepositoryChange, error) {
-			return l.EnsureRepository(ctx, provider.Project{Name: "hello"}, provider.EnsureOptions{})
+		"ensure -": func(ctx context.Context) (repository.Change, error) {
+			return l.EnsureRepository(ctx, provider.Project{Name: "hello"}, repository.EnsureOptions{})
 		},
-		"adopt": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"adopt": func(ctx context.Context) (repository.Change, error) {
 			return l.AdoptRepository(ctx, hello, false)
 		},
-		"force": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"force": func(ctx context.Context) (repository.Change, error) {
 			return l.AdoptRepository(ctx, hello, true)
 		},
-		"release": func(ctx context.Context) (provider.RepositoryChange, error) { return l.ReleaseRepository(ctx, hello) },
-		"release 2": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"release": func(ctx context.Context) (repository.Change, error) { return l.ReleaseRepository(ctx, hello) },
+		"release 2": func(ctx context.Context) (repository.Change, error) {
 			return l.ReleaseRepository(ctx, provider.Project{Name: "hello", ID: "p-2"})
 		},
-		"restore": func(ctx context.Context) (provider.RepositoryChange, error) { return l.RestoreRepository(ctx, hello) },
-		"restore 2": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"restore": func(ctx context.Context) (repository.Change, error) { return l.RestoreRepository(ctx, hello) },
+		"restore 2": func(ctx context.Context) (repository.Change, error) {
 			return l.RestoreRepository(ctx, provider.Project{Name: "hello", ID: "p-2"})
 		},
-		"restore -": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"restore -": func(ctx context.Context) (repository.Change, error) {
 			return l.RestoreRepository(ctx, provider.Project{Name: "hello"})
 		},
-		"suspend": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"suspend": func(ctx context.Context) (repository.Change, error) {
 			return l.SuspendRepository(ctx, "hello", true)
 		},
-		"lift": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"lift": func(ctx context.Context) (repository.Change, error) {
 			return l.SuspendRepository(ctx, "hello", false)
 		},
-		"purge": func(ctx context.Context) (provider.RepositoryChange, error) {
+		"purge": func(ctx context.Context) (repository.Change, error) {
 			return l.PurgeRepository(ctx, "hello", 48*time.Hour)
 		},
 	}
@@ -126,7 +127,7 @@ func TestOnlyOurs(t *testing.T) {
 					case "":
 						// An id may be added where none was.
 						require.NoError(t, err, operation)
-						if slices.Equal(change.Actions, []provider.RepositoryAction{provider.ActionTag}) {
+						if slices.Equal(change.Actions, []repository.Action{repository.ActionTag}) {
 							return
 						}
 					default:
@@ -157,7 +158,7 @@ func TestClaimedTwice(t *testing.T) {
 		var wait sync.WaitGroup
 		for _, id := range []string{"p-1", "p-2"} {
 			wait.Go(func() {
-				_, err := l.EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: id}, provider.EnsureOptions{})
+				_, err := l.EnsureRepository(t.Context(), provider.Project{Name: "hello", ID: id}, repository.EnsureOptions{})
 				mu.Lock()
 				defer mu.Unlock()
 				errs[id] = err
@@ -185,7 +186,7 @@ func TestAdoptedIsUsable(t *testing.T) {
 		require.Empty(t, adopted.Notes)
 		later, err := ecr.New(t.Context(), l.config, hermetic(), inMemory(l.Server)) // another process
 		require.NoError(t, err)
-		_, err = later.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		_, err = later.EnsureRepository(t.Context(), hello, repository.EnsureOptions{})
 		require.NoError(t, err)
 	})
 }
@@ -201,12 +202,12 @@ func TestOwnerChanges(t *testing.T) {
 		require.NoError(t, l.pushWith(token))
 		released, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRelease}, released.Actions)
+		require.Equal(t, []repository.Action{repository.ActionRelease}, released.Actions)
 		require.True(t, released.Owner.Orphaned)
 		require.Equal(t, time.Now().UTC(), released.Owner.OrphanedAt)
 
 		next := provider.Project{Name: "hello", ID: "p-2"}
-		_, err = l.EnsureRepository(t.Context(), next, provider.EnsureOptions{})
+		_, err = l.EnsureRepository(t.Context(), next, repository.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrOrphaned)
 		require.Error(t, l.pushWith(token), "the former owner's token")
 		require.Error(t, l.push("hello"), "a new owner's credential")
@@ -217,7 +218,7 @@ func TestOwnerChanges(t *testing.T) {
 		time.Sleep(25 * time.Hour)
 		purged, err := l.PurgeRepository(t.Context(), "hello", 24*time.Hour)
 		require.NoError(t, err)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRemove}, purged.Actions)
+		require.Equal(t, []repository.Action{repository.ActionRemove}, purged.Actions)
 		l.ensure(t, next)
 		r, _ := l.Server.Repository("rise/hello")
 		require.Empty(t, r.ImageDigests)
@@ -230,7 +231,7 @@ func TestOwnerChanges(t *testing.T) {
 		_, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)
 		back := l.ensure(t, hello)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRestore}, back.Actions)
+		require.Equal(t, []repository.Action{repository.ActionRestore}, back.Actions)
 		require.False(t, back.Owner.Orphaned)
 		require.NoError(t, l.push("hello"))
 		r, _ := l.Server.Repository("rise/hello")
@@ -270,7 +271,7 @@ func TestAdoptStrangers(t *testing.T) {
 					change, err = l.AdoptRepository(t.Context(), hello, true)
 				}
 				require.NoError(t, err)
-				require.Equal(t, []provider.RepositoryAction{provider.ActionAdopt}, change.Actions)
+				require.Equal(t, []repository.Action{repository.ActionAdopt}, change.Actions)
 				require.True(t, change.Owner.Ours)
 				again, err := l.AdoptRepository(t.Context(), hello, false)
 				require.NoError(t, err)
@@ -285,7 +286,7 @@ func TestInvalidOwners(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
 		for _, p := range []provider.Project{{}, {Name: "../x"}, {Name: "hello", ID: "a b"}, {Name: "hello", ID: "*"}, {Name: "hello", ID: strings.Repeat("x", 257)}} {
-			_, err := l.EnsureRepository(t.Context(), p, provider.EnsureOptions{})
+			_, err := l.EnsureRepository(t.Context(), p, repository.EnsureOptions{})
 			require.ErrorIs(t, err, provider.ErrInvalidRequest)
 			_, err = l.ReleaseRepository(t.Context(), p)
 			require.ErrorIs(t, err, provider.ErrInvalidRequest)
@@ -297,7 +298,7 @@ func TestInvalidOwners(t *testing.T) {
 		l.Inject(ecrtest.Fault{Action: "ecr:DescribeRepositories", Mutate: func([]byte) []byte {
 			return []byte(`{"repositories":[{"repositoryName":"rise/other","repositoryArn":"arn:aws:ecr:eu-west-1:123456789012:repository/rise/other"}]}`)
 		}})
-		_, err = l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		_, err = l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrBadResponse)
 		require.False(t, errors.Is(err, provider.ErrNotOurs))
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // The SDK quotes a credential_process's output in its error.
@@ -34,7 +35,7 @@ func TestCredentialProcessIsNotQuoted(t *testing.T) { //nolint:paralleltest // e
 		require.ErrorIs(t, err, provider.ErrMisconfigured)
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), secret)
-		for f := range p.Diagnose(t.Context(), provider.DiagnoseOptions{}) {
+		for f := range p.Diagnose(t.Context(), diagnosis.Options{}) {
 			require.NotContains(t, f.Summary+f.Remedy, secret)
 			for _, e := range f.Evidence {
 				require.NotContains(t, e.String(), secret)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,17 +19,21 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // Provider implements [provider.Provider] for ECR. Make it with [New] or [Builder]. It is safe for concurrent use and has
 // nothing to close.
 type Provider struct {
-	config        Config
-	host          name.Registry
-	repositoryARN string // up to and including "repository/"
-	hostWarning   *hostWarning
+	config      Config
+	setup       policy.Setup
+	host        name.Registry
+	hostWarning *hostWarning
 	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
 	clients func() clients
 	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
@@ -48,8 +51,8 @@ type clients struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
-	provider.RepositoryManager
-	provider.Diagnoser
+	repository.Manager
+	diagnosis.Diagnoser
 } = (*Provider)(nil)
 
 // Option changes how [New] and [Builder] make a provider.
@@ -130,7 +133,7 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	arn, err := repositoryARN(c)
+	setup, err := c.setup()
 	if err != nil {
 		return nil, misconfigured(err)
 	}
@@ -144,18 +147,13 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		transport: transportOf(cfg.HTTPClient),
 	}
 	return &Provider{
-		config:        c,
-		host:          named,
-		repositoryARN: arn,
-		hostWarning:   &hostWarning{logger: o.logger},
-		clients:       func() clients { return upstream },
-		scansItself:   new(atomic.Bool),
+		config:      c,
+		setup:       setup,
+		host:        named,
+		hostWarning: &hostWarning{logger: o.logger},
+		clients:     func() clients { return upstream },
+		scansItself: new(atomic.Bool),
 	}, nil
-}
-
-func repositoryARN(c Config) (string, error) {
-	partition, _, err := resolveRegion(c.Region)
-	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
 }
 
 // loadSTS loads the SDK's configuration and makes the client of STS. Whom the SDK itself asks for credentials, it asks in the same region.
@@ -227,9 +225,6 @@ func checkEndpoint(endpoint *string, insecure, variant bool) error {
 	return nil
 }
 
-// partition is the registry's, such as "aws-cn".
-func (p *Provider) partition() string { return strings.Split(p.repositoryARN, ":")[1] }
-
 // Type returns "ecr".
 func (p *Provider) Type() string { return Type }
 
@@ -259,14 +254,14 @@ func (p *Provider) Repository(project string, consumer provider.Consumer) (name.
 // when AWS refuses a configured value or there are no AWS credentials, [provider.ErrThrottled],
 // [provider.ErrUnavailable], [provider.ErrTimeout] and [provider.ErrBadResponse].
 func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return provider.Credentials{}, err
 	}
 	upstream := p.clients()
 	details := append(make([]slog.Attr, 0, 4), slog.String("session_name", aws.ToString(input.RoleSessionName)))
 	failed := func(ctx context.Context, op string, err error, secrets []string) (provider.Credentials, error) {
-		failure := classify(ctx, p.config, op, r.Project, err, secrets...)
+		failure := classify(ctx, p.setup, op, r.Project, err, secrets...)
 		failure.Details = append(details, failure.Details...)
 		return provider.Credentials{}, failure
 	}
@@ -300,14 +295,14 @@ func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provide
 // noteThrottling returns a context for calls of op, whose throttling callers hear of before the calls end.
 func (p *Provider) noteThrottling(ctx context.Context, op, project string, secrets func() []string) context.Context {
 	return recordThrottling(ctx, func(err error) {
-		provider.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
+		decorator.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
 	})
 }
 
 // SessionPolicy returns the session policy that r's session gets, as JSON. Errors are those of Credentials that need no
 // call upstream.
 func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return "", err
 	}
@@ -319,59 +314,9 @@ func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
 // STS's rules demand it.
 // Errors are those of Credentials that need no call upstream.
 func (p *Provider) SessionName(r provider.Request) (string, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(input.RoleSessionName), nil
-}
-
-// assumeRoleInput is what r's session is, unless the configuration refuses r.
-func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, error) {
-	input, err := p.sessionInput(r)
-	if err == nil && p.config.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
-		return nil, noProjectID(opAssumeRole(r), r.Project)
-	}
-	return input, err
-}
-
-// sessionInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
-func (p *Provider) sessionInput(r provider.Request) (*sts.AssumeRoleInput, error) {
-	if err := r.Validate(); err != nil {
-		return nil, err
-	}
-	role, resource := p.config.PushRoleARN, p.repositoryARN+p.config.RepoPrefix+r.Project
-	if r.AllProjects {
-		if p.config.PullRoleARN == "" {
-			return nil, &provider.Error{
-				Kind: provider.ErrUnsupported, Op: opAssumeRole(r), Err: errors.New("no pull role is configured"),
-				Hint: "a registry-wide pull credential needs pull_role_arn",
-			}
-		}
-		role, resource = p.config.PullRoleARN, p.repositoryARN+p.config.RepoPrefix+"*"
-	}
-	policy, err := sessionPolicy(resource, r.Access, r.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	input := &sts.AssumeRoleInput{
-		RoleArn:         aws.String(role),
-		RoleSessionName: aws.String(sessionName(r)),
-		Policy:          aws.String(policy),
-		DurationSeconds: aws.Int32(int32(p.config.SessionDuration / time.Second)), //nolint:gosec // 43,200 at most
-	}
-	if p.config.ExternalID != "" {
-		input.ExternalId = aws.String(p.config.ExternalID)
-	}
-	if p.config.SessionTags && !r.AllProjects {
-		input.Tags = projectTag(r.Project)
-	}
-	return input, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

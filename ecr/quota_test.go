@@ -18,6 +18,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
@@ -95,7 +96,7 @@ func TestQuotaEndsAtOnce(t *testing.T) {
 				aws, p := full(t, ecr.WithLoadOptions(option))
 				start := time.Now()
 				for i := range 50 {
-					_, err := p.EnsureRepository(t.Context(), provider.Project{Name: fmt.Sprint("new-", i)}, provider.EnsureOptions{})
+					_, err := p.EnsureRepository(t.Context(), provider.Project{Name: fmt.Sprint("new-", i)}, repository.EnsureOptions{})
 					require.ErrorIs(t, err, provider.ErrMisconfigured)
 					require.NotErrorIs(t, err, provider.ErrThrottled)
 					require.ErrorContains(t, err, "LimitExceededException: The maximum number of repositories per registry in the region has been exceeded")

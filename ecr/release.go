@@ -11,8 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -25,22 +27,22 @@ const (
 	opLetGo   = "let go of repositories"
 )
 
-// Retention implements [provider.RepositoryManager].
-func (p *Provider) Retention() (provider.Retention, error) {
+// Retention implements [repository.Manager].
+func (p *Provider) Retention() (repository.Retention, error) {
 	if p.config.Installation == "" {
-		return provider.Retention{}, &provider.Error{
+		return repository.Retention{}, &provider.Error{
 			Kind: provider.ErrMisconfigured, Op: opLetGo, Err: errors.New("installation isn't configured"),
 			Hint: "repositories are released, purged and reconciled only once installation names this installation in their tags, so that no other's are taken for ours",
 		}
 	}
-	return provider.Retention{Remove: p.config.AutoRemove, After: *p.config.RemoveAfter}, nil
+	return repository.Retention{Remove: p.config.AutoRemove, After: *p.config.RemoveAfter}, nil
 }
 
-// ReleaseRepository implements [provider.RepositoryManager].
-func (p *Provider) ReleaseRepository(ctx context.Context, project provider.Project) (provider.RepositoryChange, error) {
+// ReleaseRepository implements [repository.Manager].
+func (p *Provider) ReleaseRepository(ctx context.Context, project provider.Project) (repository.Change, error) {
 	o, err := p.begin(project)
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	retention, err := p.Retention()
 	if err != nil {
@@ -57,7 +59,7 @@ func gone(err error) error {
 	return err
 }
 
-func (o *operation) release(ctx context.Context, retention provider.Retention) error {
+func (o *operation) release(ctx context.Context, retention repository.Retention) error {
 	if _, err := o.readOurs(ctx, opRelease); err != nil {
 		return err
 	}
@@ -71,19 +73,19 @@ func (o *operation) release(ctx context.Context, retention provider.Retention) e
 	owner := o.change.Owner
 	now := owner.ReadAt
 	if !owner.Orphaned || owner.OrphanedAt.IsZero() || owner.OrphanedAt.After(now.Add(settling)) {
-		tags := map[string]string{tagOrphaned: tagTrue, tagOrphanedAt: now.Format(time.RFC3339)}
+		tags := map[string]string{policy.TagOrphaned: policy.TagTrue, policy.TagOrphanedAt: now.Format(time.RFC3339)}
 		if !owner.Orphaned && owner.ProjectID == "" && o.project.ID != "" {
-			tags[tagProjectID] = o.project.ID
+			tags[policy.TagProjectID] = o.project.ID
 		}
 		if err := o.tag(ctx, opRelease, tags); err != nil {
 			return err
 		}
-		o.did(provider.ActionRelease)
+		o.did(repository.ActionRelease)
 		o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = true, now
-		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[tagProjectID])
+		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[policy.TagProjectID])
 	}
 	if retention.Remove && retention.After == 0 {
-		return o.remove(ctx, func(now provider.RepositoryOwner) bool { return now.Ours && now.Orphaned && !o.another() })
+		return o.remove(ctx, func(now repository.Owner) bool { return now.Ours && now.Orphaned && !o.another() })
 	}
 	return nil
 }
@@ -105,7 +107,7 @@ func (o *operation) checkClocks(op string) error {
 // remove deletes the repository if due says so of its owner. Whose it is, is read right before each attempt, and the SDK makes
 // none of its own: the controller's policy, which allows to delete orphans of this installation only, would refuse one that
 // was restored meanwhile, but rights follow tags late.
-func (o *operation) remove(ctx context.Context, due func(provider.RepositoryOwner) bool) error {
+func (o *operation) remove(ctx context.Context, due func(repository.Owner) bool) error {
 	for attempt := 0; ; attempt++ {
 		if _, err := o.readTags(ctx); err != nil {
 			return gone(err)
@@ -127,8 +129,8 @@ func (o *operation) remove(ctx context.Context, due func(provider.RepositoryOwne
 			return err
 		})
 		if err == nil {
-			o.did(provider.ActionRemove)
-			o.change.Owner = provider.RepositoryOwner{}
+			o.did(repository.ActionRemove)
+			o.change.Owner = repository.Owner{}
 			return nil
 		}
 		if !o.passes(err, attempt) || !wait(ctx, settleDelays()[attempt]) {
@@ -149,11 +151,11 @@ func (o *operation) passes(err error, attempt int) bool {
 	}
 }
 
-// PurgeRepository implements [provider.RepositoryManager].
-func (p *Provider) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
+// PurgeRepository implements [repository.Manager].
+func (p *Provider) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (repository.Change, error) {
 	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	retention, err := p.Retention()
 	switch {
@@ -164,58 +166,58 @@ func (p *Provider) PurgeRepository(ctx context.Context, project string, olderTha
 	case olderThan < retention.After:
 		return o.change, o.fail(provider.ErrInvalidRequest, opPurge, "", fmt.Sprintf("the age must be at least remove_after, %s", retention.After))
 	}
-	return o.change, o.remove(ctx, func(owner provider.RepositoryOwner) bool {
+	return o.change, o.remove(ctx, func(owner repository.Owner) bool {
 		return owner.Ours && owner.Orphaned && !owner.OrphanedAt.IsZero() && owner.ReadAt.Sub(owner.OrphanedAt) >= olderThan
 	})
 }
 
-// RestoreRepository implements [provider.RepositoryManager].
-func (p *Provider) RestoreRepository(ctx context.Context, project provider.Project) (provider.RepositoryChange, error) {
+// RestoreRepository implements [repository.Manager].
+func (p *Provider) RestoreRepository(ctx context.Context, project provider.Project) (repository.Change, error) {
 	o, err := p.begin(project)
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	if _, err := o.readOurs(ctx, opRestore); err != nil {
 		return o.change, err
 	}
 	if o.another() {
-		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it with that id, or without one; for the name's owner of now, change its tag "+tagProjectID+" with rights of your own first, if the images may be seen by it",
+		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it with that id, or without one; for the name's owner of now, change its tag "+policy.TagProjectID+" with rights of your own first, if the images may be seen by it",
 			"repository "+o.change.Name+" was made for a project with another id")
 	}
 	if o.project.ID != "" && o.change.Owner.ProjectID == "" { // first, so that what fails after it can be repeated
-		if err := o.tag(ctx, opRestore, map[string]string{tagProjectID: o.project.ID}); err != nil {
+		if err := o.tag(ctx, opRestore, map[string]string{policy.TagProjectID: o.project.ID}); err != nil {
 			return o.change, err
 		}
-		o.did(provider.ActionTag)
+		o.did(repository.ActionTag)
 		o.change.Owner.ProjectID = o.project.ID
 	}
 	if !o.change.Owner.Orphaned {
 		return o.change, nil
 	}
-	if err := o.untag(ctx, opRestore, tagOrphaned, tagOrphanedAt); err != nil {
+	if err := o.untag(ctx, opRestore, policy.TagOrphaned, policy.TagOrphanedAt); err != nil {
 		return o.change, err
 	}
-	o.did(provider.ActionRestore)
+	o.did(repository.ActionRestore)
 	o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
 	return o.change, nil
 }
 
-// SuspendRepository implements [provider.RepositoryManager]. AWS may take some seconds until a new tag counts.
-func (p *Provider) SuspendRepository(ctx context.Context, project string, suspended bool) (provider.RepositoryChange, error) {
+// SuspendRepository implements [repository.Manager]. AWS may take some seconds until a new tag counts.
+func (p *Provider) SuspendRepository(ctx context.Context, project string, suspended bool) (repository.Change, error) {
 	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	tags, err := o.readOurs(ctx, opSuspend)
 	if err != nil {
 		return o.change, err
 	}
-	_, tagged := tags[tagSuspended]
+	_, tagged := tags[policy.TagSuspended]
 	switch {
 	case suspended && !o.change.Owner.Suspended:
-		err = o.tag(ctx, opSuspend, map[string]string{tagSuspended: tagTrue})
+		err = o.tag(ctx, opSuspend, map[string]string{policy.TagSuspended: policy.TagTrue})
 	case !suspended && tagged:
-		err = o.untag(ctx, opSuspend, tagSuspended)
+		err = o.untag(ctx, opSuspend, policy.TagSuspended)
 	default:
 		return o.change, nil
 	}
@@ -223,20 +225,20 @@ func (p *Provider) SuspendRepository(ctx context.Context, project string, suspen
 		return o.change, err
 	}
 	if o.change.Owner.Suspended = suspended; suspended {
-		o.did(provider.ActionSuspend)
+		o.did(repository.ActionSuspend)
 	} else {
-		o.did(provider.ActionUnsuspend)
+		o.did(repository.ActionUnsuspend)
 	}
 	return o.change, nil
 }
 
-// AdoptRepository implements [provider.RepositoryManager]. With the controller's policy, AWS allows it for repositories
+// AdoptRepository implements [repository.Manager]. With the controller's policy, AWS allows it for repositories
 // that have neither of the tags rise:managed and rise:installation; others an operator tags with rights of their own. What
 // the repository is set to stays until the next EnsureRepository.
-func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project, force bool) (provider.RepositoryChange, error) {
+func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project, force bool) (repository.Change, error) {
 	o, err := p.begin(project)
 	if err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	tags, err := o.readTags(ctx)
 	if err != nil {
@@ -253,19 +255,19 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 			return o.change, err
 		}
 	}
-	add := p.config.ownerTags(project)
+	add := p.setup.OwnerTags(project.Name, project.ID)
 	if o.change.Owner.Ours { // the rest of its tags may not be set again
-		add = map[string]string{tagProjectID: project.ID}
+		add = map[string]string{policy.TagProjectID: project.ID}
 	}
 	if err := o.tag(ctx, opAdopt, add); err != nil {
 		// What is adopted may not be adopted again: maybe this is the second time, as the first answer was lost.
 		if _, again := o.readTags(ctx); again == nil && o.change.Owner.Ours && o.change.Owner.ProjectID == project.ID {
-			o.did(provider.ActionAdopt)
+			o.did(repository.ActionAdopt)
 			return o.change, nil
 		}
 		return o.change, err
 	}
-	o.did(provider.ActionAdopt)
+	o.did(repository.ActionAdopt)
 	for key, value := range add {
 		tags[key] = value
 	}
@@ -274,7 +276,7 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 	o.change.Owner.ReadAt = readAt
 	// The rights to everything else follow these tags late: what comes next shouldn't be denied. This takes off what means
 	// nothing on a repository that isn't orphaned.
-	if err := o.untag(ctx, opAdopt, tagOrphanedAt); err != nil {
+	if err := o.untag(ctx, opAdopt, policy.TagOrphanedAt); err != nil {
 		o.note("the repository is adopted, but the controller role can't tag it yet: " + err.Error())
 	}
 	return o.change, nil
@@ -285,11 +287,11 @@ func (o *operation) adoptable(tags map[string]string) error {
 	refuse := func(what string) error {
 		return o.fail(provider.ErrNotOurs, opAdopt, "only a repository that is nobody's is adopted", "repository "+o.change.Name+" "+what)
 	}
-	installation := tags[tagInstallation]
+	installation := tags[policy.TagInstallation]
 	switch {
 	case installation != "" && installation != o.p.config.Installation:
 		return refuse("belongs to another installation")
-	case tags[tagProject] != "" && tags[tagProject] != o.project.Name:
+	case tags[policy.TagProject] != "" && tags[policy.TagProject] != o.project.Name:
 		return refuse("belongs to another project")
 	case o.another():
 		return refuse("belongs to a project of the same name with another id")
@@ -302,11 +304,11 @@ func (o *operation) adoptable(tags map[string]string) error {
 
 // refuseStrangers fails when the repository's own policy lets in whom the push role's policy doesn't know of.
 func (o *operation) refuseStrangers(ctx context.Context) error {
-	policy := ""
+	text := ""
 	err := o.call(ctx, "read the repository's policy", func(ctx context.Context) error {
 		out, err := o.client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
 		if err == nil {
-			policy, err = aws.ToString(out.PolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
+			text, err = aws.ToString(out.PolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
 		}
 		return err
 	})
@@ -317,7 +319,7 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 		return err
 	}
 	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
-	found, err := strangers(policy, o.p.partition(), o.p.config.AccountID)
+	found, err := o.p.setup.Strangers(text)
 	if err != nil {
 		return o.fail(provider.ErrConflict, opAdopt, hint, scrub.Line(err.Error(), nil))
 	}
@@ -327,11 +329,11 @@ func (o *operation) refuseStrangers(ctx context.Context) error {
 	return nil
 }
 
-// RepositoryOwner implements [provider.RepositoryManager].
-func (p *Provider) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
+// RepositoryOwner implements [repository.Manager].
+func (p *Provider) RepositoryOwner(ctx context.Context, project string) (repository.Owner, error) {
 	o, err := p.beginNamed(provider.Project{Name: project})
 	if err != nil {
-		return provider.RepositoryOwner{}, err
+		return repository.Owner{}, err
 	}
 	_, err = o.readTags(ctx)
 	return o.change.Owner, err

@@ -9,6 +9,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 func TestSuspend(t *testing.T) {
@@ -66,7 +67,7 @@ func TestInstallationRequired(t *testing.T) {
 		require.Empty(t, l.Calls())
 		require.False(t, l.ensure(t, provider.Project{Name: "hello"}).Changed(), "making and mending works without")
 		l.UpdateRepository("rise/hello", func(r *ecrtest.Repository) { r.Tags["rise:installation"] = "prod" })
-		_, err = l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		_, err = l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrNotOurs, "it is of an installation that we aren't")
 		require.ErrorContains(t, err, "configure installation as its tag rise:installation has it")
 		_, adopted := l.AdoptRepository(t.Context(), hello, false)
@@ -94,7 +95,7 @@ func TestNeverDeletes(t *testing.T) {
 		require.NoError(t, l.push("hello"))
 		change, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRelease, provider.ActionRemove}, change.Actions)
+		require.Equal(t, []repository.Action{repository.ActionRelease, repository.ActionRemove}, change.Actions)
 		require.Equal(t, "none", l.state("rise/hello"))
 	})
 	for _, unset := range []func(*ecr.Config){nil, func(c *ecr.Config) { c.RemoveAfter = nil }} { // a Config that somebody wrote in Go

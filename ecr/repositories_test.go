@@ -18,6 +18,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // hello is project hello with an id.
@@ -121,9 +122,9 @@ func (l tenancy) state(name string) string {
 	return fmt.Sprintf("%v %s %v scan=%v kms=%s %s policy=%s images=%d", tags, r.TagMutability, r.MutabilityExclusions, r.ScanOnPush, r.KMSKeyARN, r.LifecyclePolicy, r.Policy, len(r.ImageDigests))
 }
 
-func (l tenancy) ensure(t *testing.T, p provider.Project) provider.RepositoryChange {
+func (l tenancy) ensure(t *testing.T, p provider.Project) repository.Change {
 	t.Helper()
-	change, err := l.EnsureRepository(t.Context(), p, provider.EnsureOptions{})
+	change, err := l.EnsureRepository(t.Context(), p, repository.EnsureOptions{})
 	require.NoError(t, err)
 	return change
 }
@@ -143,16 +144,16 @@ func (l tenancy) writes() []string {
 func TestEnsureCreates(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{}, managing, func(t *testing.T, l tenancy) {
-		planned, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{DryRun: true})
+		planned, err := l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{DryRun: true})
 		require.NoError(t, err)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionCreate}, planned.Actions)
+		require.Equal(t, []repository.Action{repository.ActionCreate}, planned.Actions)
 		require.Empty(t, l.Repositories())
 
 		l.ResetCalls()
 		made := l.ensure(t, hello)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionCreate, provider.ActionLifecycle}, made.Actions)
+		require.Equal(t, []repository.Action{repository.ActionCreate, repository.ActionLifecycle}, made.Actions)
 		require.Equal(t, "rise/hello", made.Name)
-		require.Equal(t, provider.RepositoryOwner{Ours: true, ProjectID: "p-1"}, made.Owner)
+		require.Equal(t, repository.Owner{Ours: true, ProjectID: "p-1"}, made.Owner)
 		require.Equal(t, []string{"ecr:DescribeRepositories", "ecr:CreateRepository", "ecr:PutLifecyclePolicy"}, l.names())
 		require.Equal(t, made.Calls, len(l.Calls()))
 		r, _ := l.Server.Repository("rise/hello")
@@ -179,19 +180,19 @@ func TestDrift(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*ecrtest.Repository)
 		writes []string
-		action provider.RepositoryAction
+		action repository.Action
 		listed bool
 	}{
-		"scan":           {func(r *ecrtest.Repository) { r.ScanOnPush = false }, []string{"ecr:PutImageScanningConfiguration"}, provider.ActionScanOnPush, true},
-		"mutability":     {func(r *ecrtest.Repository) { r.TagMutability, r.MutabilityExclusions = "MUTABLE", nil }, []string{"ecr:PutImageTagMutability"}, provider.ActionTagMutability, true},
-		"exclusion":      {func(r *ecrtest.Repository) { r.MutabilityExclusions = []string{"*"} }, []string{"ecr:PutImageTagMutability"}, provider.ActionTagMutability, true},
-		"lifecycle gone": {func(r *ecrtest.Repository) { r.LifecyclePolicy = "" }, []string{"ecr:PutLifecyclePolicy"}, provider.ActionLifecycle, false},
+		"scan":           {func(r *ecrtest.Repository) { r.ScanOnPush = false }, []string{"ecr:PutImageScanningConfiguration"}, repository.ActionScanOnPush, true},
+		"mutability":     {func(r *ecrtest.Repository) { r.TagMutability, r.MutabilityExclusions = "MUTABLE", nil }, []string{"ecr:PutImageTagMutability"}, repository.ActionTagMutability, true},
+		"exclusion":      {func(r *ecrtest.Repository) { r.MutabilityExclusions = []string{"*"} }, []string{"ecr:PutImageTagMutability"}, repository.ActionTagMutability, true},
+		"lifecycle gone": {func(r *ecrtest.Repository) { r.LifecyclePolicy = "" }, []string{"ecr:PutLifecyclePolicy"}, repository.ActionLifecycle, false},
 		"lifecycle": {func(r *ecrtest.Repository) {
 			r.LifecyclePolicy = strings.Replace(managedLifecycle, "100", "1", 1)
-		}, []string{"ecr:PutLifecyclePolicy"}, provider.ActionLifecycle, false},
-		"tag gone":    {func(r *ecrtest.Repository) { delete(r.Tags, "team") }, []string{"ecr:TagResource"}, provider.ActionTag, false},
-		"tag changed": {func(r *ecrtest.Repository) { r.Tags["env"] = "dev" }, []string{"ecr:TagResource"}, provider.ActionTag, false},
-		"id gone":     {func(r *ecrtest.Repository) { delete(r.Tags, "rise:project-id") }, []string{"ecr:TagResource"}, provider.ActionTag, false},
+		}, []string{"ecr:PutLifecyclePolicy"}, repository.ActionLifecycle, false},
+		"tag gone":    {func(r *ecrtest.Repository) { delete(r.Tags, "team") }, []string{"ecr:TagResource"}, repository.ActionTag, false},
+		"tag changed": {func(r *ecrtest.Repository) { r.Tags["env"] = "dev" }, []string{"ecr:TagResource"}, repository.ActionTag, false},
+		"id gone":     {func(r *ecrtest.Repository) { delete(r.Tags, "rise:project-id") }, []string{"ecr:TagResource"}, repository.ActionTag, false},
 		"format only": {func(r *ecrtest.Repository) {
 			r.LifecyclePolicy = "\n" + strings.ReplaceAll(r.LifecyclePolicy, ",", " , ")
 		}, nil, "", false},
@@ -203,7 +204,7 @@ func TestDrift(t *testing.T) {
 				l.ensure(t, hello)
 				want := l.state("rise/hello")
 				l.UpdateRepository("rise/hello", tt.change)
-				var actions []provider.RepositoryAction
+				var actions []repository.Action
 				if tt.action != "" {
 					actions = append(actions, tt.action)
 				}
@@ -215,7 +216,7 @@ func TestDrift(t *testing.T) {
 					}
 				}
 				l.ResetCalls()
-				planned, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{DryRun: true})
+				planned, err := l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{DryRun: true})
 				require.NoError(t, err)
 				require.Equal(t, actions, planned.Actions)
 				require.Empty(t, l.writes())
@@ -241,22 +242,22 @@ func TestMendListed(t *testing.T) {
 		for r, err := range l.ListRepositories(t.Context()) {
 			require.NoError(t, err)
 			l.ResetCalls()
-			change, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{Listed: &r, ListedOnly: true})
+			change, err := l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{Listed: &r, ListedOnly: true})
 			require.NoError(t, err)
 			require.Equal(t, []string{"ecr:ListTagsForResource", "ecr:PutImageTagMutability"}, l.names())
-			require.Equal(t, []provider.RepositoryAction{provider.ActionTagMutability}, change.Actions)
+			require.Equal(t, []repository.Action{repository.ActionTagMutability}, change.Actions)
 
 			l.ResetCalls()
-			_, err = l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{Listed: &provider.Repository{Project: "hello", Name: "rise/hello"}})
+			_, err = l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{Listed: &repository.Repository{Project: "hello", Name: "rise/hello"}})
 			require.NoError(t, err)
 			require.Equal(t, []string{"ecr:ListTagsForResource", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"}, l.names())
 
-			_, err = l.EnsureRepository(t.Context(), provider.Project{Name: "other"}, provider.EnsureOptions{Listed: &r})
+			_, err = l.EnsureRepository(t.Context(), provider.Project{Name: "other"}, repository.EnsureOptions{Listed: &r})
 			require.ErrorIs(t, err, provider.ErrInvalidRequest)
 			l.DeleteRepository("rise/hello")
-			change, err = l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{Listed: &r})
+			change, err = l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{Listed: &r})
 			require.NoError(t, err)
-			require.Contains(t, change.Actions, provider.ActionCreate, "it went meanwhile")
+			require.Contains(t, change.Actions, repository.ActionCreate, "it went meanwhile")
 		}
 	})
 }
@@ -270,7 +271,7 @@ func TestSettingsRemoved(t *testing.T) {
 		l.ResetCalls()
 		change := l.ensure(t, provider.Project{Name: "hello"})
 		require.Equal(t, []string{"ecr:DeleteLifecyclePolicy"}, l.writes())
-		require.Equal(t, []provider.RepositoryAction{provider.ActionLifecycle}, change.Actions)
+		require.Equal(t, []repository.Action{repository.ActionLifecycle}, change.Actions)
 		require.Equal(t, []string{"the repository's encryption isn't as configured, and can't be changed once it is made"}, change.Notes)
 	})
 }
@@ -293,18 +294,18 @@ func TestScanningByRegistry(t *testing.T) {
 		}
 	})
 	inTenancy(t, ecrtest.Config{ScanningByRegistry: true}, nil, func(t *testing.T, l tenancy) { // what was listed before that showed
-		var listed []provider.Repository
+		var listed []repository.Repository
 		for _, name := range []string{"a", "b", "c"} {
 			l.CreateRepository(l.deployment.Repository(name))
 		}
 		for r, err := range l.ListRepositories(t.Context()) {
 			require.NoError(t, err)
-			require.Equal(t, []provider.RepositoryAction{provider.ActionScanOnPush}, r.Drift)
+			require.Equal(t, []repository.Action{repository.ActionScanOnPush}, r.Drift)
 			listed = append(listed, r)
 		}
 		l.ResetCalls()
 		for _, r := range listed {
-			_, err := l.EnsureRepository(t.Context(), provider.Project{Name: r.Project}, provider.EnsureOptions{Listed: &r, ListedOnly: true})
+			_, err := l.EnsureRepository(t.Context(), provider.Project{Name: r.Project}, repository.EnsureOptions{Listed: &r, ListedOnly: true})
 			require.NoError(t, err)
 		}
 		require.Equal(t, []string{"ecr:ListTagsForResource", "ecr:PutImageScanningConfiguration"}, l.names())
@@ -312,12 +313,12 @@ func TestScanningByRegistry(t *testing.T) {
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
 		l.Inject(ecrtest.Fault{Action: "ecr:CreateRepository", Times: 1, Error: "ValidationException", Message: "imageScanningConfiguration is deprecated"})
 		change := l.ensure(t, hello)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionCreate}, change.Actions)
+		require.Equal(t, []repository.Action{repository.ActionCreate}, change.Actions)
 		require.Len(t, change.Notes, 1)
 	})
 	inTenancy(t, ecrtest.Config{}, nil, func(t *testing.T, l tenancy) {
 		l.Inject(ecrtest.Fault{Action: "ecr:CreateRepository", Error: "AccessDeniedException", Status: 400})
-		change, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		change, err := l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrAccessDenied)
 		require.Empty(t, change.Actions)
 		require.Equal(t, 2, change.Calls)
@@ -328,21 +329,21 @@ func TestScanningByRegistry(t *testing.T) {
 func TestTagDelay(t *testing.T) {
 	t.Parallel()
 	inTenancy(t, ecrtest.Config{TagDelay: 5 * time.Second}, func(c *ecr.Config) { managing(c); c.RemoveAfter = new(time.Duration(0)) }, func(t *testing.T, l tenancy) {
-		require.Equal(t, []provider.RepositoryAction{provider.ActionCreate, provider.ActionLifecycle}, l.ensure(t, hello).Actions)
+		require.Equal(t, []repository.Action{repository.ActionCreate, repository.ActionLifecycle}, l.ensure(t, hello).Actions)
 		change, err := l.ReleaseRepository(t.Context(), hello)
 		require.NoError(t, err)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionRelease, provider.ActionRemove}, change.Actions)
+		require.Equal(t, []repository.Action{repository.ActionRelease, repository.ActionRemove}, change.Actions)
 	})
 	inTenancy(t, ecrtest.Config{TagDelay: time.Minute}, managing, func(t *testing.T, l tenancy) {
 		start := time.Now()
-		_, err := l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{})
+		_, err := l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{})
 		require.ErrorIs(t, err, provider.ErrAccessDenied)
 		require.Equal(t, 15500*time.Millisecond, time.Since(start))
 		time.Sleep(2 * time.Minute)
-		require.Equal(t, []provider.RepositoryAction{provider.ActionLifecycle}, l.ensure(t, hello).Actions)
+		require.Equal(t, []repository.Action{repository.ActionLifecycle}, l.ensure(t, hello).Actions)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = l.EnsureRepository(ctx, provider.Project{Name: "other"}, provider.EnsureOptions{})
+		_, err = l.EnsureRepository(ctx, provider.Project{Name: "other"}, repository.EnsureOptions{})
 		require.Error(t, err)
 	})
 }

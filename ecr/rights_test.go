@@ -14,6 +14,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/ecr/iampolicy"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // lives does everything to repositories that the library does, each call of which some statement of the controller's policy is
@@ -21,7 +22,7 @@ import (
 func (l tenancy) lives(t *testing.T) error {
 	ctx := t.Context()
 	var errs []error
-	change := func(change provider.RepositoryChange, err error) {
+	change := func(change repository.Change, err error) {
 		errs = append(errs, err)
 		for _, note := range change.Notes {
 			errs = append(errs, errors.New(note))
@@ -29,7 +30,7 @@ func (l tenancy) lives(t *testing.T) error {
 	}
 	ensure := func(p provider.Project) {
 		t.Helper()
-		change(l.EnsureRepository(ctx, p, provider.EnsureOptions{}))
+		change(l.EnsureRepository(ctx, p, repository.EnsureOptions{}))
 	}
 	drift := func(name string) {
 		if _, ok := l.Server.Repository(name); !ok {

@@ -3,11 +3,88 @@ package ecr
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
+
+// The session of a request: what is asked for, its tag, its name. What its policy says is in policy.Setup.SessionPolicy, and
+// when it ends in expiry.go.
+
+// SessionPolicy returns the session policy that r's session gets from a provider with configuration c, as JSON:
+// [Provider.SessionPolicy] without a provider. It reads neither the environment nor the network.
+//
+// Errors are [provider.ErrMisconfigured] for c, and for r those of [Provider.Credentials] that need no call upstream.
+func SessionPolicy(c Config, r provider.Request) (string, error) {
+	if err := c.Validate(); err != nil {
+		return "", &provider.Error{Kind: provider.ErrMisconfigured, Op: "make session policy", Err: err}
+	}
+	setup, err := c.withDefaults().setup()
+	if err != nil {
+		return "", &provider.Error{Kind: provider.ErrMisconfigured, Op: "make session policy", Err: err}
+	}
+	input, err := assumeRoleInput(setup, r)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(input.Policy), nil
+}
+
+// assumeRoleInput is what r's session is, unless the configuration refuses r.
+func assumeRoleInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, error) {
+	input, err := sessionInput(s, r)
+	if err == nil && s.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
+		return nil, noProjectID(opAssumeRole(r), r.Project)
+	}
+	return input, err
+}
+
+// sessionInput is the whole of what r's session is: its role, its policy, its name, how long it lives. It is the only place
+// that decides.
+func sessionInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	role := s.PushRoleARN
+	if r.AllProjects {
+		if role = s.PullRoleARN; role == "" {
+			return nil, &provider.Error{
+				Kind: provider.ErrUnsupported, Op: opAssumeRole(r), Err: errors.New("no pull role is configured"),
+				Hint: "a registry-wide pull credential needs pull_role_arn",
+			}
+		}
+	}
+	sessionPolicy, err := s.SessionPolicy(r)
+	if err != nil {
+		return nil, err
+	}
+	input := &sts.AssumeRoleInput{
+		RoleArn:         aws.String(role),
+		RoleSessionName: aws.String(sessionName(r)),
+		Policy:          aws.String(sessionPolicy),
+		DurationSeconds: aws.Int32(int32(s.SessionDuration / time.Second)), //nolint:gosec // 43,200 at most
+	}
+	if s.ExternalID != "" {
+		input.ExternalId = aws.String(s.ExternalID)
+	}
+	if s.SessionTags && !r.AllProjects {
+		input.Tags = projectTag(r.Project)
+	}
+	return input, nil
+}
+
+// projectTag is the session tag that the push role's own policy compares with the repository's.
+func projectTag(project string) []types.Tag {
+	return []types.Tag{{Key: aws.String(policy.TagProject), Value: aws.String(project)}}
+}
 
 // maxSessionName is STS's limit for RoleSessionName; its characters are [\w+=,.@-].
 const maxSessionName = 64
@@ -21,6 +98,7 @@ var plainCaller = regexp.MustCompile(`^[A-Za-z0-9_+=,@-]+$`)
 // sessionName returns rise-push-<project> or rise-pull-<project>, with @<caller> after it for a caller's own session: what
 // CloudTrail shows. A name that is too long, or a caller that STS takes no such name of, keeps its beginning and ends in a
 // dot and a hash; no project and no other name contains a dot, so no two projects and no two callers share a session name.
+// The roles' trust policies match these names.
 func sessionName(r provider.Request) string {
 	who := r.Project
 	if r.AllProjects {

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 func (c Config) scanning() *types.ImageScanningConfiguration {
@@ -34,13 +34,13 @@ func (c Config) encryption() *types.EncryptionConfiguration {
 
 // drift are the settings of r that aren't as configured, as far as DescribeRepositories shows them. Scanning isn't looked
 // at where the registry decides on it: it then reads false whatever is set.
-func (c Config) drift(r types.Repository, scansItself bool) []provider.RepositoryAction {
-	var drift []provider.RepositoryAction
+func (c Config) drift(r types.Repository, scansItself bool) []repository.Action {
+	var drift []repository.Action
 	if scan := r.ImageScanningConfiguration != nil && r.ImageScanningConfiguration.ScanOnPush; scan != *c.ScanOnPush && !scansItself {
-		drift = append(drift, provider.ActionScanOnPush)
+		drift = append(drift, repository.ActionScanOnPush)
 	}
 	if string(r.ImageTagMutability) != c.ImageTagMutability || !slices.Equal(patterns(r.ImageTagMutabilityExclusionFilters), sorted(c.ImageTagMutabilityExclusions)) {
-		drift = append(drift, provider.ActionTagMutability)
+		drift = append(drift, repository.ActionTagMutability)
 	}
 	return drift
 }

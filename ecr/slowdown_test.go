@@ -13,6 +13,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
@@ -32,7 +33,7 @@ func TestRepositoriesDontSlowIssuing(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				_, _ = p.EnsureRepository(ctx, provider.Project{Name: project(i).Project}, provider.EnsureOptions{})
+				_, _ = p.EnsureRepository(ctx, provider.Project{Name: project(i).Project}, repository.EnsureOptions{})
 			})
 		}
 		time.Sleep(10 * time.Second)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // outside answers whatever is asked, wherever.
@@ -175,10 +176,10 @@ func TestCredentialSources(t *testing.T) { //nolint:paralleltest // environment
 			require.ErrorContains(t, err, test.text)
 			require.Contains(t, e.Hint, test.hint)
 			text := fmt.Sprintf("%v %+v %#v %v", err, err, *e, slog.AnyValue(err))
-			for f := range p.Diagnose(t.Context(), provider.DiagnoseOptions{}) {
+			for f := range p.Diagnose(t.Context(), diagnosis.Options{}) {
 				text += fmt.Sprint(f.Summary, f.Remedy, slog.GroupValue(f.Evidence...))
 				if f.Check == "credentials" {
-					require.Equal(t, provider.Failed, f.Status)
+					require.Equal(t, diagnosis.Failed, f.Status)
 					require.NotEqual(t, "see the error", f.Remedy)
 					require.Contains(t, f.Summary+": "+f.Remedy, test.hint)
 				}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 )
 
 // globalSTSRegion is the region that the endpoint without one is signed for (AWS General Reference, "AWS STS endpoints and quotas").
@@ -26,7 +28,7 @@ func stsRegionOf(endpoint *string) string {
 	if host == "sts.amazonaws.com" {
 		return globalSTSRegion
 	}
-	if m := regionalSTS.FindStringSubmatch(host); m != nil && regionPattern.MatchString(m[1]) {
+	if m := regionalSTS.FindStringSubmatch(host); m != nil && policy.IsRegion(m[1]) {
 		return m[1]
 	}
 	return ""

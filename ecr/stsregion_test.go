@@ -13,6 +13,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // stsEndpoint sets the endpoint of STS as AWS_ENDPOINT_URL_STS does.
@@ -64,7 +65,7 @@ func TestSTSRegion(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			findings, err := provider.Diagnose(t.Context(), p, provider.DiagnoseOptions{})
+			findings, err := diagnosis.Of(t.Context(), p, diagnosis.Options{})
 			require.NoError(t, err)
 			for f := range findings {
 				require.Equal(t, "config", f.Check)

@@ -61,9 +61,7 @@ func (p *Provider) getToken(ctx context.Context, s session, more ...func(*ecr.Op
 	if !p.mayBeOwn(t.proxyEndpoint) {
 		return token{}, badAnswer("it is of the image registry of another account or region")
 	}
-	// By this answer's date too, as the session may be of an old answer, with the date that it had then.
-	ends := earlier(s.credentials.Expires, localEnd(asked, date, s.ends, longestToken))
-	t.expiresAt = earlier(ends, localEnd(asked, date, t.expiresAt, longestToken))
+	t.expiresAt = tokenEnd(asked, date, t.expiresAt, ends{upstream: s.ends, here: s.credentials.Expires})
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	t.requestID = scrub.ID(id)
 	return t, nil

@@ -25,6 +25,8 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // writings are how a secret may come back.
@@ -129,10 +131,10 @@ func shownOf(t testing.TB, p *ecr.Provider) string {
 	var failure *provider.Error
 	require.ErrorAs(t, err, &failure)
 	text += fmt.Sprintf("%+v %v", *failure, slog.GroupValue(failure.Details...))
-	for f := range p.Diagnose(t.Context(), provider.DiagnoseOptions{Project: "hello"}) {
+	for f := range p.Diagnose(t.Context(), diagnosis.Options{Project: "hello"}) {
 		text += fmt.Sprintf("\n%+v %v", f, slog.GroupValue(f.Evidence...))
 	}
-	_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, provider.EnsureOptions{})
+	_, err = p.EnsureRepository(t.Context(), provider.Project{Name: "hello"}, repository.EnsureOptions{})
 	return text + fmt.Sprintf("%+v", err)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // lifeOf is what a configuration does: every call with its parameters, and what is left, while a repository is made, pushed to, changed
@@ -28,11 +29,11 @@ func lifeOf(t *testing.T, change func(*ecr.Config)) string {
 			r, there := l.Server.Repository(name.RepositoryStr())
 			fmt.Fprintln(&life, what, err, there, r.ScanOnPush, r.TagMutability, r.LifecyclePolicy, r.Tags, len(r.ImageDigests))
 		}
-		note(l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{}))
+		note(l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{}))
 		credentials, err := provider.Issue(t.Context(), l.Provider, push)
 		note(credentials.ExpiresAt, err)
 		l.UpdateRepository(name.RepositoryStr(), func(r *ecrtest.Repository) { r.ScanOnPush, r.TagMutability = false, "IMMUTABLE" })
-		note(l.EnsureRepository(t.Context(), hello, provider.EnsureOptions{}))
+		note(l.EnsureRepository(t.Context(), hello, repository.EnsureOptions{}))
 		note(l.Retention())
 		note(l.ReleaseRepository(t.Context(), hello))
 		for _, age := range []time.Duration{time.Hour, 25 * time.Hour} {

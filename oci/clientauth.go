@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // TypeClientAuth is the name of type oci-client-auth in configurations.
@@ -74,7 +75,7 @@ type ClientAuth struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
-	provider.Diagnoser
+	diagnosis.Diagnoser
 } = (*ClientAuth)(nil)
 
 // ClientAuthBuilder returns the builder of type "oci-client-auth" for registry.NewFactory. Its section is a

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // The checks. Those of the client's registry are there only if it isn't the cluster's.
@@ -28,16 +28,16 @@ const (
 	checkPush           = "push_access"
 )
 
-// Diagnose implements [provider.Diagnoser]. The checks, in order: registry (registry_url can be reached, speaks the OCI distribution
+// Diagnose implements [diagnosis.Diagnoser]. The checks, in order: registry (registry_url can be reached, speaks the OCI distribution
 // API, which login it asks for, and whether clients can use the token service that it names, by its form), registry_login (this machine's docker login has an entry for it, which is accepted), the
 // same for client_registry_url where it is another, and for a project push_access, which is skipped without o.WriteProbe: it starts
 // an upload and cancels it.
 //
 // Logins are sent to the registry that they are for, and to its token service as go-containerregistry does: not to private
 // addresses that the registry names.
-func (p *ClientAuth) Diagnose(ctx context.Context, o provider.DiagnoseOptions) iter.Seq[provider.Finding] {
-	return probe.Run(ctx, func() []probe.Check {
-		d := diagnosis{ClientAuth: p, host: probe.NewHost(p.options.transport)}
+func (p *ClientAuth) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[diagnosis.Finding] {
+	return diagnosis.RunChecks(ctx, func() []diagnosis.Check {
+		d := checkup{ClientAuth: p, host: probe.NewHost(p.options.transport)}
 		checks := d.registryChecks(checkRegistry, checkLogin, p.names.cluster, "registry_url", p.config.RegistryURL)
 		reachable := checkRegistry
 		if p.names.client != p.names.cluster {
@@ -46,9 +46,9 @@ func (p *ClientAuth) Diagnose(ctx context.Context, o provider.DiagnoseOptions) i
 				d.registryChecks(checkClientRegistry, checkClientLogin, p.names.client, "client_registry_url", p.config.ClientRegistryURL)...)
 		}
 		if o.Project != "" {
-			checks = append(checks, probe.Check{ID: checkPush, Needs: []string{reachable}, Run: func(ctx context.Context) provider.Finding {
+			checks = append(checks, diagnosis.Check{ID: checkPush, Needs: []string{reachable}, Run: func(ctx context.Context) diagnosis.Finding {
 				if !o.WriteProbe {
-					return provider.Finding{Status: provider.Skipped, Summary: "whether a push is allowed shows only by starting one",
+					return diagnosis.Finding{Status: diagnosis.Skipped, Summary: "whether a push is allowed shows only by starting one",
 						Remedy: "ask for it: --write-probe"}
 				}
 				return d.push(ctx, o.Project)
@@ -58,20 +58,20 @@ func (p *ClientAuth) Diagnose(ctx context.Context, o provider.DiagnoseOptions) i
 	})
 }
 
-type diagnosis struct {
+type checkup struct {
 	*ClientAuth
 	host probe.Host
 }
 
-func (d diagnosis) registryChecks(id, login string, registry name.Registry, key, text string) []probe.Check {
+func (d checkup) registryChecks(id, login string, registry name.Registry, key, text string) []diagnosis.Check {
 	var asks string // the scheme of authentication
-	return []probe.Check{
-		{ID: id, Run: func(ctx context.Context) provider.Finding {
+	return []diagnosis.Check{
+		{ID: id, Run: func(ctx context.Context) diagnosis.Finding {
 			f, scheme := d.reach(ctx, registry, key, text)
 			asks = scheme
 			return f
 		}},
-		{ID: login, Needs: []string{id}, Run: func(ctx context.Context) provider.Finding { return d.login(ctx, registry, asks) }},
+		{ID: login, Needs: []string{id}, Run: func(ctx context.Context) diagnosis.Finding { return d.login(ctx, registry, asks) }},
 	}
 }
 
@@ -86,7 +86,7 @@ func plain(registry name.Registry, text string, insecure bool) (expected, allowe
 }
 
 // reach asks for /v2/ without a login. It returns the scheme of authentication too: basic, bearer, or none.
-func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text string) (provider.Finding, string) {
+func (d checkup) reach(ctx context.Context, registry name.Registry, key, text string) (diagnosis.Finding, string) {
 	expected, allowed := plain(registry, text, d.config.Insecure)
 	scheme := "https"
 	if expected {
@@ -97,9 +97,9 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 		scheme = "http"
 		a = d.host.Do(ctx, http.MethodGet, "http://"+registry.RegistryStr()+"/v2/", nil)
 	}
-	f := provider.Finding{Evidence: append(a.Evidence, slog.String("scheme", scheme))}
+	f := diagnosis.Finding{Evidence: append(a.Evidence, slog.String("scheme", scheme))}
 	if a.Failure != nil {
-		f.Status, f.Summary, f.Remedy = provider.Failed, key+" can't be used: "+a.Failure.Summary, a.Failure.Remedy
+		f.Status, f.Summary, f.Remedy = diagnosis.Failed, key+" can't be used: "+a.Failure.Summary, a.Failure.Remedy
 		switch {
 		case a.Failure.PlainHTTP:
 			f.Remedy = fmt.Sprintf("let it serve TLS; or declare plain HTTP with %s: http://%s and insecure: true, and list the host in "+
@@ -115,7 +115,7 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 		challenge = "none"
 	case a.Status == http.StatusUnauthorized && challenge != "":
 	default:
-		f.Status, f.Summary = provider.Failed, fmt.Sprintf("%s doesn't speak the OCI distribution API: GET /v2/ answered %d", key, a.Status)
+		f.Status, f.Summary = diagnosis.Failed, fmt.Sprintf("%s doesn't speak the OCI distribution API: GET /v2/ answered %d", key, a.Status)
 		f.Remedy = "check that the host and port are the registry's, not those of its website, of a load balancer, or of a proxy"
 		if a.Status == http.StatusOK {
 			f.Summary += " with a web page"
@@ -129,7 +129,7 @@ func (d diagnosis) reach(ctx context.Context, registry name.Registry, key, text 
 		}
 		return f, ""
 	}
-	f.Status, f.Summary = provider.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
+	f.Status, f.Summary = diagnosis.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
 	f.Evidence = append(f.Evidence, slog.String("authentication", challenge))
 	if challenge == "bearer" {
 		f = checkRealm(ctx, f, key, scheme, registry, a.Header)
@@ -170,23 +170,23 @@ func asksFor(challenge string) string {
 }
 
 // login tries the local entry for registry.
-func (d diagnosis) login(ctx context.Context, registry name.Registry, asks string) provider.Finding {
+func (d checkup) login(ctx context.Context, registry name.Registry, asks string) diagnosis.Finding {
 	host := registry.RegistryStr()
 	remedy := "docker login " + host
 	evidence := []slog.Attr{slog.String("host", host)}
 	auth, has, err := d.entry(ctx, registry)
 	switch {
 	case err != nil: // its text may quote the file
-		return provider.Finding{Status: provider.Warned, Evidence: evidence,
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence,
 			Summary: "the local docker configuration or its credential helper can't be read",
 			Remedy:  "check ~/.docker/config.json, and that the credsStore or credHelpers that it names are installed"}
 	case !has && asks == "none":
-		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "no login is needed, and there is none"}
+		return diagnosis.Finding{Status: diagnosis.Passed, Evidence: evidence, Summary: "no login is needed, and there is none"}
 	case !has:
-		return provider.Finding{Status: provider.Warned, Evidence: evidence, Remedy: remedy,
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence, Remedy: remedy,
 			Summary: "the local docker login has no entry for " + host + "; whoever pushes needs one where they push from"}
 	case asks == "none":
-		return provider.Finding{Status: provider.Passed, Evidence: evidence, Summary: "no login is needed, though there is one"}
+		return diagnosis.Finding{Status: diagnosis.Passed, Evidence: evidence, Summary: "no login is needed, though there is one"}
 	}
 	rt, err := transport.NewWithContext(ctx, registry, auth, d.options.transport, nil)
 	status := 0
@@ -194,14 +194,14 @@ func (d diagnosis) login(ctx context.Context, registry name.Registry, asks strin
 		status, _, err = d.ask(ctx, rt, http.MethodGet, d.base(registry)+"/v2/")
 	}
 	if err != nil {
-		return d.refused(provider.Finding{Evidence: evidence}, "the login of "+host, err, remedy)
+		return d.refused(diagnosis.Finding{Evidence: evidence}, "the login of "+host, err, remedy)
 	}
-	f := provider.Finding{Evidence: append(evidence, slog.Int("http_status", status))}
+	f := diagnosis.Finding{Evidence: append(evidence, slog.Int("http_status", status))}
 	if status == http.StatusOK {
-		f.Status, f.Summary = provider.Passed, "the local docker login for "+host+" is accepted"
+		f.Status, f.Summary = diagnosis.Passed, "the local docker login for "+host+" is accepted"
 		return f
 	}
-	f.Status = provider.Failed
+	f.Status = diagnosis.Failed
 	f.Summary, f.Remedy = turnedAway("the registry", "the local docker login for "+host, status, remedy)
 	return f
 }
@@ -219,7 +219,7 @@ func turnedAway(who, what string, status int, login string) (summary, remedy str
 }
 
 // entry returns the local login for a registry, if there is one.
-func (d diagnosis) entry(ctx context.Context, target authn.Resource) (authn.Authenticator, bool, error) {
+func (d checkup) entry(ctx context.Context, target authn.Resource) (authn.Authenticator, bool, error) {
 	auth, err := authn.Resolve(ctx, d.options.keychain, target)
 	if err != nil || auth == nil {
 		return authn.Anonymous, false, err
@@ -232,8 +232,8 @@ func (d diagnosis) entry(ctx context.Context, target authn.Resource) (authn.Auth
 }
 
 // refused makes a finding of an error that go-containerregistry returned. Its texts may quote what the registry said.
-func (d diagnosis) refused(f provider.Finding, what string, err error, remedy string) provider.Finding {
-	f.Status, f.Remedy = provider.Failed, remedy
+func (d checkup) refused(f diagnosis.Finding, what string, err error, remedy string) diagnosis.Finding {
+	f.Status, f.Remedy = diagnosis.Failed, remedy
 	var answered *transport.Error
 	if errors.As(err, &answered) {
 		f.Evidence = append(f.Evidence, slog.Int("http_status", answered.StatusCode))
@@ -250,9 +250,9 @@ func (d diagnosis) refused(f provider.Finding, what string, err error, remedy st
 }
 
 // push starts an upload and cancels it.
-func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
+func (d checkup) push(ctx context.Context, project string) diagnosis.Finding {
 	repository := d.names.client.Repo(d.names.prefix + project)
-	f := provider.Finding{Evidence: []slog.Attr{slog.String("repository", repository.String())}}
+	f := diagnosis.Finding{Evidence: []slog.Attr{slog.String("repository", repository.String())}}
 	auth, has, err := d.entry(ctx, repository)
 	if err != nil {
 		auth = authn.Anonymous
@@ -267,10 +267,10 @@ func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
 		return d.refused(f, "pushing to "+repository.String(), err, "docker login "+repository.RegistryStr())
 	}
 	f.Evidence = append(f.Evidence, slog.Int("http_status", status))
-	f.Status = provider.Failed
+	f.Status = diagnosis.Failed
 	switch status {
 	case http.StatusAccepted:
-		f.Status, f.Summary = provider.Passed, "an upload could be started"
+		f.Status, f.Summary = diagnosis.Passed, "an upload could be started"
 		if d.cancel(ctx, rt, base, location) {
 			f.Summary += ", and was canceled"
 		} else {
@@ -294,12 +294,12 @@ func (d diagnosis) push(ctx context.Context, project string) provider.Finding {
 }
 
 // base is where go-containerregistry's transport, which chose the scheme itself, sends requests for registry.
-func (d diagnosis) base(registry name.Registry) string {
+func (d checkup) base(registry name.Registry) string {
 	return registry.Scheme() + "://" + registry.RegistryStr()
 }
 
 // cancel deletes an upload, if it is where it was started.
-func (d diagnosis) cancel(ctx context.Context, rt http.RoundTripper, base, location string) bool {
+func (d checkup) cancel(ctx context.Context, rt http.RoundTripper, base, location string) bool {
 	start, err := url.Parse(base)
 	if err != nil || location == "" {
 		return false
@@ -313,7 +313,7 @@ func (d diagnosis) cancel(ctx context.Context, rt http.RoundTripper, base, locat
 }
 
 // ask sends a request without a body and follows no redirection.
-func (d diagnosis) ask(ctx context.Context, rt http.RoundTripper, method, address string) (status int, location string, err error) {
+func (d checkup) ask(ctx context.Context, rt http.RoundTripper, method, address string) (status int, location string, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return 0, "", err

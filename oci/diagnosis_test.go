@@ -26,7 +26,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
 	"github.com/rise-deploy/rise-registry-go/oci"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // logins is a keychain that knows one login for every registry; none if it is empty.
@@ -43,21 +43,21 @@ func (l logins) Resolve(authn.Resource) (authn.Authenticator, error) {
 type site struct {
 	config oci.ClientAuthConfig
 	opts   []oci.Option
-	o      provider.DiagnoseOptions
+	o      diagnosis.Options
 }
 
-func (s site) diagnose(t *testing.T) []provider.Finding {
+func (s site) diagnose(t *testing.T) []diagnosis.Finding {
 	t.Helper()
 	return s.diagnoseWithin(t.Context(), t)
 }
 
-func (s site) diagnoseWithin(ctx context.Context, t *testing.T) []provider.Finding {
+func (s site) diagnoseWithin(ctx context.Context, t *testing.T) []diagnosis.Finding {
 	t.Helper()
 	p, err := oci.NewClientAuth(s.config, s.opts...)
 	require.NoError(t, err)
-	findings, err := provider.Diagnose(ctx, p, s.o)
+	findings, err := diagnosis.Of(ctx, p, s.o)
 	require.NoError(t, err)
-	var list []provider.Finding
+	var list []diagnosis.Finding
 	for f := range findings {
 		list = append(list, f)
 	}
@@ -70,13 +70,13 @@ func (s site) diagnoseWithin(ctx context.Context, t *testing.T) []provider.Findi
 }
 
 // trouble is the first finding that isn't passed or skipped.
-func trouble(list []provider.Finding) provider.Finding {
+func trouble(list []diagnosis.Finding) diagnosis.Finding {
 	for _, f := range list {
-		if f.Status == provider.Failed || f.Status == provider.Warned {
+		if f.Status == diagnosis.Failed || f.Status == diagnosis.Warned {
 			return f
 		}
 	}
-	return provider.Finding{}
+	return diagnosis.Finding{}
 }
 
 func login(user, password string) []oci.Option {
@@ -135,90 +135,90 @@ func TestDiagnosis(t *testing.T) {
 	closed := realtest.ClosedAddress(t)
 	dead := &http.Transport{DialContext: realtest.NoSuchHost(t).DialContext}
 	proxied := &http.Transport{Proxy: http.ProxyURL(mustURL(t, "http://me:hunter2@"+closed))}
-	push := provider.DiagnoseOptions{Project: "hello", WriteProbe: true}
+	push := diagnosis.Options{Project: "hello", WriteProbe: true}
 	fine := site{config: oci.ClientAuthConfig{RegistryURL: open}, opts: login("", ""), o: push}
 	trusting := oci.WithTransport(secure.Client().Transport)
 
 	for name, test := range map[string]struct {
 		broken, mended site
 		check          string
-		status         provider.Status
+		status         diagnosis.Status
 		summary        string
 		remedy         string
 	}{
 		"dead DNS name": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "registry.invalid"}, opts: append(login("", ""), oci.WithTransport(dead))}, fine,
-			"registry", provider.Failed, "the host name registry.invalid doesn't exist in DNS", "check the name",
+			"registry", diagnosis.Failed, "the host name registry.invalid doesn't exist in DNS", "check the name",
 		},
 		"closed port": {
 			site{config: oci.ClientAuthConfig{RegistryURL: closed}, opts: login("", "")}, fine,
-			"registry", provider.Failed, "nothing listens at " + closed, "check host and port",
+			"registry", diagnosis.Failed, "nothing listens at " + closed, "check host and port",
 		},
 		"dead proxy": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://registry.example.com"}, opts: append(login("", ""), oci.WithTransport(proxied))}, fine,
-			"registry", provider.Failed, "the HTTP proxy", "NO_PROXY",
+			"registry", diagnosis.Failed, "the HTTP proxy", "NO_PROXY",
 		},
 		"untrusted certificate": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + host(secure)}, opts: login("", "")},
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + host(secure)}, opts: append(login("", ""), trusting), o: push},
-			"registry", provider.Failed, "unknown authority", "trust the certificate's authority",
+			"registry", diagnosis.Failed, "unknown authority", "trust the certificate's authority",
 		},
 		"certificate for another name": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://localhost:" + port(t, host(secure))}, opts: append(login("", ""), trusting)},
 			site{config: oci.ClientAuthConfig{RegistryURL: host(secure)}, opts: append(login("", ""), trusting), o: push},
-			"registry", provider.Failed, "is for other names", "use a name that is in the certificate",
+			"registry", diagnosis.Failed, "is for other names", "use a name that is in the certificate",
 		},
 		"HTTP for HTTPS": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + open}, opts: login("", "")},
 			site{config: oci.ClientAuthConfig{RegistryURL: "http://" + open}, opts: login("", ""), o: push},
-			"registry", provider.Failed, "plain HTTP is spoken at " + open, "registry_url: http://" + open,
+			"registry", diagnosis.Failed, "plain HTTP is spoken at " + open, "registry_url: http://" + open,
 		},
 		"HTTPS for HTTP": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "http://" + host(secure)}, opts: append(login("", ""), trusting)},
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + host(secure)}, opts: append(login("", ""), trusting), o: push},
-			"registry", provider.Failed, "HTTPS is spoken at " + host(secure), "registry_url: https://" + host(secure),
+			"registry", diagnosis.Failed, "HTTPS is spoken at " + host(secure), "registry_url: https://" + host(secure),
 		},
 		"not a registry": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(website)}, opts: login("", "")}, fine,
-			"registry", provider.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 404", "its website",
+			"registry", diagnosis.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 404", "its website",
 		},
 		"a website that has a page for everything": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(portal)}, opts: login("", "")},
 			site{config: oci.ClientAuthConfig{RegistryURL: host(quay)}, opts: login("", "")},
-			"registry", provider.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 200 with a web page", "its website",
+			"registry", diagnosis.Failed, "doesn't speak the OCI distribution API: GET /v2/ answered 200 with a web page", "its website",
 		},
 		"redirected": {
 			site{config: oci.ClientAuthConfig{RegistryURL: "http://" + host(moved)}, opts: append(login("", ""), trusting)},
 			site{config: oci.ClientAuthConfig{RegistryURL: "https://" + host(secure)}, opts: append(login("", ""), trusting)},
-			"registry", provider.Failed, "registry_url redirects to https://" + host(secure), "set registry_url: https://" + host(secure) + ",",
+			"registry", diagnosis.Failed, "registry_url redirects to https://" + host(secure), "set registry_url: https://" + host(secure) + ",",
 		},
 		"several ways to log in": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(negotiating)}, opts: login(realtest.User, "hunter2")},
 			site{config: oci.ClientAuthConfig{RegistryURL: host(negotiating)}, opts: login(realtest.User, realtest.Password)},
-			"registry_login", provider.Failed, "the registry refuses the local docker login", "docker login " + host(negotiating),
+			"registry_login", diagnosis.Failed, "the registry refuses the local docker login", "docker login " + host(negotiating),
 		},
 		"a registry that fails": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(busy)}, opts: login("", "")}, fine,
-			"registry", provider.Failed, "answered 503", "the registry's log",
+			"registry", diagnosis.Failed, "answered 503", "the registry's log",
 		},
 		"the clients' host": {
 			site{config: oci.ClientAuthConfig{RegistryURL: open, ClientRegistryURL: closed}, opts: login("", ""), o: push},
 			site{config: oci.ClientAuthConfig{RegistryURL: open, ClientRegistryURL: "localhost:" + port(t, open)}, opts: login("", ""), o: push},
-			"client_registry", provider.Failed, "client_registry_url can't be used: nothing listens at " + closed, "check host and port",
+			"client_registry", diagnosis.Failed, "client_registry_url can't be used: nothing listens at " + closed, "check host and port",
 		},
 		"htpasswd refused": {
 			site{config: oci.ClientAuthConfig{RegistryURL: guarded}, opts: login(realtest.User, "hunter2"), o: push},
 			site{config: oci.ClientAuthConfig{RegistryURL: guarded}, opts: login(realtest.User, realtest.Password), o: push},
-			"registry_login", provider.Failed, "refuses the local docker login for " + guarded, "docker login " + guarded,
+			"registry_login", diagnosis.Failed, "refuses the local docker login for " + guarded, "docker login " + guarded,
 		},
 		"no login": {
 			site{config: oci.ClientAuthConfig{RegistryURL: guarded}, opts: login("", ""), o: push},
 			site{config: oci.ClientAuthConfig{RegistryURL: guarded}, opts: login(realtest.User, realtest.Password), o: push},
-			"registry_login", provider.Warned, "has no entry for " + guarded, "docker login " + guarded,
+			"registry_login", diagnosis.Warned, "has no entry for " + guarded, "docker login " + guarded,
 		},
 		"push refused": {
 			site{config: oci.ClientAuthConfig{RegistryURL: host(readOnly)}, opts: login("", ""), o: push}, fine,
-			"push_access", provider.Failed, "refuses a push without a login to " + host(readOnly) + "/hello", "docker login",
+			"push_access", diagnosis.Failed, "refuses a push without a login to " + host(readOnly) + "/hello", "docker login",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestDiagnosis(t *testing.T) {
 			require.Contains(t, first.Summary, test.summary)
 			require.Contains(t, first.Remedy, test.remedy)
 			for _, f := range list {
-				if f.Status == provider.Skipped && f.Because != "" {
+				if f.Status == diagnosis.Skipped && f.Because != "" {
 					require.Equal(t, test.check, f.Because)
 				}
 			}
@@ -257,8 +257,8 @@ func TestDiagnosisIsWholeAndOrdered(t *testing.T) {
 		checks []string
 	}{
 		"one host":           {site{config: oci.ClientAuthConfig{RegistryURL: host(registry)}}, []string{"registry passed", "registry_login passed"}},
-		"project":            {site{config: oci.ClientAuthConfig{RegistryURL: host(registry)}, o: provider.DiagnoseOptions{Project: "hello"}}, []string{"registry passed", "registry_login passed", "push_access skipped"}},
-		"two hosts and push": {site{config: both, o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}}, []string{"registry passed", "registry_login passed", "client_registry passed", "client_registry_login passed", "push_access passed"}},
+		"project":            {site{config: oci.ClientAuthConfig{RegistryURL: host(registry)}, o: diagnosis.Options{Project: "hello"}}, []string{"registry passed", "registry_login passed", "push_access skipped"}},
+		"two hosts and push": {site{config: both, o: diagnosis.Options{Project: "hello", WriteProbe: true}}, []string{"registry passed", "registry_login passed", "client_registry passed", "client_registry_login passed", "push_access passed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,7 +275,7 @@ func TestDiagnosisIsWholeAndOrdered(t *testing.T) {
 		p, err := oci.NewClientAuth(both, login("", "")...)
 		require.NoError(t, err)
 		for range 2 {
-			for f := range p.Diagnose(t.Context(), provider.DiagnoseOptions{}) {
+			for f := range p.Diagnose(t.Context(), diagnosis.Options{}) {
 				require.Equal(t, "registry", f.Check)
 				break
 			}
@@ -299,7 +299,7 @@ func TestWriteProbe(t *testing.T) {
 		}
 	}))
 	defer registry.Close()
-	s := site{config: oci.ClientAuthConfig{RegistryURL: host(registry), Namespace: "apps"}, opts: login("", ""), o: provider.DiagnoseOptions{Project: "hello"}}
+	s := site{config: oci.ClientAuthConfig{RegistryURL: host(registry), Namespace: "apps"}, opts: login("", ""), o: diagnosis.Options{Project: "hello"}}
 	s.diagnose(t)
 	require.Zero(t, started.Load())
 	s.o.WriteProbe = true
@@ -346,7 +346,7 @@ func TestTokenService(t *testing.T) {
 			t.Parallel()
 			list := site{
 				config: oci.ClientAuthConfig{RegistryURL: tokenRegistry(t, test.granted)}, opts: login(realtest.User, test.password),
-				o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true},
+				o: diagnosis.Options{Project: "hello", WriteProbe: true},
 			}.diagnose(t)
 			require.Contains(t, list[0].Summary, "asks for a token of its token service")
 			require.Equal(t, test.check, trouble(list).Check, "%+v", list)
@@ -389,7 +389,7 @@ func TestOtherAnswersToALogin(t *testing.T) {
 func TestPushWithoutLogin(t *testing.T) {
 	t.Parallel()
 	registry := realtest.Registry(t, true)
-	list := site{config: oci.ClientAuthConfig{RegistryURL: registry}, opts: login("", ""), o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true}}.diagnose(t)
+	list := site{config: oci.ClientAuthConfig{RegistryURL: registry}, opts: login("", ""), o: diagnosis.Options{Project: "hello", WriteProbe: true}}.diagnose(t)
 	last := list[len(list)-1]
 	require.Equal(t, "push_access", last.Check)
 	require.Contains(t, last.Summary, "there is no local docker login for it")
@@ -434,10 +434,10 @@ func TestLoginsStayWhereTheyBelong(t *testing.T) {
 			defer registry.Close()
 			list := site{
 				config: oci.ClientAuthConfig{RegistryURL: host(registry)}, opts: login(realtest.User, realtest.Password),
-				o: provider.DiagnoseOptions{Project: "hello", WriteProbe: true},
+				o: diagnosis.Options{Project: "hello", WriteProbe: true},
 			}.diagnose(t)
 			if name != "location" {
-				require.True(t, slices.ContainsFunc(list, func(f provider.Finding) bool { return f.Status == provider.Failed }), "%+v", list)
+				require.True(t, slices.ContainsFunc(list, func(f diagnosis.Finding) bool { return f.Status == diagnosis.Failed }), "%+v", list)
 			}
 			require.Zero(t, visits.Load(), "%+v", list)
 		})
@@ -472,7 +472,7 @@ func TestDiagnosisEnds(t *testing.T) {
 					list := site{
 						config: oci.ClientAuthConfig{RegistryURL: "http://registry.example.com", Insecure: true},
 						opts:   []oci.Option{oci.WithKeychain(test.keychain), oci.WithTransport(&http.Transport{DialContext: test.dial})},
-						o:      provider.DiagnoseOptions{Project: "hello", WriteProbe: true},
+						o:      diagnosis.Options{Project: "hello", WriteProbe: true},
 					}.diagnoseWithin(ctx, t)
 					require.LessOrEqual(t, time.Since(start), min(limit, time.Minute))
 					require.Equal(t, test.check, trouble(list).Check)

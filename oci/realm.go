@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 const realmRemedy = "set the realm of the registry's token authentication (auth.token.realm of distribution's registry) to an absolute https URL " +
@@ -18,30 +18,30 @@ const realmRemedy = "set the realm of the registry's token authentication (auth.
 
 // checkRealm makes f, a passed finding, one about the token service that a registry names, if clients can't use it: of its form alone,
 // so that it shows without a login. header is the answer's whose challenge is bearer, and scheme how the registry was reached.
-func checkRealm(ctx context.Context, f provider.Finding, key, scheme string, registry name.Registry, header http.Header) provider.Finding {
-	fail := func(status provider.Status, what, remedy string) provider.Finding {
+func checkRealm(ctx context.Context, f diagnosis.Finding, key, scheme string, registry name.Registry, header http.Header) diagnosis.Finding {
+	fail := func(status diagnosis.Status, what, remedy string) diagnosis.Finding {
 		f.Status, f.Summary, f.Remedy = status, key+" asks for a token of its token service, but "+what, remedy
 		return f
 	}
 	challenge, err := challengeOf(ctx, header)
 	if err != nil {
-		return fail(provider.Failed, "its WWW-Authenticate header can't be read", realmRemedy)
+		return fail(diagnosis.Failed, "its WWW-Authenticate header can't be read", realmRemedy)
 	}
 	realm, err := url.Parse(challenge.Parameters["realm"])
 	switch {
 	case challenge.Parameters["realm"] == "":
-		return fail(provider.Failed, "names none: WWW-Authenticate has no realm", realmRemedy)
+		return fail(diagnosis.Failed, "names none: WWW-Authenticate has no realm", realmRemedy)
 	case err != nil || (realm.Scheme != "https" && realm.Scheme != "http"):
-		return fail(provider.Failed, "the realm that it names is no absolute http or https URL", realmRemedy)
+		return fail(diagnosis.Failed, "the realm that it names is no absolute http or https URL", realmRemedy)
 	}
 	host, _, err := hostport.Split(realm.Host)
 	switch {
 	case err != nil || realm.User != nil: // it is the registry's text, and may be anything
-		return fail(provider.Failed, "the realm that it names has no valid host, or holds a login", realmRemedy)
+		return fail(diagnosis.Failed, "the realm that it names has no valid host, or holds a login", realmRemedy)
 	case realm.Scheme == "http" && scheme == "https":
-		return fail(provider.Failed, "the realm that it names is plain HTTP: clients refuse it, or send passwords in the clear", realmRemedy)
+		return fail(diagnosis.Failed, "the realm that it names is plain HTTP: clients refuse it, or send passwords in the clear", realmRemedy)
 	case realm.Host != registry.RegistryStr() && isPrivate(host):
-		return fail(provider.Warned, "the realm that it names is at the private address "+realm.Host+", where go-containerregistry (crane, kaniko) and oras send no login",
+		return fail(diagnosis.Warned, "the realm that it names is at the private address "+realm.Host+", where go-containerregistry (crane, kaniko) and oras send no login",
 			"serve the token service on the registry's own host and port, or by a name in DNS")
 	}
 	return f

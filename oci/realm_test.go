@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/oci"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // Whether clients can use the token service that a registry names shows without a login.
@@ -20,32 +20,32 @@ func TestRealm(t *testing.T) {
 	for name, test := range map[string]struct {
 		challenges []string // SELF is the registry's URL, HOST its host and port
 		tls        bool
-		status     provider.Status
+		status     diagnosis.Status
 		summary    string
 	}{
-		"its own host":           {[]string{`Bearer realm="SELF/token",service="x"`}, false, provider.Passed, "a token of its token service"},
-		"its own host, TLS":      {[]string{`Bearer realm="SELF/token",service="x"`}, true, provider.Passed, "a token of its token service"},
-		"a public name":          {[]string{`bearer realm="https://auth.example.com/token?x=1",service="x"`}, true, provider.Passed, "a token of its token service"},
-		"behind Negotiate":       {[]string{"Negotiate", `Bearer service="x",realm="https://auth.example.com/token"`}, true, provider.Passed, "a token"},
-		"basic's realm is words": {[]string{`Basic realm="all of it"`}, true, provider.Passed, "a user name and password"},
-		"none":                   {[]string{`Bearer service="x"`}, false, provider.Failed, "no realm"},
-		"no parameters":          {[]string{`Bearer`}, false, provider.Failed, "no realm"},
-		"empty":                  {[]string{`Bearer realm="",service="x"`}, false, provider.Failed, "no realm"},
-		"relative":               {[]string{`Bearer realm="/service/token",service="x"`}, false, provider.Failed, "no absolute http or https URL"},
-		"no scheme":              {[]string{`Bearer realm="registry.example.com/token",service="x"`}, false, provider.Failed, "no absolute http or https URL"},
-		"another scheme":         {[]string{`Bearer realm="ws://registry.example.com/token",service="x"`}, false, provider.Failed, "no absolute http or https URL"},
-		"not a URL":              {[]string{`Bearer realm="https://%zz/token",service="x"`}, false, provider.Failed, "no absolute http or https URL"},
-		"no host":                {[]string{`Bearer realm="https:///token",service="x"`}, false, provider.Failed, "no valid host"},
-		"odd host":               {[]string{`Bearer realm="https://a_b c/token",service="x"`}, false, provider.Failed, "no "},
-		"port out of range":      {[]string{`Bearer realm="https://auth.example.com:99999/token",service="x"`}, false, provider.Failed, "no valid host"},
-		"a login":                {[]string{`Bearer realm="https://me:hunter2@auth.example.com/token",service="x"`}, false, provider.Failed, "holds a login"},
-		"plain HTTP for TLS":     {[]string{`Bearer realm="http://auth.example.com/token",service="x"`}, true, provider.Failed, "in the clear"},
-		"plain HTTP on itself":   {[]string{`Bearer realm="http://HOST/token",service="x"`}, true, provider.Failed, "in the clear"},
-		"loopback elsewhere":     {[]string{`Bearer realm="https://127.0.0.2:1/token",service="x"`}, false, provider.Warned, "go-containerregistry"},
-		"metadata service":       {[]string{`Bearer realm="http://169.254.169.254/latest",service="x"`}, false, provider.Warned, "go-containerregistry"},
-		"private":                {[]string{`Bearer realm="https://10.1.2.3/token",service="x"`}, true, provider.Warned, "go-containerregistry"},
-		"private, IPv6":          {[]string{`Bearer realm="https://[fd00::1]/token",service="x"`}, true, provider.Warned, "oras"},
-		"private, IPv4 in IPv6":  {[]string{`Bearer realm="https://[::ffff:10.1.2.3]/token",service="x"`}, true, provider.Warned, "oras"},
+		"its own host":           {[]string{`Bearer realm="SELF/token",service="x"`}, false, diagnosis.Passed, "a token of its token service"},
+		"its own host, TLS":      {[]string{`Bearer realm="SELF/token",service="x"`}, true, diagnosis.Passed, "a token of its token service"},
+		"a public name":          {[]string{`bearer realm="https://auth.example.com/token?x=1",service="x"`}, true, diagnosis.Passed, "a token of its token service"},
+		"behind Negotiate":       {[]string{"Negotiate", `Bearer service="x",realm="https://auth.example.com/token"`}, true, diagnosis.Passed, "a token"},
+		"basic's realm is words": {[]string{`Basic realm="all of it"`}, true, diagnosis.Passed, "a user name and password"},
+		"none":                   {[]string{`Bearer service="x"`}, false, diagnosis.Failed, "no realm"},
+		"no parameters":          {[]string{`Bearer`}, false, diagnosis.Failed, "no realm"},
+		"empty":                  {[]string{`Bearer realm="",service="x"`}, false, diagnosis.Failed, "no realm"},
+		"relative":               {[]string{`Bearer realm="/service/token",service="x"`}, false, diagnosis.Failed, "no absolute http or https URL"},
+		"no scheme":              {[]string{`Bearer realm="registry.example.com/token",service="x"`}, false, diagnosis.Failed, "no absolute http or https URL"},
+		"another scheme":         {[]string{`Bearer realm="ws://registry.example.com/token",service="x"`}, false, diagnosis.Failed, "no absolute http or https URL"},
+		"not a URL":              {[]string{`Bearer realm="https://%zz/token",service="x"`}, false, diagnosis.Failed, "no absolute http or https URL"},
+		"no host":                {[]string{`Bearer realm="https:///token",service="x"`}, false, diagnosis.Failed, "no valid host"},
+		"odd host":               {[]string{`Bearer realm="https://a_b c/token",service="x"`}, false, diagnosis.Failed, "no "},
+		"port out of range":      {[]string{`Bearer realm="https://auth.example.com:99999/token",service="x"`}, false, diagnosis.Failed, "no valid host"},
+		"a login":                {[]string{`Bearer realm="https://me:hunter2@auth.example.com/token",service="x"`}, false, diagnosis.Failed, "holds a login"},
+		"plain HTTP for TLS":     {[]string{`Bearer realm="http://auth.example.com/token",service="x"`}, true, diagnosis.Failed, "in the clear"},
+		"plain HTTP on itself":   {[]string{`Bearer realm="http://HOST/token",service="x"`}, true, diagnosis.Failed, "in the clear"},
+		"loopback elsewhere":     {[]string{`Bearer realm="https://127.0.0.2:1/token",service="x"`}, false, diagnosis.Warned, "go-containerregistry"},
+		"metadata service":       {[]string{`Bearer realm="http://169.254.169.254/latest",service="x"`}, false, diagnosis.Warned, "go-containerregistry"},
+		"private":                {[]string{`Bearer realm="https://10.1.2.3/token",service="x"`}, true, diagnosis.Warned, "go-containerregistry"},
+		"private, IPv6":          {[]string{`Bearer realm="https://[fd00::1]/token",service="x"`}, true, diagnosis.Warned, "oras"},
+		"private, IPv4 in IPv6":  {[]string{`Bearer realm="https://[::ffff:10.1.2.3]/token",service="x"`}, true, diagnosis.Warned, "oras"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,7 @@ func TestRealm(t *testing.T) {
 			require.Equal(t, "registry", list[0].Check)
 			require.Equal(t, test.status, list[0].Status, "%+v", list)
 			require.Contains(t, list[0].Summary, test.summary)
-			require.Equal(t, test.status == provider.Passed, list[0].Remedy == "")
+			require.Equal(t, test.status == diagnosis.Passed, list[0].Remedy == "")
 		})
 	}
 }

@@ -1,7 +1,5 @@
 // Package provider is the contract between a hosting service and a container registry: given a project, hand out a
-// short-lived credential for that project's repository and nothing else.
-//
-// A service asks a [Provider] and gives the answer to its tenant:
+// short-lived credential for that project's repository and nothing else. A service asks a [Provider]:
 //
 //	p, err := factory.Build(ctx, cfg.Registry) // or ecr.New, oci.NewClientAuth, your own
 //	...
@@ -11,23 +9,16 @@
 //	}
 //	config, err := c.DockerConfig() // a config.json that docker, BuildKit, crane and kaniko read
 //
-// Instead of writing files, a Go program may pass [NewKeychain] to go-containerregistry: it asks the provider again on
-// each use, so that a long push outlives a short credential.
+// Instead of writing files, a Go program may pass [NewKeychain] to go-containerregistry: a long push outlives a short credential.
+// What a provider may do beside is in packages of its own: provider/repository makes projects' repositories and lets go of them,
+// provider/diagnosis finds out why credentials don't work.
 //
-// Two more capabilities are looked up with a function each: [Repositories] makes projects' repositories and lets go of them
-// without losing images by mistake, and [Diagnose] finds out why credentials aren't issued or don't work.
+// To write a provider, implement [Provider]'s two methods and wrap a constructor with [NewBuilder], which registry.NewFactory
+// takes; package provider/providertest tests it. Capabilities are optional interfaces, looked up with [As]. The contract:
 //
-// # Writing a provider
-//
-// Implement [Provider]'s two methods and wrap a constructor with [NewBuilder]; registry.NewFactory takes the builder
-// beside ours. What else a provider can do, it says by implementing optional interfaces ([Typed], [io.Closer],
-// [RepositoryManager], [Diagnoser], ...), which are looked up with [As], through decorators. The contract that a provider keeps:
-//
-//   - A project's name is checked with [ValidateProject] (by [Request.Validate]) before it reaches anything else. A
-//     provider may refuse more names, never accept more.
-//   - [Credentials] do exactly what was asked, or there are none: never a broader scope, never another identity, never
-//     an expired credential.
+//   - A project's name is checked ([Request.Validate]) before it reaches anything else. A provider may refuse more names, never
+//     accept more.
+//   - [Credentials] do exactly what was asked, or there are none: never a broader scope, another identity, or an expired one.
 //   - Every failure is an [Error] with a [Kind], and no error, log line or detail holds a secret.
-//   - Calls end soon after their context does.
-//   - A provider is safe for concurrent use.
+//   - Calls end soon after their context does, and a provider is safe for concurrent use.
 package provider

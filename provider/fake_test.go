@@ -15,7 +15,6 @@ type fake struct {
 	credentials provider.Credentials
 	err         error
 	asked       atomic.Int32
-	answer      func(provider.Request) provider.Credentials // wins over credentials
 }
 
 func (f *fake) Repository(project string, _ provider.Consumer) (name.Repository, error) {
@@ -29,11 +28,8 @@ func (f *fake) Repository(project string, _ provider.Consumer) (name.Repository,
 	return name.NewRepository(host + "/rise/" + project)
 }
 
-func (f *fake) Credentials(_ context.Context, r provider.Request) (provider.Credentials, error) {
+func (f *fake) Credentials(context.Context, provider.Request) (provider.Credentials, error) {
 	f.asked.Add(1)
-	if f.answer != nil {
-		return f.answer(r), f.err
-	}
 	return f.credentials, f.err
 }
 

@@ -5,32 +5,32 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/rise-deploy/rise-registry-go/provider/internal/kept"
 )
 
 // Issue asks p for r and checks the answer, so that a provider's mistake is an error and not another project's
 // credential: it calls [Request.Validate], p's Credentials and [Credentials.Check], and compares the target with the
 // repository that p names for the project.
 //
-// What a [Reuser] kept since it was checked like that, for this request, isn't checked once more, but for its expiry.
+// What a decorator that reuses credentials kept since it was checked like that, for this request, isn't checked once more, but
+// for its expiry; see package decorator.
 //
 // Beside p's own errors it returns [ErrInvalidRequest] for an invalid r and [ErrBadResponse] for an answer that isn't
 // what was asked for.
 func Issue(ctx context.Context, p Provider, r Request) (Credentials, error) {
-	if reuser, ok := p.(Reuser); ok {
+	if reuser, ok := p.(reuser); ok {
 		now := time.Now()
-		if kept := reuser.Reuse(ctx, r, now); kept.by(p, r) {
-			if kept.immutable() && kept.credentials.checkExpiry(now) == nil {
-				return kept.credentials, nil
+		if i := reuser.Reuse(ctx, r, now); kept.By(i, p, r) {
+			c := i.Credentials()
+			if immutable(c.Target) && c.checkExpiry(now) == nil {
+				return c, nil
 			}
-			return checked(p, r, kept.credentials)
+			return checked(p, r, c)
 		}
 	}
-	return issue(ctx, p, p, r)
-}
-
-// issue asks p and checks the answer by what outer names the repositories, which is p or decorates it.
-func issue(ctx context.Context, outer, p Provider, r Request) (Credentials, error) {
 	if err := r.Validate(); err != nil {
 		return Credentials{}, err
 	}
@@ -38,7 +38,22 @@ func issue(ctx context.Context, outer, p Provider, r Request) (Credentials, erro
 	if err != nil {
 		return Credentials{}, err
 	}
-	return checked(outer, r, c)
+	return checked(p, r, c)
+}
+
+// reuser is decorator.Reuser.
+type reuser interface {
+	Reuse(ctx context.Context, r Request, now time.Time) *kept.Issued[Request, Credentials]
+}
+
+// immutable reports whether a kept credential's target is still what was compared: one of another type may have changed.
+func immutable(target authn.Resource) bool {
+	switch target.(type) {
+	case name.Repository, name.Registry:
+		return true
+	default:
+		return false
+	}
 }
 
 // checked returns c, if it is what r asks for, from p.

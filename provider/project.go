@@ -40,6 +40,16 @@ type missing string
 
 func (m missing) Error() string { return string(m) }
 
+// Project names a project to providers: by its name, which decides the repository, and by the service's
+// immutable id for it, which tells apart projects that had one name after the other.
+type Project struct {
+	// Name is the project's name; see [ValidateProject].
+	Name string
+	// ID is the service's id of the project, which never changes and is never used again; see [Project.Validate]. Without
+	// ids an orphaned repository is given back by RestoreRepository only, as nobody can tell whose it was.
+	ID string
+}
+
 // Validate reports whether p's name is one, by the rule of [ValidateProject], and whether its id, if there is one, is at most
 // [MaxProjectIDLength] bytes of A-Z, a-z, 0-9 and _.:/=+@-: like a name, such an id means only itself in a policy and in a
 // tag. Its errors are [ErrInvalidRequest].

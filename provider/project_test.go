@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"context"
+	"iter"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 func TestValidateProject(t *testing.T) {
@@ -28,6 +31,13 @@ func TestValidateProject(t *testing.T) {
 		`a project name is at most 63 characters of a-z and 0-9, with single hyphens inside`)
 }
 
+// diagnosing has a diagnosis that finds nothing.
+type diagnosing struct{ provider.Provider }
+
+func (diagnosing) Diagnose(context.Context, diagnosis.Options) iter.Seq[diagnosis.Finding] {
+	return nil
+}
+
 // One rule for ids: a repository's, a request's and a diagnosis's.
 func FuzzProjectID(f *testing.F) {
 	for _, seed := range []string{"", "p-1", "7f3c", "AZ_.:/=+@-09", "*", "?", "${x}", "a b", "a\n", "é", "\xff", `"`, strings.Repeat("i", 128), strings.Repeat("i", 129)} {
@@ -39,7 +49,7 @@ func FuzzProjectID(f *testing.F) {
 		err := provider.Project{Name: "hello", ID: id}.Validate()
 		require.Equal(t, want, err == nil, "%q", id)
 		require.Equal(t, want, provider.Request{Project: "hello", ProjectID: id, Access: provider.Push}.Validate() == nil, "%q", id)
-		_, diagnosed := provider.Diagnose(t.Context(), &patient{fake: &fake{}}, provider.DiagnoseOptions{Project: "hello", ProjectID: id})
+		_, diagnosed := diagnosis.Of(t.Context(), diagnosing{}, diagnosis.Options{Project: "hello", ProjectID: id})
 		require.Equal(t, want, diagnosed == nil, "%q", id)
 		if !want {
 			require.ErrorIs(t, err, provider.ErrInvalidRequest)

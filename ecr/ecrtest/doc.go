@@ -42,12 +42,16 @@
 // registry policy; images; the documented exceptions. Each account and region has a registry of its own. With a KMS
 // key, the caller needs kms:DescribeKey and kms:CreateGrant to create a repository, and kms:RetireGrant to delete it.
 //
-// The image registry. ggcr's registry, one per repository, so that neither blobs nor uploads reach from one into
-// another. Each request needs its ECR action: HEAD of a blob BatchCheckLayerAvailability, GET GetDownloadUrlForLayer,
-// POST, PATCH and PUT of an upload InitiateLayerUpload, UploadLayerPart and CompleteLayerUpload, PUT of a manifest
-// PutImage, GET and HEAD of a manifest and referrers BatchGetImage, tags/list ListImages, DELETE of a manifest
-// BatchDeleteImage. A mount takes GetDownloadUrlForLayer on the source and else becomes an upload. Tag immutability with
-// its exclusions, create-on-push templates, and layers that must be there before a manifest are held.
+// The image registry. It is oci/imageregistry, one for each account and region, and passes the OCI distribution
+// specification's conformance program with what sessions may do. Neither blobs nor uploads reach from one repository
+// into another. It has the specification's routes in their one spelling (no "..", "//", "%2F"); all else is 405,
+// UNSUPPORTED, without that policies are asked, as are the catalog, DELETE of a blob and DELETE of an upload. Each request
+// needs its ECR actions on its repository before it is told whether there is one: HEAD of a blob
+// BatchCheckLayerAvailability, GET GetDownloadUrlForLayer, POST of an upload InitiateLayerUpload, PATCH UploadLayerPart,
+// PUT CompleteLayerUpload (with a body UploadLayerPart too), a POST with ?digest= all three, PUT of a manifest PutImage,
+// GET and HEAD of a manifest and referrers BatchGetImage, tags/list ListImages, DELETE of a manifest BatchDeleteImage. A
+// mount takes GetDownloadUrlForLayer on the source and else becomes an upload. Tag immutability with its exclusions,
+// create-on-push templates, and layers that must be there before a manifest are held.
 //
 // # What AWS doesn't tell
 //
@@ -76,7 +80,9 @@
 //   - InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage and GetDownloadUrlForLayer are authorized
 //     at the API, but carried out at the image registry only.
 //   - Blobs come from the registry itself, not by redirection from S3. Request bodies are limited to 1 MiB at the
-//     APIs and 512 MiB at the registry. Everything is kept in memory.
+//     APIs and 512 MiB at the registry. Everything is kept in memory, at most 2 GiB of images for an account and region.
+//   - The state of an upload (GET) takes UploadLayerPart, and digests by SHA-512 are taken like those by SHA-256: of ECR
+//     neither is documented. A name of 256 characters, ECR's longest, is out of the image registry's reach.
 //   - The texts of errors follow AWS's where they are documented or known, and are meant for people otherwise.
 //
 // # Counting connections

@@ -1,47 +1,26 @@
 package ecrtest
 
 import (
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/images"
 )
 
 // image is what a repository knows of a manifest that was pushed to it.
 type image struct {
-	digest    string
-	mediaType string
-	manifest  []byte
-	size      int64
-	tags      map[string]bool
-	pushedAt  time.Time
-	subject   string
-	artifact  string
+	images.Image
+	tags     map[string]bool
+	pushedAt time.Time
 }
 
 var (
-	digits      = regexp.MustCompile(`^[0-9]{1,9}$`)
 	imageTag    = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
-	imageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	imageDigest = regexp.MustCompile(`^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
 )
-
-// manifestParts are what ECR looks at in a manifest.
-type manifestParts struct {
-	Config    *v1.Descriptor  `json:"config"`
-	Layers    []v1.Descriptor `json:"layers"`
-	Manifests []v1.Descriptor `json:"manifests"`
-	Subject   *v1.Descriptor  `json:"subject"`
-	Artifact  string          `json:"artifactType"`
-}
-
-func parseManifest(raw []byte) (manifestParts, error) {
-	var m manifestParts
-	err := json.Unmarshal(raw, &m)
-	return m, err
-}
 
 // byTag finds the image that has a tag.
 func (r *repository) byTag(tag string) *image {
@@ -90,6 +69,27 @@ func (r *repository) find(id imageID) (*image, *imageFailure) {
 	return img, nil
 }
 
+// imageIDOf is how a digest or tag names an image.
+func imageIDOf(reference string) imageID {
+	if strings.Contains(reference, ":") {
+		return imageID{Digest: reference}
+	}
+	return imageID{Tag: reference}
+}
+
+// keeps reports whether an index of the repository refers to an image that would go with a tag, or by its digest.
+func (r *repository) keeps(img *image, tag string) bool {
+	if tag != "" && len(img.tags) > 1 {
+		return false
+	}
+	for _, index := range r.images {
+		if slices.Contains(index.Manifests, img.Digest) {
+			return true
+		}
+	}
+	return false
+}
+
 // unreference removes a tag, or with tag "" the image with all its tags, and reports the ids that are gone. An image
 // that loses its last tag is deleted, as ECR does.
 func (r *repository) unreference(img *image, tag string) []imageID {
@@ -100,14 +100,14 @@ func (r *repository) unreference(img *image, tag string) []imageID {
 	var out []imageID
 	for _, t := range gone {
 		delete(img.tags, t)
-		r.deleteManifest(t)
-		out = append(out, imageID{img.digest, t})
+		r.pushed.Delete(r.name, t)
+		out = append(out, imageID{img.Digest, t})
 	}
 	if len(img.tags) == 0 {
-		delete(r.images, img.digest)
-		r.deleteManifest(img.digest)
+		delete(r.images, img.Digest)
+		r.pushed.Delete(r.name, img.Digest)
 		if len(out) == 0 {
-			out = append(out, imageID{Digest: img.digest})
+			out = append(out, imageID{Digest: img.Digest})
 		}
 	}
 	return out
@@ -144,8 +144,8 @@ func batchGetImage(c *ecrCall) (any, *awsError) {
 			continue
 		}
 		one := repo.answer()
-		one["imageId"] = imageID{img.digest, id.Tag}
-		one["imageManifest"], one["imageManifestMediaType"] = string(img.manifest), img.mediaType
+		one["imageId"] = imageID{img.Digest, id.Tag}
+		one["imageManifest"], one["imageManifestMediaType"] = string(img.Manifest), img.MediaType
 		images = append(images, one)
 	}
 	return map[string]any{"images": images, "failures": failures}, nil
@@ -159,7 +159,7 @@ func batchDeleteImage(c *ecrCall) (any, *awsError) {
 	deleted, failures := []imageID{}, []*imageFailure{}
 	for _, id := range ids {
 		img, failure := repo.find(id)
-		if failure == nil && (id.Tag == "" || len(img.tags) == 1) && repo.referenced(img.digest) {
+		if failure == nil && repo.keeps(img, id.Tag) {
 			failure = &imageFailure{id, "ImageReferencedByManifestList", "Requested image referenced by manifest list"}
 		}
 		if failure != nil {
@@ -169,17 +169,6 @@ func batchDeleteImage(c *ecrCall) (any, *awsError) {
 		deleted = append(deleted, repo.unreference(img, id.Tag)...)
 	}
 	return map[string]any{"imageIds": deleted, "failures": failures}, nil
-}
-
-// referenced reports whether an index of the repository refers to an image.
-func (r *repository) referenced(digest string) bool {
-	for _, img := range r.images {
-		m, err := parseManifest(img.manifest)
-		if err == nil && slices.ContainsFunc(m.Manifests, func(d v1.Descriptor) bool { return d.Digest.String() == digest }) {
-			return true
-		}
-	}
-	return false
 }
 
 func listImages(c *ecrCall) (any, *awsError) {
@@ -201,11 +190,11 @@ func listImages(c *ecrCall) (any, *awsError) {
 	for _, img := range repo.images {
 		for tag := range img.tags {
 			if in.Filter.TagStatus != "UNTAGGED" {
-				ids[img.digest+" "+tag] = imageID{img.digest, tag}
+				ids[img.Digest+" "+tag] = imageID{img.Digest, tag}
 			}
 		}
 		if len(img.tags) == 0 && in.Filter.TagStatus != "TAGGED" {
-			ids[img.digest] = imageID{Digest: img.digest}
+			ids[img.Digest] = imageID{Digest: img.Digest}
 		}
 	}
 	return pageOf(map[string]any{}, "imageIds", slices.Sorted(maps.Keys(ids)), in.paging, func(key string) any { return ids[key] })
@@ -235,7 +224,7 @@ func describeImages(c *ecrCall) (any, *awsError) {
 					"within the repository with name '%s' in the registry with id '%s'",
 				id.Digest, id.Tag, repo.name, repo.key.account)
 		}
-		digests[img.digest] = true
+		digests[img.Digest] = true
 	}
 	if len(in.IDs) == 0 {
 		for digest, img := range repo.images {
@@ -248,17 +237,17 @@ func describeImages(c *ecrCall) (any, *awsError) {
 	return pageOf(map[string]any{}, "imageDetails", slices.Sorted(maps.Keys(digests)), in.paging, func(digest string) any {
 		img := repo.images[digest]
 		one := repo.answer()
-		one["imageDigest"], one["imageManifestMediaType"] = digest, img.mediaType
+		one["imageDigest"], one["imageManifestMediaType"] = digest, img.MediaType
 		one["imagePushedAt"] = timestamp(img.pushedAt)
-		one["imageSizeInBytes"] = img.size
+		one["imageSizeInBytes"] = img.Size
 		if len(img.tags) > 0 {
 			one["imageTags"] = slices.Sorted(maps.Keys(img.tags))
 		}
-		if img.subject != "" {
-			one["subjectManifestDigest"] = img.subject
+		if img.Subject != "" {
+			one["subjectManifestDigest"] = img.Subject
 		}
-		if img.artifact != "" {
-			one["artifactMediaType"] = img.artifact
+		if img.Artifact != "" {
+			one["artifactMediaType"] = img.Artifact
 		}
 		return one
 	})
@@ -287,8 +276,8 @@ func batchCheckLayerAvailability(c *ecrCall) (any, *awsError) {
 			continue
 		}
 		layer := map[string]any{"layerDigest": digest, "layerAvailability": "UNAVAILABLE"}
-		if blob, ok := repo.blobs[digest]; ok {
-			layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", len(blob)
+		if size, ok := repo.pushed.Layer(repo.name, digest); ok {
+			layer["layerAvailability"], layer["layerSize"] = "AVAILABLE", size
 		}
 		layers = append(layers, layer)
 	}

@@ -1,6 +1,8 @@
 package ecrtest_test
 
 import (
+	"crypto/sha512"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -137,9 +139,10 @@ func TestActionsOfRequests(t *testing.T) {
 		{http.MethodPost, "/v2/rise/hello/blobs/uploads/", "", []string{"InitiateLayerUpload"}, 202},
 		{http.MethodPost, "/v2/rise/hello/blobs/uploads/?digest=" + digest, "x",
 			[]string{"InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload"}, 400},
-		{http.MethodPatch, "/v2/rise/hello/blobs/uploads/1", "x", []string{"UploadLayerPart"}, 404},
-		{http.MethodPut, "/v2/rise/hello/blobs/uploads/1?digest=" + digest, "", []string{"CompleteLayerUpload"}, 404},
-		{http.MethodPut, "/v2/rise/hello/blobs/uploads/1?digest=" + digest, "x", []string{"UploadLayerPart",
+		{http.MethodPatch, "/v2/rise/hello/blobs/uploads/A", "x", []string{"UploadLayerPart"}, 404},
+		{http.MethodGet, "/v2/rise/hello/blobs/uploads/A", "", []string{"UploadLayerPart"}, 404},
+		{http.MethodPut, "/v2/rise/hello/blobs/uploads/A?digest=" + digest, "", []string{"CompleteLayerUpload"}, 404},
+		{http.MethodPut, "/v2/rise/hello/blobs/uploads/A?digest=" + digest, "x", []string{"UploadLayerPart",
 			"CompleteLayerUpload"}, 404},
 		{http.MethodHead, "/v2/rise/hello/manifests/v1", "", []string{"BatchGetImage"}, 404},
 		{http.MethodGet, "/v2/rise/hello/manifests/v1", "", []string{"BatchGetImage"}, 404},
@@ -149,7 +152,7 @@ func TestActionsOfRequests(t *testing.T) {
 		{http.MethodGet, "/v2/rise/hello/referrers/" + digest, "", []string{"BatchGetImage"}, 200},
 		{http.MethodGet, "/v2/_catalog", "", nil, 405},
 		{http.MethodDelete, "/v2/rise/hello/blobs/" + digest, "", nil, 405},
-		{http.MethodDelete, "/v2/rise/hello/blobs/uploads/1", "", nil, 405},
+		{http.MethodDelete, "/v2/rise/hello/blobs/uploads/A", "", nil, 405},
 		{http.MethodPost, "/v2/rise/hello/manifests/v1", "", nil, 405},
 		{http.MethodGet, "/v2/RISE/manifests/v1", "", nil, 405},
 		{http.MethodGet, "/v2/rise/../hello/manifests/v1", "", nil, 405},
@@ -462,6 +465,47 @@ func TestReferrers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, manifest.Manifests, 1)
 	require.Equal(t, digestOf(t, signature), manifest.Manifests[0].Digest)
+}
+
+// What an index refers to stays, in ECR's words.
+func TestReferencedImagesStay(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, ecrtest.Config{})
+	srv.CreateRepository(ecrtest.Repository{Name: "rise/hello"})
+	hello, option := repo(t, srv, "rise/hello"), auth(adminToken(t, srv))
+	index, err := random.Index(64, 1, 1)
+	require.NoError(t, err)
+	require.NoError(t, remote.WriteIndex(hello.Tag("index"), index, option))
+	manifest, err := index.IndexManifest()
+	require.NoError(t, err)
+	part := hello.Digest(manifest.Manifests[0].Digest.String())
+	requireRegistryError(t, remote.Delete(part, option, fast()), 403, "DENIED: Requested image referenced by manifest list")
+	require.NoError(t, remote.Delete(hello.Tag("index"), option))
+	require.NoError(t, remote.Delete(part, option))
+	seen, _ := srv.Repository("rise/hello")
+	require.Empty(t, seen.ImageDigests)
+}
+
+// An image by SHA-512 is one as others are, also at the API.
+func TestSHA512(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, ecrtest.Config{})
+	srv.CreateRepository(ecrtest.Repository{Name: "rise/hello"})
+	key := newAdmin(srv)
+	password, client := token(t.Context(), t, awsConfig(srv, key)), ecr.NewFromConfig(awsConfig(srv, key))
+	const body = `{"schemaVersion":2,"mediaType":"` + indexType + `","manifests":[]}`
+	sum := sha512.Sum512([]byte(body))
+	digest := "sha512:" + hex.EncodeToString(sum[:])
+	require.Equal(t, 201, do(t, srv, password, http.MethodPut, "/v2/rise/hello/manifests/"+digest, body).StatusCode)
+	repository, ids := aws.String("rise/hello"), []ecrtypes.ImageIdentifier{{ImageDigest: &digest}}
+	got, err := client.BatchGetImage(t.Context(), &ecr.BatchGetImageInput{RepositoryName: repository, ImageIds: ids})
+	require.NoError(t, err)
+	require.Equal(t, body, *got.Images[0].ImageManifest)
+	require.Equal(t, indexType, *got.Images[0].ImageManifestMediaType, "as the manifest has it, without a Content-Type")
+	deleted, err := client.BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: repository, ImageIds: ids})
+	require.NoError(t, err)
+	require.Equal(t, ids, deleted.ImageIds)
+	require.Equal(t, 404, do(t, srv, password, http.MethodGet, "/v2/rise/hello/manifests/"+digest, "").StatusCode)
 }
 
 func TestManifestMustHaveItsDigest(t *testing.T) {

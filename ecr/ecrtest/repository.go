@@ -2,13 +2,13 @@ package ecrtest
 
 import (
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/iam"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/images"
 )
 
 type registryKey struct{ account, region string }
@@ -23,6 +23,7 @@ type registry struct {
 	templates    []*template
 	cacheRules   []*cacheRule
 	signing      []*[]string // rules, as their filters
+	pushed       *images.Registry
 }
 
 type repository struct {
@@ -36,11 +37,8 @@ type repository struct {
 	policyText    string
 	policy        *iam.Policy
 
-	// What is pushed. The first push makes these, so that many repositories take little memory.
-	images  map[string]*image // by digest
-	blobs   blobStore
-	uploads map[string]*upload
-	oci     http.Handler // ggcr's registry, of this repository alone
+	images map[string]*image // by digest; the first push makes it, so that many repositories take little memory
+	pushed *images.Registry  // what the images hold, with that of the other repositories of its registry
 }
 
 // settings are what a repository is created with.
@@ -59,7 +57,8 @@ func (s *Server) registry(account, region string) *registry {
 	key := registryKey{account, region}
 	reg := s.registries[key]
 	if reg == nil {
-		reg = &registry{key: key, repositories: map[string]*repository{}}
+		pushed := images.New(images.Config{Account: account, MountWithoutFrom: s.cfg.MountWithoutFrom})
+		reg = &registry{key: key, repositories: map[string]*repository{}, pushed: pushed}
 		s.registries[key] = reg
 	}
 	return reg
@@ -89,7 +88,7 @@ func (s *Server) create(reg *registry, name string, set settings, tags map[strin
 				"exceeded: %d", s.cfg.MaxRepositories)
 	}
 	r := &repository{
-		arn: s.repositoryARN(reg.key, name), name: name, key: reg.key, createdAt: now, settings: set,
+		arn: s.repositoryARN(reg.key, name), name: name, key: reg.key, createdAt: now, settings: set, pushed: reg.pushed,
 		tags: []tagVersion{{from: then, tags: maps.Clone(tags)}},
 	}
 	reg.repositories[name] = r
@@ -100,6 +99,7 @@ func (s *Server) create(reg *registry, name string, set settings, tags map[strin
 
 func (reg *registry) remove(name string) {
 	delete(reg.repositories, name)
+	reg.pushed.DeleteRepository(name)
 	if i, found := slices.BinarySearch(reg.names, name); found {
 		reg.names = slices.Delete(reg.names, i, i+1)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -35,7 +36,7 @@ func (c credentials) print(ctx context.Context, env *environment, p provider.Pro
 		return err
 	}
 	notes := ""
-	if m, err := provider.Repositories(p); err == nil { // without it, repositories are none of ours
+	if m, err := repository.ManagerOf(p); err == nil { // without it, repositories are none of ours
 		owner, err := m.RepositoryOwner(ctx, c.Project)
 		r.ProjectID = cmp.Or(c.ID, idOf(owner))
 		notes = standing(project, owner, err)
@@ -50,7 +51,7 @@ func (c credentials) print(ctx context.Context, env *environment, p provider.Pro
 }
 
 // idOf is the id that a repository bears, unless it can't be one.
-func idOf(o provider.RepositoryOwner) string {
+func idOf(o repository.Owner) string {
 	if (provider.Project{Name: "x", ID: o.ProjectID}).Validate() != nil {
 		return ""
 	}
@@ -58,7 +59,7 @@ func idOf(o provider.RepositoryOwner) string {
 }
 
 // standing says what of a project's repository keeps its credentials from working, and when the endpoint would answer otherwise.
-func standing(p provider.Project, o provider.RepositoryOwner, err error) string {
+func standing(p provider.Project, o repository.Owner, err error) string {
 	const conflict = "it answers 409 (conflict)"
 	var is string
 	answer := conflict

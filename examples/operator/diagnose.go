@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 type diagnose struct {
@@ -29,12 +31,12 @@ func (c diagnose) Run(env *environment) error {
 	defer cancel()
 	_, p, err := env.load()
 	if err != nil { // its text holds no configured values
-		return c.print(env.stdout, func(yield func(provider.Finding) bool) {
-			yield(provider.Finding{Check: "config", Status: provider.Failed, Summary: "the configuration can't be used",
+		return c.print(env.stdout, func(yield func(diagnosis.Finding) bool) {
+			yield(diagnosis.Finding{Check: "config", Status: diagnosis.Failed, Summary: "the configuration can't be used",
 				Remedy: "correct it:\n" + err.Error()})
 		})
 	}
-	findings, err := provider.Diagnose(ctx, p, provider.DiagnoseOptions{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
+	findings, err := diagnosis.Of(ctx, p, diagnosis.Options{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
 	if err == nil {
 		err = c.print(env.stdout, findings)
 	}
@@ -46,7 +48,7 @@ func (c diagnose) id(ctx context.Context, p provider.Provider) string {
 	if c.ID != "" || c.Project == "" {
 		return c.ID
 	}
-	m, err := provider.Repositories(p)
+	m, err := repository.ManagerOf(p)
 	if err != nil {
 		return ""
 	}
@@ -59,11 +61,11 @@ func (c diagnose) id(ctx context.Context, p provider.Provider) string {
 	return idOf(owner)
 }
 
-func (c diagnose) print(w io.Writer, findings func(func(provider.Finding) bool)) error {
-	all, failed := []provider.Finding{}, []string{}
+func (c diagnose) print(w io.Writer, findings func(func(diagnosis.Finding) bool)) error {
+	all, failed := []diagnosis.Finding{}, []string{}
 	var err error
 	for f := range findings {
-		if f.Status == provider.Failed {
+		if f.Status == diagnosis.Failed {
 			failed = append(failed, f.Check)
 		}
 		if c.JSON {
@@ -87,11 +89,11 @@ func (c diagnose) print(w io.Writer, findings func(func(provider.Finding) bool))
 }
 
 // line is a finding for people: its evidence only where there is something to look into.
-func line(f provider.Finding) string {
-	mark := map[provider.Status]string{provider.Passed: "✓", provider.Failed: "✗", provider.Warned: "!", provider.Skipped: "–"}[f.Status]
+func line(f diagnosis.Finding) string {
+	mark := map[diagnosis.Status]string{diagnosis.Passed: "✓", diagnosis.Failed: "✗", diagnosis.Warned: "!", diagnosis.Skipped: "–"}[f.Status]
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %-18s %s\n", mark, f.Check, f.Summary)
-	if f.Status != provider.Passed {
+	if f.Status != diagnosis.Passed {
 		for _, a := range f.Evidence {
 			fmt.Fprintf(&b, "    %s: %s\n", a.Key, a.Value.Resolve())
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 type finding struct {
@@ -125,5 +125,5 @@ func TestDiagnoseCalledWrongly(t *testing.T) {
 	code, _, errs := operator(t, custom, nil, "diagnose")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "has no diagnosis")
-	require.Contains(t, line(provider.Finding{Check: "x", Status: provider.Warned, Remedy: "a\nb"}), "  → a\n    b\n")
+	require.Contains(t, line(diagnosis.Finding{Check: "x", Status: diagnosis.Warned, Remedy: "a\nb"}), "  → a\n    b\n")
 }

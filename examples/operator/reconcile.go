@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -98,7 +99,7 @@ func readProjects(name string, r io.Reader) ([]provider.Project, error) {
 }
 
 func (c reconcileCmd) print(w io.Writer, r reconcile.Report) error {
-	slices.SortFunc(r.Changes, func(a, b provider.RepositoryChange) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Changes, func(a, b repository.Change) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(r.LeftAlone, func(a, b reconcile.LeftAlone) int { return cmp.Compare(a.Project, b.Project) })
 	var errs []error
 	for _, change := range r.Changes {

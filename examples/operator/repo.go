@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 type repo struct {
@@ -54,37 +55,37 @@ type (
 )
 
 func (c repoEnsure) Run(env *environment) error {
-	return env.change(func(m provider.RepositoryManager) (provider.RepositoryChange, error) {
-		return m.EnsureRepository(env, c.project(), provider.EnsureOptions{DryRun: c.DryRun})
+	return env.change(func(m repository.Manager) (repository.Change, error) {
+		return m.EnsureRepository(env, c.project(), repository.EnsureOptions{DryRun: c.DryRun})
 	})
 }
 
 func (c repoRelease) Run(env *environment) error {
-	return env.change(func(m provider.RepositoryManager) (provider.RepositoryChange, error) {
+	return env.change(func(m repository.Manager) (repository.Change, error) {
 		return m.ReleaseRepository(env, c.project())
 	})
 }
 
 func (c repoRestore) Run(env *environment) error {
-	return env.change(func(m provider.RepositoryManager) (provider.RepositoryChange, error) {
+	return env.change(func(m repository.Manager) (repository.Change, error) {
 		return m.RestoreRepository(env, c.project())
 	})
 }
 
 func (c repoAdopt) Run(env *environment) error {
-	return env.change(func(m provider.RepositoryManager) (provider.RepositoryChange, error) {
+	return env.change(func(m repository.Manager) (repository.Change, error) {
 		return m.AdoptRepository(env, c.project(), c.Force)
 	})
 }
 
 func (c repoSuspend) Run(env *environment) error {
-	return env.change(func(m provider.RepositoryManager) (provider.RepositoryChange, error) {
+	return env.change(func(m repository.Manager) (repository.Change, error) {
 		return m.SuspendRepository(env, c.Project, !c.Lift)
 	})
 }
 
 func (c repoList) Run(env *environment) error {
-	return env.manage(func(m provider.RepositoryManager) error {
+	return env.manage(func(m repository.Manager) error {
 		for r, err := range m.ListRepositories(env) {
 			if err != nil {
 				return err
@@ -106,9 +107,9 @@ func (c repoList) Run(env *environment) error {
 }
 
 func (c repoPurge) Run(env *environment) error {
-	return env.manage(func(m provider.RepositoryManager) error {
+	return env.manage(func(m repository.Manager) error {
 		var errs []error
-		for change, err := range provider.PurgeRepositories(env, m, c.OlderThan) {
+		for change, err := range repository.Purge(env, m, c.OlderThan) {
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -120,12 +121,12 @@ func (c repoPurge) Run(env *environment) error {
 }
 
 // manage runs do with the configured provider's repositories.
-func (env *environment) manage(do func(provider.RepositoryManager) error) error {
+func (env *environment) manage(do func(repository.Manager) error) error {
 	_, p, err := env.load()
 	if err != nil {
 		return err
 	}
-	m, err := provider.Repositories(p)
+	m, err := repository.ManagerOf(p)
 	if err == nil {
 		err = do(m)
 	}
@@ -133,8 +134,8 @@ func (env *environment) manage(do func(provider.RepositoryManager) error) error 
 }
 
 // change runs do and reports what it did, however far it came.
-func (env *environment) change(do func(provider.RepositoryManager) (provider.RepositoryChange, error)) error {
-	return env.manage(func(m provider.RepositoryManager) error {
+func (env *environment) change(do func(repository.Manager) (repository.Change, error)) error {
+	return env.manage(func(m repository.Manager) error {
 		change, err := do(m)
 		if err != nil && !change.Changed() {
 			return err
@@ -143,7 +144,7 @@ func (env *environment) change(do func(provider.RepositoryManager) (provider.Rep
 	})
 }
 
-func report(w io.Writer, c provider.RepositoryChange) error {
+func report(w io.Writer, c repository.Change) error {
 	_, err := fmt.Fprintf(w, "%s: %s\n", cmp.Or(c.Name, c.Project), joined(c.Actions, "nothing to do"))
 	for _, note := range c.Notes {
 		_, noted := fmt.Fprintf(w, "  note: %s\n", note)
@@ -152,7 +153,7 @@ func report(w io.Writer, c provider.RepositoryChange) error {
 	return err
 }
 
-func joined(actions []provider.RepositoryAction, none string) string {
+func joined(actions []repository.Action, none string) string {
 	if len(actions) == 0 {
 		return none
 	}
@@ -164,7 +165,7 @@ func joined(actions []provider.RepositoryAction, none string) string {
 }
 
 // described says whose a repository is.
-func described(o provider.RepositoryOwner) string {
+func described(o repository.Owner) string {
 	switch {
 	case !o.Ours && o.Reason == "":
 		return "gone"

@@ -22,6 +22,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
 	"github.com/rise-deploy/rise-registry-go/oci/imageregistry"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -137,9 +138,9 @@ func (s *server) listen(ctx context.Context, name, address string, files config.
 func (s *server) routes() (http.Handler, error) {
 	tokens := static.New(s.config.Auth.Tokens)
 	opts := []endpoint.Option{endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger)))}
-	onPush, _ := provider.As[provider.PushCreator](s.provider)
+	onPush, _ := provider.As[repository.PushCreator](s.provider)
 	if s.config.Server.EnsureRepositories && (onPush == nil || !onPush.CreatesOnPush()) {
-		m, err := provider.Repositories(s.provider)
+		m, err := repository.ManagerOf(s.provider)
 		if err != nil {
 			return nil, fmt.Errorf("server.ensure_repositories: %w", err)
 		}

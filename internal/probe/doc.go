@@ -1,3 +1,2 @@
-// Package probe is what diagnoses have in common: running ordered checks within a deadline, and asking a host over HTTP in
-// a way that tells apart where it fails.
+// Package probe asks a host over HTTP for a diagnosis, in a way that tells apart where it fails, and explains failures.
 package probe

@@ -15,9 +15,10 @@ var (
 
 func isName(s string) bool { return len(s) <= 255 && namePattern.MatchString(s) }
 
-// route reads a request's method and path. It knows the specification's routes in their one spelling: a path with "..", "//", a needless escape or
-// anything else that somebody could read as another path is none of them.
-func route(r *http.Request) (Access, *Error) {
+// AccessOf reads from a request's method and path what it wants, or what it is answered without that anybody is asked. It knows the specification's routes in
+// their one spelling: a path with "..", "//", a needless escape or anything else that somebody could read as another path is none of them. Whoever serves a
+// Registry and has to know in advance what it will ask, to count or to log, asks here; of a mount it tells the Push only.
+func AccessOf(r *http.Request) (Access, *Error) {
 	path, ok := strings.CutPrefix(r.URL.Path, "/v2/")
 	if !ok || r.URL.RawPath != "" { // net/url keeps the raw path only if escaping wouldn't give it again
 		return Access{}, noRoute()

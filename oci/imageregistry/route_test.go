@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -59,6 +60,9 @@ func TestRoutes(t *testing.T) {
 			a := do(imageregistry.New(told.authorize), method, test.path, "")
 			require.Equal(t, asked{test.want}, told, "%s %s", method, test.path)
 			require.Equal(t, "registry/2.0", a.Header().Get("Docker-Distribution-Api-Version"))
+			access, err := imageregistry.AccessOf(httptest.NewRequest(method, test.path, nil))
+			require.Nil(t, err)
+			require.Equal(t, test.want, access, "what will be asked, in advance")
 		}
 	}
 }
@@ -86,6 +90,9 @@ func TestMethods(t *testing.T) {
 			require.Empty(t, told, "%s %s", method, path)
 			require.Equal(t, http.StatusMethodNotAllowed, a.Code, "%s %s", method, path)
 			require.Equal(t, allowed, a.Header().Get("Allow"))
+			access, err := imageregistry.AccessOf(httptest.NewRequest(method, path, nil))
+			require.Equal(t, http.StatusMethodNotAllowed, err.Status)
+			require.Zero(t, access)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import "net/http"
 // ServeHTTP implements http.Handler.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
-	a, err := route(req)
+	a, err := AccessOf(req)
 	if err == nil {
 		err = r.authorize(req, a)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // A Cache is a [provider.Provider] that reuses another one's credentials, as the package's documentation says. Make it
@@ -63,8 +65,8 @@ func New(p provider.Provider, o Options) *Cache {
 	c.life, c.end = context.WithCancel(context.Background())
 	c.hits.init()
 	c.kept.init()
-	if m, ok := provider.As[provider.RepositoryManager](p); ok {
-		c.inner = &repositories{Provider: p, RepositoryManager: m, cache: c}
+	if m, ok := provider.As[repository.Manager](p); ok {
+		c.inner = &repositories{Provider: p, Manager: m, cache: c}
 	}
 	return c
 }
@@ -89,8 +91,8 @@ func (c *Cache) Credentials(ctx context.Context, r provider.Request) (provider.C
 	return c.miss(ctx, r)
 }
 
-// Reuse implements [provider.Reuser]. What it returns counts as a hit.
-func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *provider.Issued {
+// Reuse implements [decorator.Reuser]. What it returns counts as a hit.
+func (c *Cache) Reuse(ctx context.Context, r provider.Request, now time.Time) *decorator.Issued {
 	e := c.kept.get(r)
 	if e == nil {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // A call is an issue in progress, or one that waits for its turn.
@@ -47,16 +48,16 @@ func (c *Cache) run(k *call) {
 	defer context.AfterFunc(c.life, cancel)()
 
 	began := time.Now()
-	var issued provider.Issued
+	var issued decorator.Issued
 	err := errors.New("a bug in the provider: it ended its goroutine")
 	defer func() {
 		if v := recover(); v != nil {
-			issued, err = provider.Issued{}, panicked(v)
+			issued, err = decorator.Issued{}, panicked(v)
 		}
 		c.finish(k, issued, err, began)
 	}()
-	ctx = provider.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
-	issued, err = provider.IssueForReuse(ctx, c, c.provider, k.request)
+	ctx = decorator.OnThrottled(ctx, func(err error) { c.noteThrottled(k, err) })
+	issued, err = decorator.IssueForReuse(ctx, c, c.provider, k.request)
 	_ = provider.KindOf(err) // panics here, where nobody else is hurt, if err can't be looked at: a nil pointer, say
 }
 
@@ -83,7 +84,7 @@ func panicked(v any) error {
 }
 
 // finish takes the result of the call's issue, which began when it says.
-func (c *Cache) finish(k *call, issued provider.Issued, err error, began time.Time) {
+func (c *Cache) finish(k *call, issued decorator.Issued, err error, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()

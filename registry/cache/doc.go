@@ -25,13 +25,13 @@
 // [Options].MaxInFlight issues run at once. Further ones queue; what is still queued when nobody waits for it any more isn't
 // issued. A hit waits for none of this: it takes no lock, but for the one hit that has the refresh started.
 //
-// The queue is fair by caller, as [provider.OnBehalfOf] or else the request's Caller tells; who tells nothing is one with all
+// The queue is fair by caller, as [decorator.OnBehalfOf] or else the request's Caller tells; who tells nothing is one with all
 // others who don't. Callers take turns, and each one's issues come in the order in which it asked; one that several callers wait for
 // comes when the first of them has a turn. So however much one asks for, another waits for one issue of
 // it at most, and for one that runs to end. Refreshes come behind all callers, but not behind all that they ask for: one takes the
 // turn of a caller that had one since the last refresh.
 //
-// What the provider returns is checked by [provider.IssueForReuse] before it is kept.
+// What the provider returns is checked by [decorator.IssueForReuse] before it is kept.
 //
 // # Failures
 //
@@ -50,7 +50,7 @@
 // but for at least a second and at most ten, and the one that was throttled is made again, as long as somebody waits
 // for it: before all others of its callers the first time, behind them after that. A caller whose context ends in the meantime gets
 // ErrThrottled; so does one whose issue, or whose turn, waits while the provider waits throttling out by itself and says so
-// with [provider.NoteThrottled]. Adapting the rate is left to the provider, which knows its upstream.
+// with [decorator.NoteThrottled]. Adapting the rate is left to the provider, which knows its upstream.
 //
 // A panic of the provider is an error without a kind, that is, a bug.
 //
@@ -61,6 +61,6 @@
 // upstream removes none: whoever holds a credential can use it until it expires.
 //
 // A project is forgotten by itself where its repository is released, restored, adopted, suspended or purged, or made or given back by
-// EnsureRepository, through the manager that [provider.Repositories] finds in the cache, as registry/reconcile does. Other processes, and whoever
+// EnsureRepository, through the manager that [repository.ManagerOf] finds in the cache, as registry/reconcile does. Other processes, and whoever
 // holds the wrapped provider's own manager, have to say so.
 package cache

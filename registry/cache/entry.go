@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 
 // An entry is a kept credential. What hits read never changes but for refreshAt, so they need no lock.
 type entry struct {
-	issued provider.Issued
+	issued decorator.Issued
 	// dropAt is when it stops being handed out, by two clocks; see left.
 	dropAt time.Time
 	// refreshAt is how much is left when to refresh it; never, while that is being done.
@@ -28,7 +28,7 @@ type entry struct {
 }
 
 // newEntry returns an entry for what was issued between began and now.
-func newEntry(i provider.Issued, minRemaining time.Duration, began, now time.Time) *entry {
+func newEntry(i decorator.Issued, minRemaining time.Duration, began, now time.Time) *entry {
 	life := lifeWithoutExpiry
 	if expires := i.Credentials().ExpiresAt.Round(0); !expires.IsZero() { // the registry knows no monotonic clock
 		// Nobody knows whether the clock that expires is by was set meanwhile, and when. So the sooner counts.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // Later is start, wall later by the wall clock and mono later by the monotonic one, which no clock of a test's can be made to be.
@@ -64,7 +65,7 @@ func TestClockSetDuringIssue(t *testing.T) {
 			if !test.mono {
 				p.at = p.at.Round(0)
 			}
-			issued, err := provider.IssueForReuse(t.Context(), New(p, Options{}), p, provider.Request{Project: "hello", Access: provider.Pull})
+			issued, err := decorator.IssueForReuse(t.Context(), New(p, Options{}), p, provider.Request{Project: "hello", Access: provider.Pull})
 			require.NoError(t, err)
 			require.Equal(t, test.left, max(newEntry(issued, 0, began, now).left(now), 0))
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // repositories stands before the wrapped provider, for those who look for what manages repositories. It forgets a project whose
@@ -13,7 +14,7 @@ import (
 // when an issue that ran meanwhile may have been kept.
 type repositories struct {
 	provider.Provider
-	provider.RepositoryManager
+	repository.Manager
 	cache *Cache
 }
 
@@ -25,39 +26,39 @@ func (r *repositories) forget(project string) {
 	}
 }
 
-func (r *repositories) AdoptRepository(ctx context.Context, p provider.Project, force bool) (provider.RepositoryChange, error) {
+func (r *repositories) AdoptRepository(ctx context.Context, p provider.Project, force bool) (repository.Change, error) {
 	r.forget(p.Name)
 	defer r.forget(p.Name)
-	return r.RepositoryManager.AdoptRepository(ctx, p, force)
+	return r.Manager.AdoptRepository(ctx, p, force)
 }
 
-func (r *repositories) ReleaseRepository(ctx context.Context, p provider.Project) (provider.RepositoryChange, error) {
+func (r *repositories) ReleaseRepository(ctx context.Context, p provider.Project) (repository.Change, error) {
 	r.forget(p.Name)
 	defer r.forget(p.Name)
-	return r.RepositoryManager.ReleaseRepository(ctx, p)
+	return r.Manager.ReleaseRepository(ctx, p)
 }
 
-func (r *repositories) RestoreRepository(ctx context.Context, p provider.Project) (provider.RepositoryChange, error) {
+func (r *repositories) RestoreRepository(ctx context.Context, p provider.Project) (repository.Change, error) {
 	r.forget(p.Name)
 	defer r.forget(p.Name)
-	return r.RepositoryManager.RestoreRepository(ctx, p)
+	return r.Manager.RestoreRepository(ctx, p)
 }
 
-func (r *repositories) SuspendRepository(ctx context.Context, project string, suspended bool) (provider.RepositoryChange, error) {
+func (r *repositories) SuspendRepository(ctx context.Context, project string, suspended bool) (repository.Change, error) {
 	r.forget(project)
 	defer r.forget(project)
-	return r.RepositoryManager.SuspendRepository(ctx, project, suspended)
+	return r.Manager.SuspendRepository(ctx, project, suspended)
 }
 
-func (r *repositories) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
+func (r *repositories) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (repository.Change, error) {
 	r.forget(project)
 	defer r.forget(project)
-	return r.RepositoryManager.PurgeRepository(ctx, project, olderThan)
+	return r.Manager.PurgeRepository(ctx, project, olderThan)
 }
 
 // EnsureRepository is called for every project now and then, and mostly finds nothing to do. Then it forgets nothing.
-func (r *repositories) EnsureRepository(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
-	change, err := r.RepositoryManager.EnsureRepository(ctx, p, o)
+func (r *repositories) EnsureRepository(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
+	change, err := r.Manager.EnsureRepository(ctx, p, o)
 	if !o.DryRun && (isnt(err) || slices.ContainsFunc(change.Actions, matters)) {
 		r.forget(p.Name)
 	}
@@ -76,9 +77,9 @@ func isnt(err error) bool {
 }
 
 // matters reports whether an action does more than to change settings.
-func matters(a provider.RepositoryAction) bool {
+func matters(a repository.Action) bool {
 	switch a {
-	case provider.ActionTag, provider.ActionTagMutability, provider.ActionScanOnPush, provider.ActionLifecycle:
+	case repository.ActionTag, repository.ActionTagMutability, repository.ActionScanOnPush, repository.ActionLifecycle:
 		return false
 	default:
 		return true

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
@@ -19,84 +20,84 @@ import (
 type manager struct {
 	*upstream
 	during func()
-	change provider.RepositoryChange
+	change repository.Change
 	err    error
 }
 
-func (m *manager) done() (provider.RepositoryChange, error) {
+func (m *manager) done() (repository.Change, error) {
 	if m.during != nil {
 		m.during()
 	}
 	return m.change, m.err
 }
 
-func (m *manager) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (m *manager) EnsureRepository(context.Context, provider.Project, repository.EnsureOptions) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) AdoptRepository(context.Context, provider.Project, bool) (provider.RepositoryChange, error) {
+func (m *manager) AdoptRepository(context.Context, provider.Project, bool) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) ReleaseRepository(context.Context, provider.Project) (provider.RepositoryChange, error) {
+func (m *manager) ReleaseRepository(context.Context, provider.Project) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) RestoreRepository(context.Context, provider.Project) (provider.RepositoryChange, error) {
+func (m *manager) RestoreRepository(context.Context, provider.Project) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) SuspendRepository(context.Context, string, bool) (provider.RepositoryChange, error) {
+func (m *manager) SuspendRepository(context.Context, string, bool) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) PurgeRepository(context.Context, string, time.Duration) (provider.RepositoryChange, error) {
+func (m *manager) PurgeRepository(context.Context, string, time.Duration) (repository.Change, error) {
 	return m.done()
 }
 
-func (m *manager) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
-	return provider.RepositoryOwner{Ours: true}, nil
+func (m *manager) RepositoryOwner(context.Context, string) (repository.Owner, error) {
+	return repository.Owner{Ours: true}, nil
 }
 
-func (m *manager) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
-	return func(yield func(provider.Repository, error) bool) {
-		yield(provider.Repository{Project: "hello", CreatedAt: time.Now().Add(-48 * time.Hour), ReadAt: time.Now()}, nil)
+func (m *manager) ListRepositories(context.Context) iter.Seq2[repository.Repository, error] {
+	return func(yield func(repository.Repository, error) bool) {
+		yield(repository.Repository{Project: "hello", CreatedAt: time.Now().Add(-48 * time.Hour), ReadAt: time.Now()}, nil)
 	}
 }
 
-func (m *manager) Retention() (provider.Retention, error) {
-	return provider.Retention{Remove: true}, nil
+func (m *manager) Retention() (repository.Retention, error) {
+	return repository.Retention{Remove: true}, nil
 }
 
 var (
 	hello   = provider.Project{Name: "hello", ID: "1"}
-	changes = map[string]func(context.Context, provider.RepositoryManager) error{
-		"adopt": func(ctx context.Context, m provider.RepositoryManager) error {
+	changes = map[string]func(context.Context, repository.Manager) error{
+		"adopt": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.AdoptRepository(ctx, hello, true)
 			return err
 		},
-		"release": func(ctx context.Context, m provider.RepositoryManager) error {
+		"release": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.ReleaseRepository(ctx, hello)
 			return err
 		},
-		"restore": func(ctx context.Context, m provider.RepositoryManager) error {
+		"restore": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.RestoreRepository(ctx, hello)
 			return err
 		},
-		"suspend": func(ctx context.Context, m provider.RepositoryManager) error {
+		"suspend": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.SuspendRepository(ctx, "hello", true)
 			return err
 		},
-		"lift": func(ctx context.Context, m provider.RepositoryManager) error {
+		"lift": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.SuspendRepository(ctx, "hello", false)
 			return err
 		},
-		"purge": func(ctx context.Context, m provider.RepositoryManager) error {
+		"purge": func(ctx context.Context, m repository.Manager) error {
 			_, err := m.PurgeRepository(ctx, "hello", time.Hour)
 			return err
 		},
-		"purge all": func(ctx context.Context, m provider.RepositoryManager) error {
-			for _, err := range provider.PurgeRepositories(ctx, m, time.Hour) {
+		"purge all": func(ctx context.Context, m repository.Manager) error {
+			for _, err := range repository.Purge(ctx, m, time.Hour) {
 				return err
 			}
 			return nil
@@ -116,7 +117,7 @@ func TestChangesForget(t *testing.T) {
 					u := &upstream{}
 					m := &manager{upstream: u, err: failure}
 					c := newCache(t, m, cache.Options{})
-					found, err := provider.Repositories(wrapper{c})
+					found, err := repository.ManagerOf(wrapper{c})
 					require.NoError(t, err)
 					ask(t, c, push("hello"))
 					ask(t, c, push("other"))
@@ -153,35 +154,35 @@ func TestChangesForget(t *testing.T) {
 // Ensuring goes on all the time, and forgets where it did more than to mend settings.
 func TestEnsureForgets(t *testing.T) {
 	t.Parallel()
-	settings := []provider.RepositoryAction{
-		provider.ActionTag, provider.ActionTagMutability, provider.ActionScanOnPush, provider.ActionLifecycle,
+	settings := []repository.Action{
+		repository.ActionTag, repository.ActionTagMutability, repository.ActionScanOnPush, repository.ActionLifecycle,
 	}
 	for name, test := range map[string]struct {
-		options provider.EnsureOptions
-		actions []provider.RepositoryAction
+		options repository.EnsureOptions
+		actions []repository.Action
 		err     error
 		forgets bool
 	}{
 		"nothing":              {},
 		"settings":             {actions: settings},
-		"created":              {actions: append([]provider.RepositoryAction{provider.ActionCreate}, settings...), forgets: true},
-		"restored":             {actions: []provider.RepositoryAction{provider.ActionRestore}, forgets: true},
-		"adopted":              {actions: []provider.RepositoryAction{provider.ActionAdopt}, forgets: true},
-		"something new":        {actions: []provider.RepositoryAction{"replace"}, forgets: true},
-		"restored, and failed": {actions: []provider.RepositoryAction{provider.ActionRestore}, err: provider.ErrUnavailable, forgets: true},
+		"created":              {actions: append([]repository.Action{repository.ActionCreate}, settings...), forgets: true},
+		"restored":             {actions: []repository.Action{repository.ActionRestore}, forgets: true},
+		"adopted":              {actions: []repository.Action{repository.ActionAdopt}, forgets: true},
+		"something new":        {actions: []repository.Action{"replace"}, forgets: true},
+		"restored, and failed": {actions: []repository.Action{repository.ActionRestore}, err: provider.ErrUnavailable, forgets: true},
 		"another's":            {err: provider.ErrNotOurs, forgets: true},
 		"orphaned":             {err: provider.ErrOrphaned, forgets: true},
 		"gone":                 {err: provider.ErrNotFound, forgets: true},
 		"an outage":            {err: provider.ErrUnavailable},
 		"a setting denied":     {err: provider.ErrAccessDenied},
 		"misconfigured":        {err: provider.ErrMisconfigured},
-		"would be restored":    {options: provider.EnsureOptions{DryRun: true}, actions: []provider.RepositoryAction{provider.ActionRestore}},
+		"would be restored":    {options: repository.EnsureOptions{DryRun: true}, actions: []repository.Action{repository.ActionRestore}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := &manager{upstream: &upstream{}, change: provider.RepositoryChange{Actions: test.actions}, err: test.err}
+			m := &manager{upstream: &upstream{}, change: repository.Change{Actions: test.actions}, err: test.err}
 			c := newCache(t, m, cache.Options{})
-			found, err := provider.Repositories(c)
+			found, err := repository.ManagerOf(c)
 			require.NoError(t, err)
 			ask(t, c, push("hello"))
 			change, err := found.EnsureRepository(t.Context(), hello, test.options)
@@ -197,7 +198,7 @@ func TestChangeOfNoProject(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, &manager{upstream: &upstream{}, err: provider.ErrInvalidRequest}, cache.Options{})
 	ask(t, c, provider.Request{AllProjects: true, Access: provider.Pull})
-	m, err := provider.Repositories(c)
+	m, err := repository.ManagerOf(c)
 	require.NoError(t, err)
 	_, err = m.SuspendRepository(t.Context(), "", true)
 	require.ErrorIs(t, err, provider.ErrInvalidRequest)
@@ -211,18 +212,18 @@ func TestManagerThroughTheCache(t *testing.T) {
 	found, ok := provider.As[*manager](c)
 	require.True(t, ok)
 	require.Same(t, inner, found, "the wrapped provider itself is still there")
-	through, err := provider.Repositories(c)
+	through, err := repository.ManagerOf(c)
 	require.NoError(t, err)
 	require.NotSame(t, inner, through)
 
-	deeper, err := provider.Repositories(newCache(t, wrapper{inner}, cache.Options{}))
+	deeper, err := repository.ManagerOf(newCache(t, wrapper{inner}, cache.Options{}))
 	require.NoError(t, err)
 	require.NotSame(t, inner, deeper, "a decorator between them makes no difference")
-	two, err := provider.Repositories(newCache(t, c, cache.Options{}))
+	two, err := repository.ManagerOf(newCache(t, c, cache.Options{}))
 	require.NoError(t, err)
 	require.NotSame(t, inner, two)
 
-	_, err = provider.Repositories(newCache(t, &upstream{}, cache.Options{}))
+	_, err = repository.ManagerOf(newCache(t, &upstream{}, cache.Options{}))
 	require.ErrorIs(t, err, provider.ErrUnsupported, "there is none to manage with")
-	require.Equal(t, 9, reflect.TypeFor[provider.RepositoryManager]().NumMethod(), "does a change by the new method have to be forgotten?")
+	require.Equal(t, 9, reflect.TypeFor[repository.Manager]().NumMethod(), "does a change by the new method have to be forgotten?")
 }

@@ -18,7 +18,7 @@ type Stats struct {
 	// Failures are issues that failed, refreshes included.
 	Failures uint64
 	// Throttled are attempts that the upstream throttled. Each pauses issuing, but for those that the provider waits out by
-	// itself ([provider.NoteThrottled]); not each fails in the end.
+	// itself ([decorator.NoteThrottled]); not each fails in the end.
 	Throttled uint64
 	// Evictions are credentials that went because there were too many.
 	Evictions uint64

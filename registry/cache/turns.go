@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // turns is a queue that is fair by caller: callers take turns, and each has a line of its own calls, first come, first served. A
@@ -32,7 +33,7 @@ type share struct {
 
 // callerOf tells who asks for r: who doesn't say so is one caller together with all who don't.
 func callerOf(ctx context.Context, r provider.Request) string {
-	return cmp.Or(provider.SubjectOf(ctx), r.Caller)
+	return cmp.Or(decorator.SubjectOf(ctx), r.Caller)
 }
 
 // share returns what caller has to do with k.

@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 )
 
 // flood has connections of one subject ask for ever new projects until ctx ends. It returns when all of them wait.
 func flood(ctx context.Context, c *cache.Cache, subject string, connections int, wg *sync.WaitGroup) {
-	ctx = provider.OnBehalfOf(ctx, subject)
+	ctx = decorator.OnBehalfOf(ctx, subject)
 	var n atomic.Int64
 	for range connections {
 		wg.Go(func() {
@@ -55,7 +56,7 @@ func TestOneCallersNoiseStaysItsOwn(t *testing.T) {
 					for i := range 10 {
 						time.Sleep(1300 * time.Millisecond)
 						start := time.Now()
-						_, err := c.Credentials(provider.OnBehalfOf(t.Context(), fmt.Sprint("alice-", i%3)), push(fmt.Sprint("alice-", i)))
+						_, err := c.Credentials(decorator.OnBehalfOf(t.Context(), fmt.Sprint("alice-", i%3)), push(fmt.Sprint("alice-", i)))
 						require.NoError(t, err)
 						require.LessOrEqual(t, time.Since(start), latency+2*latency)
 					}
@@ -129,7 +130,7 @@ func TestSharedCalls(t *testing.T) {
 				var wg sync.WaitGroup
 				waiting := map[string]context.CancelFunc{}
 				begin := func(subject, project string) {
-					ctx, cancel := context.WithCancel(provider.OnBehalfOf(t.Context(), subject))
+					ctx, cancel := context.WithCancel(decorator.OnBehalfOf(t.Context(), subject))
 					waiting[subject] = cancel
 					wg.Go(func() { _, _ = c.Credentials(ctx, push(project)) })
 					synctest.Wait()
@@ -170,7 +171,7 @@ func TestThirtyThousandLeave(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		for i := range 30_000 {
-			asking := provider.OnBehalfOf(ctx, fmt.Sprint("caller-", i%1000))
+			asking := decorator.OnBehalfOf(ctx, fmt.Sprint("caller-", i%1000))
 			wg.Go(func() { _, _ = c.Credentials(asking, push(fmt.Sprintf("p-%d", i%20_000))) })
 		}
 		synctest.Wait()
@@ -192,7 +193,7 @@ func TestRefreshesDuringAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &upstream{}
 		c := newCache(t, u, cache.Options{MaxInFlight: 2})
-		bob := provider.OnBehalfOf(t.Context(), "bob")
+		bob := decorator.OnBehalfOf(t.Context(), "bob")
 		const projects = 50
 		use := func() {
 			for i := range projects {
@@ -232,7 +233,7 @@ func TestThrottledCallsDelayNobodyElse(t *testing.T) {
 		var wg sync.WaitGroup
 		flood(ctx, c, "mallory", 3000, &wg)
 		start := time.Now()
-		_, err := c.Credentials(provider.OnBehalfOf(t.Context(), "alice"), push("alice"))
+		_, err := c.Credentials(decorator.OnBehalfOf(t.Context(), "alice"), push("alice"))
 		require.NoError(t, err)
 		require.LessOrEqual(t, time.Since(start), 3*time.Second+2*time.Second, "two issues, and the upstream's pauses")
 		cancel()

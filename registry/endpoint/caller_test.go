@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -43,7 +44,7 @@ func TestCallersTakeTurns(t *testing.T) {
 	s := &service{}
 	var subjects []string
 	s.credentials = func(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-		subjects = append(subjects, provider.SubjectOf(ctx))
+		subjects = append(subjects, decorator.SubjectOf(ctx))
 		return s.good(r), nil
 	}
 	for _, name := range []string{"alice", "mallory"} {

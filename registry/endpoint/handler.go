@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
 // ErrUnauthenticated is what an authenticate function returns, or wraps, when a request carries no valid credential: 401.
@@ -144,7 +145,7 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 			return fail(e, answers.internal, fmt.Errorf("the caller's subject can't name a session: %w", cmp.Or(err, errors.New("it is empty"))))
 		}
 	}
-	c, err := provider.Issue(provider.OnBehalfOf(ctx, e.Subject), h.provider, request)
+	c, err := provider.Issue(decorator.OnBehalfOf(ctx, e.Subject), h.provider, request)
 	if err != nil {
 		return fail(e, answerTo(err), err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -26,8 +27,8 @@ const (
 )
 
 // WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is
-// ([provider.RepositoryManager.RepositoryOwner]), and what isn't there it makes, for a push
-// ([provider.RepositoryManager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
+// ([repository.Manager.RepositoryOwner]), and what isn't there it makes, for a push
+// ([repository.Manager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
 // no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
 //
 // What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
@@ -41,8 +42,8 @@ const (
 // one's images.
 //
 // A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
-// the provider's Credentials. It panics if m is nil: provider.Repositories says why there is none.
-func WithRepositories(m provider.RepositoryManager) Option {
+// the provider's Credentials. It panics if m is nil: repository.ManagerOf says why there is none.
+func WithRepositories(m repository.Manager) Option {
 	if m == nil {
 		panic("endpoint.WithRepositories: the manager is required")
 	}
@@ -61,7 +62,7 @@ func WithRepositoriesOnPull() Option {
 }
 
 type repositories struct {
-	manager provider.RepositoryManager
+	manager repository.Manager
 
 	// What is there is only looked at, and so never waits for what has to be made.
 	looks, makings *turns
@@ -153,7 +154,7 @@ func (r *repositories) prepare(ctx context.Context, p provider.Project) error {
 	r.mu.Lock()
 	r.unfinished.put(p, struct{}{}, time.Now())
 	r.mu.Unlock()
-	change, err := r.manager.EnsureRepository(ctx, p, provider.EnsureOptions{})
+	change, err := r.manager.EnsureRepository(ctx, p, repository.EnsureOptions{})
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (r *repositories) prepare(ctx context.Context, p provider.Project) error {
 	return suspended(p, change.Owner)
 }
 
-func suspended(p provider.Project, owner provider.RepositoryOwner) error {
+func suspended(p provider.Project, owner repository.Owner) error {
 	if !owner.Suspended {
 		return nil
 	}

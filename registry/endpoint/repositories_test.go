@@ -17,26 +17,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 // manager counts what is ensured and looked at, and fails or finds what it is told to.
 type manager struct {
-	provider.RepositoryManager
+	repository.Manager
 
 	mu    sync.Mutex
 	asked []provider.Project
-	owner provider.RepositoryOwner
+	owner repository.Owner
 	err   error
 	takes time.Duration
 
 	looks     int
-	there     *provider.RepositoryOwner // nil: there is none
+	there     *repository.Owner // nil: there is none
 	lookErr   error
 	lookTakes time.Duration
 }
 
-func (m *manager) RepositoryOwner(ctx context.Context, _ string) (provider.RepositoryOwner, error) {
+func (m *manager) RepositoryOwner(ctx context.Context, _ string) (repository.Owner, error) {
 	m.mu.Lock()
 	m.looks++
 	there, err := m.there, m.lookErr
@@ -44,15 +45,15 @@ func (m *manager) RepositoryOwner(ctx context.Context, _ string) (provider.Repos
 	select {
 	case <-time.After(m.lookTakes):
 	case <-ctx.Done():
-		return provider.RepositoryOwner{}, ctx.Err()
+		return repository.Owner{}, ctx.Err()
 	}
 	if there == nil {
-		return provider.RepositoryOwner{}, cmp.Or(err, error(provider.ErrNotFound))
+		return repository.Owner{}, cmp.Or(err, error(provider.ErrNotFound))
 	}
 	return *there, err
 }
 
-func (m *manager) EnsureRepository(ctx context.Context, p provider.Project, _ provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (m *manager) EnsureRepository(ctx context.Context, p provider.Project, _ repository.EnsureOptions) (repository.Change, error) {
 	m.mu.Lock()
 	m.asked = append(m.asked, p)
 	owner, err := m.owner, m.err
@@ -60,9 +61,9 @@ func (m *manager) EnsureRepository(ctx context.Context, p provider.Project, _ pr
 	select {
 	case <-time.After(m.takes):
 	case <-ctx.Done():
-		return provider.RepositoryChange{}, ctx.Err()
+		return repository.Change{}, ctx.Err()
 	}
-	return provider.RepositoryChange{Owner: owner}, err
+	return repository.Change{Owner: owner}, err
 }
 
 // ask asks h for a project's credential, without a network.
@@ -118,7 +119,7 @@ func TestRepositoryFailures(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		err        error
-		owner      provider.RepositoryOwner
+		owner      repository.Owner
 		identify   error
 		authorized error
 		status     int
@@ -127,7 +128,7 @@ func TestRepositoryFailures(t *testing.T) {
 		"denied":       {err: provider.ErrAccessDenied, status: http.StatusBadGateway, ensures: 2},
 		"not ours":     {err: provider.ErrNotOurs, status: http.StatusConflict, ensures: 2},
 		"throttled":    {err: provider.ErrThrottled, status: http.StatusServiceUnavailable, ensures: 2},
-		"suspended":    {owner: provider.RepositoryOwner{Ours: true, Suspended: true}, status: http.StatusConflict, ensures: 2},
+		"suspended":    {owner: repository.Owner{Ours: true, Suspended: true}, status: http.StatusConflict, ensures: 2},
 		"unidentified": {identify: errors.New("database"), status: http.StatusServiceUnavailable},
 		"unknown":      {identify: provider.ErrNotFound, status: http.StatusNotFound},
 		"unauthorized": {authorized: provider.ErrNotFound, status: http.StatusNotFound},
@@ -145,7 +146,7 @@ func TestRepositoryFailures(t *testing.T) {
 				}
 				require.Len(t, m.asked, tt.ensures)
 				require.Empty(t, s.asked)
-				m.err, m.owner = nil, provider.RepositoryOwner{}
+				m.err, m.owner = nil, repository.Owner{}
 				if tt.ensures > 0 {
 					require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"), "repaired")
 				}
@@ -217,16 +218,16 @@ func TestRepositoriesQueue(t *testing.T) {
 
 // slow takes a tenth of a second, and counts how many do at once.
 type slow struct {
-	provider.RepositoryManager
+	repository.Manager
 	mu         sync.Mutex
 	busy, most int
 }
 
-func (*slow) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
-	return provider.RepositoryOwner{}, provider.ErrNotFound
+func (*slow) RepositoryOwner(context.Context, string) (repository.Owner, error) {
+	return repository.Owner{}, provider.ErrNotFound
 }
 
-func (m *slow) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (m *slow) EnsureRepository(context.Context, provider.Project, repository.EnsureOptions) (repository.Change, error) {
 	m.mu.Lock()
 	m.busy++
 	m.most = max(m.most, m.busy)
@@ -235,7 +236,7 @@ func (m *slow) EnsureRepository(context.Context, provider.Project, provider.Ensu
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.busy--
-	return provider.RepositoryChange{}, nil
+	return repository.Change{}, nil
 }
 
 // What the handler passes on to net/http would end the process in a goroutine of its own.
@@ -250,7 +251,7 @@ func TestRepositoriesAbort(t *testing.T) {
 // What neither returned nor panicked found nothing out, for those who come later neither.
 func TestRepositoriesEndTheirGoroutine(t *testing.T) {
 	t.Parallel()
-	for name, m := range map[string]provider.RepositoryManager{"in a look": ending{}, "in a making": ending{aborting{}}} {
+	for name, m := range map[string]repository.Manager{"in a look": ending{}, "in a making": ending{aborting{}}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := &service{}
@@ -266,41 +267,41 @@ func TestRepositoriesEndTheirGoroutine(t *testing.T) {
 }
 
 // ending ends the goroutine: in the look, unless it has another's.
-type ending struct{ provider.RepositoryManager }
+type ending struct{ repository.Manager }
 
-func (m ending) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
-	if m.RepositoryManager == nil {
+func (m ending) RepositoryOwner(ctx context.Context, project string) (repository.Owner, error) {
+	if m.Manager == nil {
 		runtime.Goexit()
 	}
-	return m.RepositoryManager.RepositoryOwner(ctx, project)
+	return m.Manager.RepositoryOwner(ctx, project)
 }
 
-func (ending) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (ending) EnsureRepository(context.Context, provider.Project, repository.EnsureOptions) (repository.Change, error) {
 	runtime.Goexit()
 	panic("unreachable")
 }
 
-type aborting struct{ provider.RepositoryManager }
+type aborting struct{ repository.Manager }
 
-func (aborting) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
-	return provider.RepositoryOwner{}, provider.ErrNotFound
+func (aborting) RepositoryOwner(context.Context, string) (repository.Owner, error) {
+	return repository.Owner{}, provider.ErrNotFound
 }
 
-func (aborting) EnsureRepository(context.Context, provider.Project, provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (aborting) EnsureRepository(context.Context, provider.Project, repository.EnsureOptions) (repository.Change, error) {
 	panic(http.ErrAbortHandler)
 }
 
 // What is there is only read; what isn't as it has to be is prepared, unless it is another's.
 func TestRepositoriesThatAreThere(t *testing.T) {
 	t.Parallel()
-	ours := provider.RepositoryOwner{Ours: true}
-	with := func(change func(*provider.RepositoryOwner)) *provider.RepositoryOwner {
+	ours := repository.Owner{Ours: true}
+	with := func(change func(*repository.Owner)) *repository.Owner {
 		o := ours
 		change(&o)
 		return &o
 	}
 	for name, tt := range map[string]struct {
-		there   *provider.RepositoryOwner
+		there   *repository.Owner
 		lookErr error
 		id      string
 		status  int
@@ -308,18 +309,18 @@ func TestRepositoriesThatAreThere(t *testing.T) {
 		ensured bool
 	}{
 		"ours":                     {there: &ours, status: 200},
-		"ours, somebody's":         {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), status: 200},
-		"the project's":            {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), id: "p-1", status: 200},
-		"another's":                {there: with(func(o *provider.RepositoryOwner) { o.ProjectID = "p-1" }), id: "p-2", status: 409, kind: provider.ErrNotOurs},
+		"ours, somebody's":         {there: with(func(o *repository.Owner) { o.ProjectID = "p-1" }), status: 200},
+		"the project's":            {there: with(func(o *repository.Owner) { o.ProjectID = "p-1" }), id: "p-1", status: 200},
+		"another's":                {there: with(func(o *repository.Owner) { o.ProjectID = "p-1" }), id: "p-2", status: 409, kind: provider.ErrNotOurs},
 		"nobody's yet":             {there: &ours, id: "p-1", status: 200, ensured: true},
-		"not ours":                 {there: &provider.RepositoryOwner{Reason: "no tag"}, status: 409, kind: provider.ErrNotOurs},
-		"not ours, but the id is":  {there: &provider.RepositoryOwner{ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
-		"not ours, orphaned":       {there: &provider.RepositoryOwner{Orphaned: true, ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
-		"suspended":                {there: with(func(o *provider.RepositoryOwner) { o.Suspended = true }), status: 409, kind: provider.ErrConflict},
-		"orphaned":                 {there: with(func(o *provider.RepositoryOwner) { o.Orphaned = true }), status: 409, kind: provider.ErrOrphaned},
-		"orphaned, by nobody":      {there: with(func(o *provider.RepositoryOwner) { o.Orphaned = true }), id: "p-1", status: 409, kind: provider.ErrOrphaned},
-		"orphaned, by another":     {there: with(func(o *provider.RepositoryOwner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-2", status: 409, kind: provider.ErrOrphaned},
-		"orphaned, by the project": {there: with(func(o *provider.RepositoryOwner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-1", status: 200, ensured: true},
+		"not ours":                 {there: &repository.Owner{Reason: "no tag"}, status: 409, kind: provider.ErrNotOurs},
+		"not ours, but the id is":  {there: &repository.Owner{ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
+		"not ours, orphaned":       {there: &repository.Owner{Orphaned: true, ProjectID: "p-1"}, id: "p-1", status: 409, kind: provider.ErrNotOurs},
+		"suspended":                {there: with(func(o *repository.Owner) { o.Suspended = true }), status: 409, kind: provider.ErrConflict},
+		"orphaned":                 {there: with(func(o *repository.Owner) { o.Orphaned = true }), status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by nobody":      {there: with(func(o *repository.Owner) { o.Orphaned = true }), id: "p-1", status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by another":     {there: with(func(o *repository.Owner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-2", status: 409, kind: provider.ErrOrphaned},
+		"orphaned, by the project": {there: with(func(o *repository.Owner) { o.Orphaned, o.ProjectID = true, "p-1" }), id: "p-1", status: 200, ensured: true},
 		"denied":                   {there: &ours, lookErr: &provider.Error{Kind: provider.ErrAccessDenied}, status: 502, kind: provider.ErrAccessDenied},
 		"throttled":                {there: &ours, lookErr: provider.ErrThrottled, status: 503, kind: provider.ErrThrottled},
 		"hangs":                    {there: &ours, lookErr: provider.ErrTimeout, status: 504, kind: provider.ErrTimeout},
@@ -378,7 +379,7 @@ func TestPullsMakeNone(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"), "nor does a pull after it")
 		require.Equal(t, []provider.Project{{Name: "hello"}}, m.asked)
 		require.Equal(t, http.StatusConflict, ask(t.Context(), h, "other&access=pull"))
-		m.there = &provider.RepositoryOwner{Ours: true}
+		m.there = &repository.Owner{Ours: true}
 		time.Sleep(3 * time.Second)
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "other&access=pull"), "made by somebody else")
 		require.Len(t, m.asked, 1)
@@ -401,7 +402,7 @@ func TestUnfinishedRepositories(t *testing.T) {
 		s, m := &service{}, &manager{err: provider.ErrThrottled}
 		h := ensuring(s, m, nil, nil)
 		require.Equal(t, http.StatusServiceUnavailable, ask(t.Context(), h, "hello"))
-		m.err, m.there = nil, &provider.RepositoryOwner{Ours: true}
+		m.err, m.there = nil, &repository.Owner{Ours: true}
 		time.Sleep(3 * time.Second)
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"))
 		require.Len(t, m.asked, 2, "finished")

@@ -17,12 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 // crowd is an endpoint whose callers say themselves who they are, and an upstream where looking and making take their time.
 type crowd struct {
-	provider.RepositoryManager
+	repository.Manager
 	h            http.Handler
 	looks, makes time.Duration
 	exists       func(project string) bool // nil: nothing does
@@ -65,22 +66,22 @@ func (c *crowd) take(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *crowd) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
+func (c *crowd) RepositoryOwner(ctx context.Context, project string) (repository.Owner, error) {
 	if err := c.take(ctx, c.looks); err != nil {
-		return provider.RepositoryOwner{}, err
+		return repository.Owner{}, err
 	}
 	if c.exists != nil && c.exists(project) {
-		return provider.RepositoryOwner{Ours: true}, nil
+		return repository.Owner{Ours: true}, nil
 	}
-	return provider.RepositoryOwner{}, provider.ErrNotFound
+	return repository.Owner{}, provider.ErrNotFound
 }
 
-func (c *crowd) EnsureRepository(ctx context.Context, _ provider.Project, _ provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (c *crowd) EnsureRepository(ctx context.Context, _ provider.Project, _ repository.EnsureOptions) (repository.Change, error) {
 	if err := c.take(ctx, c.makes); err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	c.made.Add(1)
-	return provider.RepositoryChange{Owner: provider.RepositoryOwner{Ours: true}}, nil
+	return repository.Change{Owner: repository.Owner{Ours: true}}, nil
 }
 
 func (c *crowd) ask(ctx context.Context, subject, query string) *httptest.ResponseRecorder {
@@ -313,8 +314,8 @@ func TestFailuresMemory(t *testing.T) { //nolint:paralleltest // measures the he
 }
 
 // verbose fails with eight kilobytes.
-type verbose struct{ provider.RepositoryManager }
+type verbose struct{ repository.Manager }
 
-func (verbose) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
-	return provider.RepositoryOwner{}, &provider.Error{Kind: provider.ErrAccessDenied, Err: errors.New(strings.Repeat("x", 8192))}
+func (verbose) RepositoryOwner(context.Context, string) (repository.Owner, error) {
+	return repository.Owner{}, &provider.Error{Kind: provider.ErrAccessDenied, Err: errors.New(strings.Repeat("x", 8192))}
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // rolling is where a reconciler's audits are. They go round in an order of the reconciler's own that has nothing to do with
@@ -62,7 +62,7 @@ func (r *rolling) batch(left, most int) int {
 }
 
 // spent is what an audit takes from the budget: its reading. What mending takes isn't part of it.
-func (r *rolling) spent(c provider.RepositoryChange, err error) int {
+func (r *rolling) spent(c repository.Change, err error) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c.Changed() || err != nil {
@@ -101,7 +101,7 @@ func (n *run) audit(ctx context.Context, there []pair, goes bool) {
 		n.parallel(ctx, batch, func(i int) {
 			listed := *at(i).repository
 			listed.Drift = nil // that was mended just now
-			change, err := n.keep(ctx, at(i).project, provider.EnsureOptions{Listed: &listed, ListedOnly: tagsOnly})
+			change, err := n.keep(ctx, at(i).project, repository.EnsureOptions{Listed: &listed, ListedOnly: tagsOnly})
 			n.saw(at(i).project, change, err, true)
 			spent.Add(int64(n.audits.spent(change, err)))
 			if change.Calls > 0 {

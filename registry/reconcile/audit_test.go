@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -149,7 +150,7 @@ func TestAuditStopped(t *testing.T) {
 // costly takes ten calls for what others take two.
 type costly struct{ *fake }
 
-func (c *costly) EnsureRepository(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (c *costly) EnsureRepository(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
 	c.mu.Lock()
 	c.repos[p.Name].unlifecycle = false
 	c.mu.Unlock()

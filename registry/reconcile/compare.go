@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // pair is a wanted project and its repository.
 type pair struct {
 	project    provider.Project
-	repository *provider.Repository
+	repository *repository.Repository
 }
 
 // list returns all repositories, sorted by project.
-func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
+func (n *run) list(ctx context.Context) ([]repository.Repository, error) {
 	const op = "list repositories"
 	n.progress(PhaseList, 0, 0)
-	var listed []provider.Repository
+	var listed []repository.Repository
 	for r, err := range n.manager.ListRepositories(ctx) {
 		if err != nil {
 			return nil, &provider.Error{Kind: kindOf(err), Op: op, Err: err}
@@ -37,15 +38,15 @@ func (n *run) list(ctx context.Context) ([]provider.Repository, error) {
 	}
 	n.progress(PhaseList, len(listed), 0)
 	// Pages may overlap while repositories come and go: the youngest of a name counts.
-	slices.SortFunc(listed, func(a, b provider.Repository) int {
+	slices.SortFunc(listed, func(a, b repository.Repository) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), b.CreatedAt.Compare(a.CreatedAt))
 	})
-	return slices.CompactFunc(listed, func(a, b provider.Repository) bool { return a.Project == b.Project }), nil
+	return slices.CompactFunc(listed, func(a, b repository.Repository) bool { return a.Project == b.Project }), nil
 }
 
 // compare tells apart the projects without a repository, those with one, and the repositories without a project. Both lists
 // are sorted.
-func compare(listed []provider.Repository, wanted []provider.Project) (missing []provider.Project, there []pair, rest []*provider.Repository) {
+func compare(listed []repository.Repository, wanted []provider.Project) (missing []provider.Project, there []pair, rest []*repository.Repository) {
 	there = make([]pair, 0, min(len(listed), len(wanted)))
 	i := 0
 	for _, p := range wanted {

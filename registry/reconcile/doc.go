@@ -1,6 +1,6 @@
 // Package reconcile keeps a registry's repositories in step with a service's projects.
 //
-// It works with every provider that has the capability [provider.RepositoryManager]. A service says which projects there
+// It works with every provider that has the capability [repository.Manager]. A service says which projects there
 // are, and runs it from time to time:
 //
 //	r, err := reconcile.New(p, wanted, reconcile.Options{})
@@ -31,11 +31,11 @@
 // Only the audit sees that, and the look at what is remembered, as only tags show it. The former project's orphan is
 // purged in its time, so that the next run can make the new one's.
 //
-// Releasing only marks. A run removes by [provider.RepositoryManager.PurgeRepository] alone, what was released as long ago
-// as the configuration says, but at least 24 hours. So where [provider.Retention] says that released repositories are
+// Releasing only marks. A run removes by [repository.Manager.PurgeRepository] alone, what was released as long ago
+// as the configuration says, but at least 24 hours. So where [repository.Retention] says that released repositories are
 // removed at once, it releases none: it reports them, with [provider.ErrMisconfigured], for the service to release.
 //
-// Ages are by the registry's own clock ([provider.Repository].ReadAt). What has none is young, and orphaned just now: nothing
+// Ages are by the registry's own clock ([repository.Repository].ReadAt). What has none is young, and orphaned just now: nothing
 // is released or purged by it; nor is anything where the listing and the tags read show times half an hour or more apart, which
 // is [provider.ErrBadResponse].
 //

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // As TestInterleaved, with ECR's own calls, each of which takes another time.
@@ -20,7 +21,7 @@ func TestECRInterleaved(t *testing.T) {
 	x := provider.Project{Name: "x", ID: "id-x"}
 	operations := []func(ctx context.Context, t *testing.T, a account, s *service){
 		func(ctx context.Context, _ *testing.T, a account, _ *service) {
-			_, _ = a.ecr.EnsureRepository(ctx, x, provider.EnsureOptions{})
+			_, _ = a.ecr.EnsureRepository(ctx, x, repository.EnsureOptions{})
 		},
 		func(ctx context.Context, _ *testing.T, a account, s *service) {
 			s.remove("x")

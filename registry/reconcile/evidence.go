@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // evidence is what a run read of the wanted repositories: those that are orphaned speak against the list of wanted projects,
@@ -14,7 +15,7 @@ type evidence struct {
 }
 
 // saw records what was found at a wanted project's repository, before anything was done about it.
-func (n *run) saw(p provider.Project, c provider.RepositoryChange, err error, sampled bool) {
+func (n *run) saw(p provider.Project, c repository.Change, err error, sampled bool) {
 	if c.Calls == 0 && err == nil {
 		return // it turned out that there was nothing to do
 	}
@@ -41,10 +42,10 @@ func (n *run) saw(p provider.Project, c provider.RepositoryChange, err error, sa
 }
 
 // speaksAgainst tells whether a wanted project's repository was orphaned, however long ago, or may have been.
-func speaksAgainst(p provider.Project, c provider.RepositoryChange, err error) bool {
+func speaksAgainst(p provider.Project, c repository.Change, err error) bool {
 	o := c.Owner
 	switch {
-	case has(c, provider.ActionRestore), has(c, provider.ActionCreate): // it was listed, so somebody removed it since
+	case has(c, repository.ActionRestore), has(c, repository.ActionCreate): // it was listed, so somebody removed it since
 		return true
 	case o.Ours && o.Orphaned:
 		// That of the name's former project is one that nobody wants, and counts as those do.
@@ -57,7 +58,7 @@ func speaksAgainst(p provider.Project, c provider.RepositoryChange, err error) b
 }
 
 // former tells whether a repository is known to be that of another project, which had the name before.
-func former(p provider.Project, o provider.RepositoryOwner) bool {
+func former(p provider.Project, o repository.Owner) bool {
 	return p.ID != "" && o.ProjectID != "" && o.ProjectID != p.ID
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // call is one call upstream that the fake makes.
@@ -27,7 +28,7 @@ type call struct {
 type fake struct {
 	mu        sync.Mutex
 	repos     map[string]*repo
-	retention provider.Retention
+	retention repository.Retention
 	retained  error // Retention's
 	calls     []call
 	quiet     bool          // keeps no calls
@@ -59,7 +60,7 @@ type repo struct {
 }
 
 func newFake(repos map[string]*repo) *fake {
-	return &fake{repos: repos, retention: provider.Retention{Remove: true, After: 24 * time.Hour}}
+	return &fake{repos: repos, retention: repository.Retention{Remove: true, After: 24 * time.Hour}}
 }
 
 func (f *fake) Repository(project string, _ provider.Consumer) (name.Repository, error) {
@@ -71,11 +72,11 @@ func (f *fake) Credentials(context.Context, provider.Request) (provider.Credenti
 }
 
 var (
-	_ provider.Provider          = (*fake)(nil)
-	_ provider.RepositoryManager = (*fake)(nil)
+	_ provider.Provider  = (*fake)(nil)
+	_ repository.Manager = (*fake)(nil)
 )
 
-func (f *fake) call(ctx context.Context, change *provider.RepositoryChange, what string, do func(r *repo) error) error {
+func (f *fake) call(ctx context.Context, change *repository.Change, what string, do func(r *repo) error) error {
 	if change != nil {
 		change.Calls++
 	}
@@ -103,27 +104,27 @@ func (f *fake) call(ctx context.Context, change *provider.RepositoryChange, what
 	return locked()
 }
 
-func failed(kind provider.Kind, c *provider.RepositoryChange, op string) error {
+func failed(kind provider.Kind, c *repository.Change, op string) error {
 	return &provider.Error{Kind: kind, Op: op, Project: c.Project, Err: errors.New("as the fake says")}
 }
 
-func begin(p provider.Project) *provider.RepositoryChange {
-	return &provider.RepositoryChange{Project: p.Name, Name: "rise/" + p.Name}
+func begin(p provider.Project) *repository.Change {
+	return &repository.Change{Project: p.Name, Name: "rise/" + p.Name}
 }
 
-func (f *fake) owner(ctx context.Context, c *provider.RepositoryChange) error {
+func (f *fake) owner(ctx context.Context, c *repository.Change) error {
 	return f.call(ctx, c, "read tags", func(r *repo) error {
 		if r == nil {
 			return failed(provider.ErrNotFound, c, "read tags")
 		}
-		c.Owner = provider.RepositoryOwner{
+		c.Owner = repository.Owner{
 			Ours: r.another == "", Reason: r.another, ProjectID: r.id, Orphaned: r.orphaned, OrphanedAt: r.orphanedAt, ReadAt: f.readAt(),
 		}
 		return nil
 	})
 }
 
-func (f *fake) ours(ctx context.Context, c *provider.RepositoryChange) error {
+func (f *fake) ours(ctx context.Context, c *repository.Change) error {
 	err := f.owner(ctx, c)
 	if err == nil && !c.Owner.Ours {
 		err = failed(provider.ErrNotOurs, c, "check")
@@ -131,7 +132,7 @@ func (f *fake) ours(ctx context.Context, c *provider.RepositoryChange) error {
 	return err
 }
 
-func (f *fake) write(ctx context.Context, c *provider.RepositoryChange, a provider.RepositoryAction, change func(r *repo)) error {
+func (f *fake) write(ctx context.Context, c *repository.Change, a repository.Action, change func(r *repo)) error {
 	err := f.call(ctx, c, string(a), func(r *repo) error {
 		if r == nil {
 			return failed(provider.ErrNotFound, c, string(a))
@@ -145,7 +146,7 @@ func (f *fake) write(ctx context.Context, c *provider.RepositoryChange, a provid
 	return err
 }
 
-func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
 	c := begin(p)
 	for range 3 {
 		drift := o.Listed != nil && len(o.Listed.Drift) > 0
@@ -159,7 +160,7 @@ func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provi
 			}
 			if !found {
 				if o.DryRun {
-					c.Actions = append(c.Actions, provider.ActionCreate)
+					c.Actions = append(c.Actions, repository.ActionCreate)
 					return *c, nil
 				}
 				made := false
@@ -173,7 +174,7 @@ func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provi
 					return *c, err
 				}
 				if made {
-					c.Actions = append(c.Actions, provider.ActionCreate)
+					c.Actions = append(c.Actions, repository.ActionCreate)
 					return *c, nil
 				}
 				continue
@@ -193,16 +194,16 @@ func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provi
 		case p.ID != "" && c.Owner.ProjectID != "" && p.ID != c.Owner.ProjectID:
 			return *c, failed(provider.ErrNotOurs, c, "ensure")
 		case c.Owner.Orphaned && o.DryRun:
-			c.Actions = append(c.Actions, provider.ActionRestore)
+			c.Actions = append(c.Actions, repository.ActionRestore)
 		case c.Owner.Orphaned:
-			if err := f.write(ctx, c, provider.ActionRestore, func(r *repo) { r.orphaned, r.orphanedAt = false, time.Time{} }); err != nil {
+			if err := f.write(ctx, c, repository.ActionRestore, func(r *repo) { r.orphaned, r.orphanedAt = false, time.Time{} }); err != nil {
 				return *c, err
 			}
 		}
 		if drift && o.DryRun {
-			c.Actions = append(c.Actions, provider.ActionScanOnPush)
+			c.Actions = append(c.Actions, repository.ActionScanOnPush)
 		} else if drift {
-			if err := f.write(ctx, c, provider.ActionScanOnPush, func(r *repo) { r.drift = false }); err != nil {
+			if err := f.write(ctx, c, repository.ActionScanOnPush, func(r *repo) { r.drift = false }); err != nil {
 				return *c, err
 			}
 		}
@@ -214,16 +215,16 @@ func (f *fake) EnsureRepository(ctx context.Context, p provider.Project, o provi
 			return *c, err
 		}
 		if unlifecycle && o.DryRun {
-			c.Actions = append(c.Actions, provider.ActionLifecycle)
+			c.Actions = append(c.Actions, repository.ActionLifecycle)
 		} else if unlifecycle {
-			return *c, f.write(ctx, c, provider.ActionLifecycle, func(r *repo) { r.unlifecycle = false })
+			return *c, f.write(ctx, c, repository.ActionLifecycle, func(r *repo) { r.unlifecycle = false })
 		}
 		return *c, nil
 	}
 	return *c, failed(provider.ErrConflict, c, "ensure")
 }
 
-func (f *fake) ReleaseRepository(ctx context.Context, p provider.Project) (provider.RepositoryChange, error) {
+func (f *fake) ReleaseRepository(ctx context.Context, p provider.Project) (repository.Change, error) {
 	c := begin(p)
 	err := f.ours(ctx, c)
 	switch {
@@ -237,7 +238,7 @@ func (f *fake) ReleaseRepository(ctx context.Context, p provider.Project) (provi
 		return *c, nil
 	}
 	now := f.now()
-	err = f.write(ctx, c, provider.ActionRelease, func(r *repo) { r.orphaned, r.orphanedAt = true, now })
+	err = f.write(ctx, c, repository.ActionRelease, func(r *repo) { r.orphaned, r.orphanedAt = true, now })
 	if err == nil && f.retention.Remove && f.retention.After == 0 {
 		err = f.remove(ctx, c)
 	}
@@ -248,7 +249,7 @@ func (f *fake) ReleaseRepository(ctx context.Context, p provider.Project) (provi
 }
 
 // remove deletes what is orphaned, as the controller's policy has it, which knows what is when it deletes.
-func (f *fake) remove(ctx context.Context, c *provider.RepositoryChange) error {
+func (f *fake) remove(ctx context.Context, c *repository.Change) error {
 	gone := false
 	err := f.call(ctx, c, "remove", func(r *repo) error {
 		if gone = r != nil && r.orphaned; gone {
@@ -257,12 +258,12 @@ func (f *fake) remove(ctx context.Context, c *provider.RepositoryChange) error {
 		return nil
 	})
 	if gone && err == nil {
-		c.Actions = append(c.Actions, provider.ActionRemove)
+		c.Actions = append(c.Actions, repository.ActionRemove)
 	}
 	return err
 }
 
-func (f *fake) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (provider.RepositoryChange, error) {
+func (f *fake) PurgeRepository(ctx context.Context, project string, olderThan time.Duration) (repository.Change, error) {
 	c := begin(provider.Project{Name: project})
 	if !f.retention.Remove || olderThan < f.retention.After {
 		return *c, failed(provider.ErrMisconfigured, c, "purge")
@@ -278,32 +279,32 @@ func (f *fake) PurgeRepository(ctx context.Context, project string, olderThan ti
 	return *c, f.remove(ctx, c)
 }
 
-func (f *fake) RepositoryOwner(ctx context.Context, project string) (provider.RepositoryOwner, error) {
+func (f *fake) RepositoryOwner(ctx context.Context, project string) (repository.Owner, error) {
 	c := begin(provider.Project{Name: project})
 	err := f.owner(ctx, c)
 	return c.Owner, err
 }
 
 // A reconciler has no business with the methods that panic.
-func (f *fake) AdoptRepository(context.Context, provider.Project, bool) (provider.RepositoryChange, error) {
+func (f *fake) AdoptRepository(context.Context, provider.Project, bool) (repository.Change, error) {
 	panic("adopted")
 }
 
-func (f *fake) RestoreRepository(context.Context, provider.Project) (provider.RepositoryChange, error) {
+func (f *fake) RestoreRepository(context.Context, provider.Project) (repository.Change, error) {
 	panic("restored")
 }
 
-func (f *fake) SuspendRepository(context.Context, string, bool) (provider.RepositoryChange, error) {
+func (f *fake) SuspendRepository(context.Context, string, bool) (repository.Change, error) {
 	panic("suspended")
 }
 
 // page is how many repositories the fake lists in one call.
 const page = 1000
 
-func (f *fake) ListRepositories(ctx context.Context) iter.Seq2[provider.Repository, error] {
-	return func(yield func(provider.Repository, error) bool) {
+func (f *fake) ListRepositories(ctx context.Context) iter.Seq2[repository.Repository, error] {
+	return func(yield func(repository.Repository, error) bool) {
 		for from := ""; ; {
-			var listed []provider.Repository
+			var listed []repository.Repository
 			more := false
 			err := f.call(ctx, nil, "list", func(*repo) error {
 				names := slices.Sorted(maps.Keys(f.repos))
@@ -314,16 +315,16 @@ func (f *fake) ListRepositories(ctx context.Context) iter.Seq2[provider.Reposito
 					names = names[:page]
 				}
 				for _, project := range names {
-					r := provider.Repository{Project: project, Name: "rise/" + project, CreatedAt: f.repos[project].createdAt, ReadAt: f.readAt()}
+					r := repository.Repository{Project: project, Name: "rise/" + project, CreatedAt: f.repos[project].createdAt, ReadAt: f.readAt()}
 					if f.repos[project].drift {
-						r.Drift = []provider.RepositoryAction{provider.ActionScanOnPush}
+						r.Drift = []repository.Action{repository.ActionScanOnPush}
 					}
 					listed = append(listed, r)
 				}
 				return nil
 			})
 			if err != nil {
-				yield(provider.Repository{}, err)
+				yield(repository.Repository{}, err)
 				return
 			}
 			for _, r := range listed {
@@ -339,7 +340,7 @@ func (f *fake) ListRepositories(ctx context.Context) iter.Seq2[provider.Reposito
 	}
 }
 
-func (f *fake) Retention() (provider.Retention, error) { return f.retention, f.retained }
+func (f *fake) Retention() (repository.Retention, error) { return f.retention, f.retained }
 
 // state is all of a repository but the times.
 func (f *fake) state(project string) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -194,7 +195,7 @@ func TestNeverRemoved(t *testing.T) {
 		repos["x"], repos["y"], repos["w3"] = old("x"), orphan("y", 1000*day), orphan("w3", 1000*day)
 		s.set("w3", "id-2")
 		f := newFake(repos)
-		f.retention = provider.Retention{After: day}
+		f.retention = repository.Retention{After: day}
 		report, err := run(t, f, s, reconcile.Options{Rate: -1})
 		requireAbout(t, err, provider.ErrOrphaned, "w3")
 		require.Equal(t, []string{"x: release"}, done(report))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -80,7 +81,7 @@ func TestInterleaved(t *testing.T) {
 	t.Parallel()
 	x := provider.Project{Name: "x", ID: "id-x"}
 	ensure := func(f *fake, _ *service, ctx context.Context) {
-		_, _ = f.EnsureRepository(ctx, x, provider.EnsureOptions{})
+		_, _ = f.EnsureRepository(ctx, x, repository.EnsureOptions{})
 	}
 	release := func(f *fake, _ *service, ctx context.Context) { _, _ = f.ReleaseRepository(ctx, x) }
 	// A service has a project before it makes its repository, and has none any more before it releases it.

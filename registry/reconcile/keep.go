@@ -6,20 +6,21 @@ import (
 	"slices"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
-func has(c provider.RepositoryChange, a provider.RepositoryAction) bool {
+func has(c repository.Change, a repository.Action) bool {
 	return slices.Contains(c.Actions, a)
 }
 
 // keep makes or mends a wanted project's repository.
-func (n *run) keep(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (n *run) keep(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
 	change, err := n.ensure(ctx, p, o)
 	if err != nil && o.Listed != nil {
 		n.formerOwner(p, *o.Listed, change.Owner, err)
 	}
 	// Without an id nobody could tell this repository from one that was made for the name's next project.
-	if p.ID != "" && !n.options.DryRun && (has(change, provider.ActionCreate) || has(change, provider.ActionRestore)) {
+	if p.ID != "" && !n.options.DryRun && (has(change, repository.ActionCreate) || has(change, repository.ActionRestore)) {
 		n.confirm(ctx, regret{p, change.Name, o.Listed == nil})
 	}
 	return change, err
@@ -54,7 +55,7 @@ func (n *run) takeBack(ctx context.Context, r regret) {
 
 // formerOwner sees to it that a former project's repository is purged in time when another project has its name: nobody
 // else would, as the name is wanted.
-func (n *run) formerOwner(p provider.Project, r provider.Repository, o provider.RepositoryOwner, err error) {
+func (n *run) formerOwner(p provider.Project, r repository.Repository, o repository.Owner, err error) {
 	if errors.Is(err, provider.ErrOrphaned) && former(p, o) && n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
 		n.memory.remains(r.Project)
 		n.mu.Lock()
@@ -71,7 +72,7 @@ const settleAttempts = 3
 // settle makes the repository of p, which isn't orphaned, agree with what the service wants now, until asking again
 // confirms it: a project may go, or come back, between the question and what follows from it. counts tells whether the
 // project that has the name now gives a reason to keep the repository. It reports whether it was kept.
-func (n *run) settle(ctx context.Context, p provider.Project, repository string, counts func(now provider.Project) bool) (kept bool) {
+func (n *run) settle(ctx context.Context, p provider.Project, path string, counts func(now provider.Project) bool) (kept bool) {
 	active := true
 	for range settleAttempts {
 		now, wanted, err := n.askAgain(ctx, p.Name)
@@ -83,9 +84,9 @@ func (n *run) settle(ctx context.Context, p provider.Project, repository string,
 		case wanted == active:
 			return active
 		case wanted:
-			_, err = n.ensure(ctx, now, provider.EnsureOptions{})
+			_, err = n.ensure(ctx, now, repository.EnsureOptions{})
 		case n.options.DryRun:
-			n.did(provider.RepositoryChange{Project: p.Name, Name: repository, Actions: []provider.RepositoryAction{provider.ActionRelease}})
+			n.did(repository.Change{Project: p.Name, Name: path, Actions: []repository.Action{repository.ActionRelease}})
 			return false
 		default:
 			err = n.release(ctx, p)
@@ -100,9 +101,9 @@ func (n *run) settle(ctx context.Context, p provider.Project, repository string,
 }
 
 // ensure and the other operations below wait for their turn, and record what was done and what failed.
-func (n *run) ensure(ctx context.Context, p provider.Project, o provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (n *run) ensure(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
 	if err := n.turn(ctx); err != nil {
-		return provider.RepositoryChange{}, err
+		return repository.Change{}, err
 	}
 	o.DryRun = n.options.DryRun
 	change, err := n.manager.EnsureRepository(ctx, p, o)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const (
@@ -36,17 +37,17 @@ type leftOver struct{ project, id, repository string }
 
 // Ages are by the registry's own clock. What can't be told is young, and recent.
 
-func noAge(r provider.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
+func noAge(r repository.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
 
-func young(r provider.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
+func young(r repository.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
 
 // settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
-func settled(r provider.Repository) bool {
+func settled(r repository.Repository) bool {
 	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
 }
 
 // recent tells whether an orphan is one of those that the guard counts.
-func recent(o provider.RepositoryOwner) bool {
+func recent(o repository.Owner) bool {
 	return o.ReadAt.IsZero() || o.ReadAt.Sub(o.OrphanedAt) < guardWindow
 }
 
@@ -55,19 +56,19 @@ func (n *run) removesAtOnce() bool { return n.retention.Remove && n.retention.Af
 
 func (n *run) purgeAge() time.Duration { return max(n.retention.After, guardWindow) }
 
-func (n *run) purgeable(o provider.RepositoryOwner) bool {
+func (n *run) purgeable(o repository.Owner) bool {
 	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && !o.ReadAt.IsZero() && o.ReadAt.Sub(o.OrphanedAt) >= n.purgeAge()
 }
 
 // owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
-func (n *run) owners(ctx context.Context, rest []*provider.Repository) (releases []leftOver) {
+func (n *run) owners(ctx context.Context, rest []*repository.Repository) (releases []leftOver) {
 	n.each(ctx, PhaseOwners, len(rest), func(i int) {
 		r := *rest[i]
 		if n.turn(ctx) != nil {
 			return
 		}
 		owner, err := n.manager.RepositoryOwner(ctx, r.Project)
-		n.did(provider.RepositoryChange{Calls: 1})
+		n.did(repository.Change{Calls: 1})
 		switch {
 		case errors.Is(err, provider.ErrNotFound):
 			return
@@ -150,12 +151,12 @@ func (n *run) purge(ctx context.Context) {
 			n.leave(l.project, reasonWanted)
 			return
 		case n.options.DryRun:
-			n.did(provider.RepositoryChange{Project: l.project, Name: l.repository, Actions: []provider.RepositoryAction{provider.ActionRemove}})
+			n.did(repository.Change{Project: l.project, Name: l.repository, Actions: []repository.Action{repository.ActionRemove}})
 			return
 		}
 		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
 		n.did(change)
-		if err != nil || has(change, provider.ActionRemove) { // the answer may be lost
+		if err != nil || has(change, repository.ActionRemove) { // the answer may be lost
 			n.memory.purged(l.project, n.time())
 		}
 		if err != nil {

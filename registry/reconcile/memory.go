@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // memory is the projects whose repositories were orphaned when a run of this reconciler read or released them. A listing
@@ -95,11 +95,11 @@ func (m *memory) forget(project string) (known bool) {
 }
 
 // wantedAgain are the wanted projects of which the repository was orphaned. What isn't listed any more is forgotten.
-func (m *memory) wantedAgain(listed []provider.Repository, there []pair, now time.Time) []pair {
+func (m *memory) wantedAgain(listed []repository.Repository, there []pair, now time.Time) []pair {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for project := range m.orphaned {
-		_, found := slices.BinarySearchFunc(listed, project, func(r provider.Repository, name string) int {
+		_, found := slices.BinarySearchFunc(listed, project, func(r repository.Repository, name string) int {
 			return strings.Compare(r.Project, name)
 		})
 		if !found {

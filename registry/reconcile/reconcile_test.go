@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -418,8 +419,8 @@ type twice struct {
 	silently func()
 }
 
-func (w twice) ListRepositories(ctx context.Context) iter.Seq2[provider.Repository, error] {
-	return func(yield func(provider.Repository, error) bool) {
+func (w twice) ListRepositories(ctx context.Context) iter.Seq2[repository.Repository, error] {
+	return func(yield func(repository.Repository, error) bool) {
 		for r, err := range w.fake.ListRepositories(ctx) {
 			if err != nil {
 				yield(r, err)

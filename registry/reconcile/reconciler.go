@@ -13,13 +13,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 const opRun = "reconcile repositories"
 
 // A Reconciler keeps repositories in step with projects; see the package's documentation. It is safe for concurrent use.
 type Reconciler struct {
-	manager provider.RepositoryManager
+	manager repository.Manager
 	wanted  Wanted
 	options Options
 	limiter *rate.Limiter
@@ -30,7 +31,7 @@ type Reconciler struct {
 // New returns a reconciler of p's repositories. It is [provider.ErrUnsupported] when p has none to manage, and
 // [provider.ErrMisconfigured] for options that make no sense. It calls nothing.
 func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
-	manager, err := provider.Repositories(p)
+	manager, err := repository.ManagerOf(p)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (r *Reconciler) Run(ctx context.Context) (Report, error) {
 // run is one Run.
 type run struct {
 	*Reconciler
-	retention provider.Retention
+	retention repository.Retention
 
 	// late is set when the context's deadline comes before an operation's turn.
 	late atomic.Bool
@@ -123,11 +124,11 @@ func (n *run) run(ctx context.Context) (err error) {
 	missing, there, rest := compare(listed, wanted)
 	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
 
-	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], provider.EnsureOptions{}) })
+	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], repository.EnsureOptions{}) })
 	again := n.memory.wantedAgain(listed, there, n.time()) // and so to be restored
 	mend := toMend(there, again)
 	n.each(ctx, PhaseMend, len(mend), func(i int) {
-		change, err := n.keep(ctx, mend[i].project, provider.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
+		change, err := n.keep(ctx, mend[i].project, repository.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
 		n.saw(mend[i].project, change, err, false)
 	})
 	releases := n.owners(ctx, rest)

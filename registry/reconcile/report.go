@@ -1,6 +1,6 @@
 package reconcile
 
-import "github.com/rise-deploy/rise-registry-go/provider"
+import "github.com/rise-deploy/rise-registry-go/provider/repository"
 
 // Report is what a run found and did, or in a dry run, what it would do. It is meaningful beside an error too.
 type Report struct {
@@ -9,7 +9,7 @@ type Report struct {
 	// Listed and Wanted are how many repositories and projects there were.
 	Listed, Wanted int
 	// Changes are the changed repositories, in no order. One may be there twice: as mended and as audited, for example.
-	Changes []provider.RepositoryChange
+	Changes []repository.Change
 	// Created, Restored, Mended, Released and Purged count the changes by what was done; a restored one that was mended
 	// as well counts as restored.
 	Created, Restored, Mended, Released, Purged int
@@ -59,7 +59,7 @@ type Guard struct {
 }
 
 // did records what an operation did.
-func (n *run) did(c provider.RepositoryChange) {
+func (n *run) did(c repository.Change) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.report.Calls += c.Calls
@@ -68,13 +68,13 @@ func (n *run) did(c provider.RepositoryChange) {
 	}
 	n.report.Changes = append(n.report.Changes, c)
 	switch {
-	case has(c, provider.ActionCreate):
+	case has(c, repository.ActionCreate):
 		n.report.Created++
-	case has(c, provider.ActionRestore):
+	case has(c, repository.ActionRestore):
 		n.report.Restored++
-	case has(c, provider.ActionRemove):
+	case has(c, repository.ActionRemove):
 		n.report.Purged++
-	case has(c, provider.ActionRelease):
+	case has(c, repository.ActionRelease):
 		n.report.Released++
 	default:
 		n.report.Mended++

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 	"github.com/rise-deploy/rise-registry-go/registry/reconcile"
 )
 
@@ -36,29 +37,29 @@ func (c *crowd) id(project string) string {
 	return "00000000-0000-4000-8000-" + strings.TrimPrefix(project, "customer-project-")
 }
 
-func (c *crowd) ListRepositories(context.Context) iter.Seq2[provider.Repository, error] {
-	return func(yield func(provider.Repository, error) bool) {
+func (c *crowd) ListRepositories(context.Context) iter.Seq2[repository.Repository, error] {
+	return func(yield func(repository.Repository, error) bool) {
 		created := time.Now().Add(-100 * day)
 		for i := range c.n + c.orphans {
 			if i%page == 0 {
 				c.calls.Add(1)
 			}
 			name := "rise/" + c.name(i)
-			if !yield(provider.Repository{Project: name[len("rise/"):], Name: name, CreatedAt: created, ReadAt: time.Now()}, nil) {
+			if !yield(repository.Repository{Project: name[len("rise/"):], Name: name, CreatedAt: created, ReadAt: time.Now()}, nil) {
 				return
 			}
 		}
 	}
 }
 
-func (c *crowd) EnsureRepository(_ context.Context, p provider.Project, _ provider.EnsureOptions) (provider.RepositoryChange, error) {
+func (c *crowd) EnsureRepository(_ context.Context, p provider.Project, _ repository.EnsureOptions) (repository.Change, error) {
 	c.calls.Add(2)
-	return provider.RepositoryChange{Project: p.Name, Calls: 2}, nil
+	return repository.Change{Project: p.Name, Calls: 2}, nil
 }
 
-func (c *crowd) RepositoryOwner(context.Context, string) (provider.RepositoryOwner, error) {
+func (c *crowd) RepositoryOwner(context.Context, string) (repository.Owner, error) {
 	c.calls.Add(1)
-	return provider.RepositoryOwner{Ours: true, Orphaned: true, OrphanedAt: time.Now().Add(-20 * day), ReadAt: time.Now()}, nil
+	return repository.Owner{Ours: true, Orphaned: true, OrphanedAt: time.Now().Add(-20 * day), ReadAt: time.Now()}, nil
 }
 
 func (c *crowd) Projects(context.Context) iter.Seq2[provider.Project, error] {
