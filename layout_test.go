@@ -72,7 +72,12 @@ func TestImportDirections(t *testing.T) {
 		"registry":              {"provider/...", "registry/..."},
 		"examples":              {"..."},
 
-		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
+		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
+		"ecr/internal/awsapi/source":    {"provider", "ecr/internal/scrub"},
+		"ecr/internal/awsapi/transport": {"ecr/internal/awsapi/source"},
+		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
+		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
+		"ecr/ecrtest/internal/images":   {"oci/imageregistry"},
 	}
 	for _, p := range goList(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
