@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // keepingClient keeps connections that the SDK alone loses. net/http sends a body that it doesn't know to be in memory
@@ -26,4 +27,26 @@ func (c keepingClient) Do(r *http.Request) (*http.Response, error) {
 		r.Body, r.GetBody = io.NopCloser(bytes.NewReader(body)), nil // nor is it sent again to where a redirection points
 	}
 	return c.HTTPClient.Do(r)
+}
+
+// RoundTripper returns what client sends with: its proxies and authorities are those of the image registry too.
+func RoundTripper(client aws.HTTPClient) http.RoundTripper {
+	switch c := client.(type) {
+	case keepingClient:
+		return RoundTripper(c.HTTPClient)
+	case *awshttp.BuildableClient:
+		return c.GetTransport()
+	case *http.Client:
+		if c.Transport != nil {
+			return c.Transport
+		}
+		return http.DefaultTransport
+	}
+	return roundTripper{client}
+}
+
+type roundTripper struct{ client aws.HTTPClient }
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
+	return r.client.Do(request)
 }
