@@ -55,7 +55,6 @@ const (
 	defaultIssuer          = "rise"
 	defaultSessionDuration = time.Hour
 	defaultTokenDuration   = 5 * time.Minute
-	maxSessionDuration     = 12 * time.Hour
 	maxTokenDuration       = time.Hour
 	minDuration            = time.Minute
 	maxShared              = 100
@@ -150,7 +149,7 @@ func (s *settings) name(c Config) error {
 	if repository.RegistryStr() == name.DefaultRegistry {
 		return provider.NewConfigError("registry_url", "must not be Docker Hub, which has a token server of its own")
 	}
-	s.names, s.prefix = names, strings.TrimSuffix(repository.RepositoryStr(), project)
+	s.names, s.prefix = func() *oci.ClientAuth { return names }, strings.TrimSuffix(repository.RepositoryStr(), project)
 	if s.service == "" {
 		s.service = repository.RegistryStr()
 	}

@@ -2,6 +2,7 @@ package tokenissuer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -48,9 +49,9 @@ const (
 // o.WriteProbe: it starts an upload, which is left to expire.
 func (p *Provider) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[diagnosis.Finding] {
 	return diagnosis.RunChecks(ctx, func() []diagnosis.Check {
-		d := &checkup{Provider: p, host: probe.NewHost(p.options.transport), project: o.Project}
-		if d.project == "" {
-			d.project = probeProject
+		d := &checkup{Provider: p, host: probe.NewHost(http.DefaultTransport), project: cmp.Or(o.Project, probeProject)}
+		if t := p.options.transport; t != nil {
+			d.host = probe.NewHost(t)
 		}
 		cluster, client := d.registry(provider.Cluster), d.registry(provider.Client)
 		reached := checkRegistry
