@@ -205,6 +205,20 @@ func TestNoAWSWithoutECR(t *testing.T) {
 	require.True(t, linked, "this test would see it")
 }
 
+// A token issuer costs who uses it one module more than oci does.
+func TestModulesOfTokenIssuer(t *testing.T) {
+	t.Parallel()
+	linked := func(path string) []string {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", path).Output()
+		require.NoError(t, err)
+		modules := strings.Fields(string(out))
+		slices.Sort(modules)
+		return slices.Compact(modules)
+	}
+	want := append(linked("./oci"), "github.com/go-jose/go-jose/v4")
+	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
+}
+
 // Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.
 func TestDependencies(t *testing.T) {
 	t.Parallel()
