@@ -190,6 +190,7 @@ func TestRotation(t *testing.T) {
 		k, err = d.Drop(session)
 		require.NoError(t, err)
 		require.Equal(t, []string{second.ID}, ids(k))
+		require.Equal(t, []string{first.ID()}, k.Dropped)
 		_, err = ring(t, d).VerifyGrant(grant)
 		require.ErrorIs(t, err, keys.ErrUnknownKey)
 
@@ -389,8 +390,8 @@ func TestRefusals(t *testing.T) {
 		}, "tls.key isn't a file of keys or certificates"},
 		"a link in a file's place": {func(t *testing.T, d tokenkeys.Dir) {
 			t.Helper()
-			path, real := filepath.Join(d.Path, "tls.key"), filepath.Join(d.Path, "real")
-			require.NoError(t, errors.Join(os.Rename(path, real), os.Symlink(real, path)))
+			path, target := filepath.Join(d.Path, "tls.key"), filepath.Join(d.Path, "target")
+			require.NoError(t, errors.Join(os.Rename(path, target), os.Symlink(target, path)))
 		}, "tls.key isn't a plain file, so it isn't replaced"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,7 @@ type set struct {
 	waiting  []entry
 	replaced []entry
 	others   []*x509.Certificate // of authorities
+	dropped  []string            // ids of keys that are in it no longer
 }
 
 // The lines above a key that say what its certificate doesn't.
@@ -131,7 +132,7 @@ func (s *set) keyFile() ([]byte, error) {
 }
 
 func timeText(what string, t time.Time) string {
-	return "# " + what + " " + written(t.Add(time.Second-1)) + "\n" // rounded up: never too early
+	return "# " + what + " " + written(t) + "\n"
 }
 
 // certificateFile is the file of certificates, the signing key's first.
@@ -187,9 +188,6 @@ func (s *set) check(authority *x509.Certificate, now time.Time) error {
 	return nil
 }
 
-// written is a time as the files and messages have it.
-func written(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
 // lasts reports whether the signing certificate does.
 func (s *set) lasts(now time.Time) error {
 	if end := s.signing.certificate.NotAfter; !now.Before(end) {
@@ -238,22 +236,23 @@ func (s *set) replace(by entry, waiting []entry, now time.Time) {
 
 // without is a key that signs nothing any more, from now on.
 func (e entry) without(now time.Time) entry {
-	e.certificate, e.replaced = nil, now
+	e.certificate, e.replaced = nil, stamp(now)
 	return e
 }
 
 // drop removes the keys whose grants have ended, where these live for session, and says when the next one's will have.
-func (s *set) drop(session time.Duration, now time.Time) (dropped int, next time.Time) {
-	before := len(s.replaced)
+func (s *set) drop(session time.Duration, now time.Time) (next time.Time) {
 	s.replaced = slices.DeleteFunc(s.replaced, func(e entry) bool {
 		from := e.replaced.Add(Spreading + session)
 		ended := !now.Before(from)
-		if !ended && (next.IsZero() || from.Before(next)) {
+		if ended {
+			s.dropped = append(s.dropped, e.id)
+		} else if next.IsZero() || from.Before(next) {
 			next = from
 		}
 		return ended
 	})
-	return before - len(s.replaced), next
+	return next
 }
 
 // all makes a new key sign at once.
@@ -280,7 +279,7 @@ func newSigning(a *Authority, life time.Duration, now time.Time) (entry, error) 
 	if err != nil {
 		return entry{}, err
 	}
-	e.made = now
+	e.made = stamp(now)
 	e.certificate, err = a.certify(key, life)
 	return e, err
 }
