@@ -428,23 +428,3 @@ func TestRefusals(t *testing.T) {
 	_, err = d.Make()
 	require.Error(t, err)
 }
-
-// Where the service's user was given the files, it keeps them.
-func TestModeStays(t *testing.T) {
-	t.Parallel()
-	d := made(t)
-	path := filepath.Join(d.Path, "tls.key")
-	require.NoError(t, os.Chmod(path, 0o640))
-	if os.Geteuid() == 0 {
-		require.NoError(t, os.Chown(path, 1234, 5678))
-	}
-	before, err := os.Stat(path)
-	require.NoError(t, err)
-	k, err := d.Rotate(time.Hour)
-	require.NoError(t, err)
-	require.Equal(t, []string{path + " can be read by its group (mode 0640)"}, k.Warnings)
-	after, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, before.Mode(), after.Mode())
-	requireSameOwner(t, before, after)
-}
