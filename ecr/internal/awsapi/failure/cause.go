@@ -29,6 +29,14 @@ type cause struct {
 func (e *cause) Error() string   { return e.text }
 func (e *cause) Unwrap() []error { return e.unwrap }
 
+// sourceOf is [source.Of], which takes an error of AWS's API without its answer for a source's: those that are ours are AWS's.
+func sourceOf(err error) *source.Error {
+	if errors.As(err, new(*cause)) {
+		return nil
+	}
+	return source.Of(err)
+}
+
 // Cause returns what may be shown of err. known are names of ours that AWS's message may hold.
 func Cause(err error, secrets []string, known ...string) error {
 	var bad transport.BadAnswer
@@ -36,7 +44,7 @@ func Cause(err error, secrets []string, known ...string) error {
 		return bad
 	}
 	c := local(err)
-	if asked := source.Of(err); asked != nil {
+	if asked := sourceOf(err); asked != nil {
 		c.text = scrub.Line(asked.Error(), secrets)
 		return c
 	}

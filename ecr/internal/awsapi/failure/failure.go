@@ -93,7 +93,7 @@ func New(ctx context.Context, call Call, err error) *Failure {
 	if errors.As(err, &response) {
 		f.HTTPStatus = response.HTTPStatusCode()
 	}
-	if asked := source.Of(err); asked != nil {
+	if asked := sourceOf(err); asked != nil {
 		f.Source = &asked.Source
 	}
 	if f.Op == OpCredentials {

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/source"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/transport"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -20,7 +19,7 @@ func kindOf(ctx context.Context, op string, err error) provider.Kind {
 	if errors.As(err, &bad) {
 		return provider.ErrBadResponse
 	}
-	if asked := source.Of(err); asked != nil && asked.Status != 0 {
+	if asked := sourceOf(err); asked != nil && asked.Status != 0 {
 		return asked.Kind()
 	}
 	status := 0

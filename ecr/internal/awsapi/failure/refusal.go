@@ -7,7 +7,6 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/source"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 )
 
@@ -67,7 +66,7 @@ func (r Refusal) Unknown() bool { return r.Code == "" || r.Code == unknownError 
 
 func refusalOf(err error) Refusal {
 	var api smithy.APIError
-	if !errors.As(err, &api) || source.Of(err) != nil {
+	if !errors.As(err, &api) || sourceOf(err) != nil {
 		return Refusal{}
 	}
 	return NewRefusal(api.ErrorCode(), api.ErrorMessage())
