@@ -106,6 +106,7 @@ func importRules() map[string][]string {
 		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
 		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
 		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
+		"ecr/internal/repositories":     {"provider", "provider/repository", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
 
 		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
 		// cloud; that over who there is and what ECR keeps.

@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/repositories"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
@@ -117,7 +118,7 @@ func (d *checkup) owner(tags map[string]string, evidence ...slog.Attr) diagnosis
 			f.Evidence = append(f.Evidence, slog.String(key, scrub.Printable(value)))
 		}
 	}
-	switch owner := d.config.owner(project, tags); {
+	switch owner := repositories.Owner(d.setup, project, tags); {
 	case !owner.Ours && d.config.Installation == "" && tags[policy.TagManaged] == policy.TagTrue && tags[policy.TagProject] == project:
 		f.Status = diagnosis.Warned // credentials work; the rest of repository management doesn't
 		f.Summary = "the repository " + name + " belongs to an installation by its tag " + policy.TagInstallation + ", and installation isn't set"
@@ -279,7 +280,7 @@ func (d *checkup) neighbour(ctx context.Context) (name string, exists bool) {
 			continue
 		}
 		tags := byKey(list)
-		if owner := d.config.owner(project, tags); tags[policy.TagManaged] == policy.TagTrue && !owner.Orphaned && !owner.Suspended {
+		if owner := repositories.Owner(d.setup, project, tags); tags[policy.TagManaged] == policy.TagTrue && !owner.Orphaned && !owner.Suspended {
 			return n, true
 		}
 	}
