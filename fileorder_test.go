@@ -13,7 +13,7 @@ import (
 // can take in. With -v, the order.
 func TestFileOrder(t *testing.T) {
 	t.Parallel()
-	exceptions := map[string]string{} // why a package has no order, or is too large
+	exceptions := map[string]string{}            // why a package has no order, or is too large
 	packages, err := fileorder.Load(".", "work") // of this module where GOWORK=off, else of those that go.work names
 	require.NoError(t, err)
 	require.Greater(t, len(packages), 15)
