@@ -12,6 +12,8 @@ type Setup struct {
 	Region, AccountID, Partition, Domain string
 	// RepoPrefix is what a project's name is put behind to make its repository's.
 	RepoPrefix string
+	// SharedRepositories can be pulled from by every session: names in the registry, or all below one, such as "mirror/*".
+	SharedRepositories []string
 	// Installation names this installation in repositories' tags, "" for none.
 	Installation string
 	// Tags are put on repositories beside our own.
