@@ -10,7 +10,7 @@ import (
 func (c Config) setup() (policy.Setup, error) {
 	return policy.Setup{
 		SharedRepositories: slices.Clone(c.SharedRepositories), // which were checked
-		Region: c.Region, AccountID: c.AccountID, RepoPrefix: c.RepoPrefix, Installation: c.Installation, Tags: c.Tags,
+		Region:             c.Region, AccountID: c.AccountID, RepoPrefix: c.RepoPrefix, Installation: c.Installation, Tags: c.Tags,
 		RoleARN: c.RoleARN, RoleExternalID: c.RoleExternalID,
 		PushRoleARN: c.PushRoleARN, PullRoleARN: c.PullRoleARN, ExternalID: c.ExternalID, SessionTags: c.SessionTags,
 		SessionDuration: c.SessionDuration, ProjectIDs: c.ProjectIDs,

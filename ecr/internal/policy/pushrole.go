@@ -44,7 +44,7 @@ func (s Setup) guards() []Statement {
 		s.denyTagged("OursOnly", "StringNotEquals", mark, value),
 		s.denyTagged("NoOrphan", "StringEquals", TagOrphaned, TagTrue),
 		s.denyTagged("NoSuspended", "StringEquals", TagSuspended, TagTrue),
-	}, s.SharedStatements()...)
+	}, s.sharedStatements()...)
 }
 
 // denyTagged keeps everything but tokens from repositories with, or without, a tag. What is shared is so whatever it bears.

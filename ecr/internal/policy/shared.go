@@ -16,7 +16,9 @@ func (s Setup) shared() []string {
 
 // SharedStatements returns the parts of the push and the pull role's policies that are about these repositories alone. The roles' other
 // Denies except them.
-func (s Setup) SharedStatements() []Statement {
+func (s Setup) SharedStatements() Document { return document(s.sharedStatements()...) }
+
+func (s Setup) sharedStatements() []Statement {
 	shared := oneOrAll(s.shared())
 	if shared == nil {
 		return nil
