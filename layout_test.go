@@ -99,6 +99,15 @@ func importRules() map[string][]string {
 		"modules":               {"..."},
 		"benchmarks":            {"..."},
 
+		// What talks to AWS: hints over what AWS said, clients over what goes out and comes in, all over what may be quoted.
+		"ecr/internal":                  {}, // one that is new says here what it needs
+		"ecr/internal/scrub":            {"provider"},
+		"ecr/internal/awsapi/source":    {"provider", "ecr/internal/scrub"},
+		"ecr/internal/awsapi/transport": {"ecr/internal/awsapi/source"},
+		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
+		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
+		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
+
 		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
 		// cloud; that over who there is and what ECR keeps.
 		"ecr/ecrtest/internal":             {}, // one that is new says here what it needs

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
@@ -66,14 +68,14 @@ func (d *checkup) pullShared(ctx context.Context, name string) diagnosis.Finding
 	const action = "ecr:BatchGetImage"
 	a := d.host.Do(ctx, http.MethodGet, d.login.base+"/v2/"+name+"/manifests/"+noSuchTag, d.login.user)
 	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: append(a.Evidence, slog.String("action", action), slog.String("repository", name))}
-	code, text := ociCode(a.Body), said(strings.ReplaceAll(ociMessage(a.Body), "\n", " "), d.hidden.all(), d.config.AccountID, name)
-	denied := newRefusal(code, text)
+	code, text := ociCode(a.Body), scrub.Said(strings.ReplaceAll(ociMessage(a.Body), "\n", " "), d.once.Secrets(), d.config.AccountID, name)
+	denied := failure.NewRefusal(code, text)
 	switch {
 	case a.Failure != nil:
 		f.Summary, f.Remedy = "the image registry can't be used: "+a.Failure.Summary, a.Failure.Remedy
 	case a.Status == http.StatusOK || a.Status == http.StatusNotFound && code != "NAME_UNKNOWN":
 		f.Status = diagnosis.Passed
-	case a.Status == http.StatusForbidden && slices.Contains([]string{"ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}, denied.action):
+	case a.Status == http.StatusForbidden && slices.Contains([]string{"ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}, denied.Action):
 		f.Status = diagnosis.Passed // it may be pulled, and a cache doesn't hold it
 	case a.Status == http.StatusNotFound:
 		f.Summary = "there is no repository " + name + ", which shared_repositories names; " + notFetched
@@ -88,15 +90,15 @@ func (d *checkup) pullShared(ctx context.Context, name string) diagnosis.Finding
 }
 
 // deniedShared explains why the session may not pull from a shared repository.
-func (d *checkup) deniedShared(r refusal, name string) (summary, remedy string) {
+func (d *checkup) deniedShared(r failure.Refusal, name string) (summary, remedy string) {
 	const again = "make the push and the pull role's policies again: apply the Terraform module, or operator policies push, operator policies pull"
 	switch {
-	case r.explicit && r.layer != "identity-based policy":
-		return "a Deny in " + r.article() + " forbids the push role's session to pull from the shared repository " + name, "take it out, or except this"
-	case r.explicit:
+	case r.Explicit && r.Layer != "identity-based policy":
+		return "a Deny in " + r.TheLayer() + " forbids the push role's session to pull from the shared repository " + name, "take it out, or except this"
+	case r.Explicit:
 		return "the push role's own policy denies what shared_repositories names, " + name + ": it was made for another configuration", again
-	case r.layer != "" && r.layer != "identity-based policy":
-		return "the " + r.layer + " of the push role doesn't allow to pull from the shared repository " + name, "allow it there\n" + d.setup.SharedStatements().Pasteable()
+	case r.Layer != "" && r.Layer != "identity-based policy":
+		return "the " + r.Layer + " of the push role doesn't allow to pull from the shared repository " + name, "allow it there\n" + d.setup.SharedStatements().Pasteable()
 	}
 	return "the push role's own policy doesn't allow what shared_repositories names, " + name + ": it was made for another configuration",
 		again + "\n" + d.setup.SharedStatements().Pasteable()

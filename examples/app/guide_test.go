@@ -51,12 +51,12 @@ func newGuide(t *testing.T) *guide {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	for _, name := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
+		text, err := os.ReadFile(filepath.Join(root, "examples", name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(g.dir, name), text, 0o600))
 	}
-	g.run(t, "go", "mod", "edit", "-module", "example.com/vending",
-		"-require", module+"@v0.0.0", "-replace", module+"="+root)
+	g.run(t, "go", "mod", "edit", "-module", "example.com/vending", "-require", module+"/examples@v0.0.0",
+		"-replace", module+"="+root, "-replace", module+"/examples="+filepath.Join(root, "examples"))
 	return g
 }
 
