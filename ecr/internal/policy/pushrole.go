@@ -47,6 +47,21 @@ func (s Setup) guards() []Statement {
 	}, s.sharedStatements()...)
 }
 
+// SharedStatements returns the parts of the push and the pull role's policies that are about the shared repositories alone. Nobody's
+// session writes there, whatever a resource-based policy grants. The roles' other Denies except them.
+func (s Setup) SharedStatements() Document { return document(s.sharedStatements()...) }
+
+func (s Setup) sharedStatements() []Statement {
+	shared := oneOrAll(s.shared())
+	if shared == nil {
+		return nil
+	}
+	return []Statement{
+		{Sid: "Shared", Effect: "Allow", Action: pullActions, Resource: shared},
+		{Sid: "SharedReadOnly", Effect: "Deny", NotAction: pullSession, Resource: shared},
+	}
+}
+
 // denyTagged keeps everything but tokens from repositories with, or without, a tag. What is shared is so whatever it bears.
 func (s Setup) denyTagged(sid, operator, tag, value string) Statement {
 	deny := Statement{

@@ -54,6 +54,18 @@ func (s Setup) RepositoryARN(project string) string { return s.ARN(s.RepoPrefix 
 // AllRepositories matches the ARNs of the repositories under the prefix.
 func (s Setup) AllRepositories() string { return s.ARN(s.RepoPrefix + "*") }
 
+// shared returns the ARNs of the shared repositories, nil where there are none.
+func (s Setup) shared() []string {
+	if len(s.SharedRepositories) == 0 {
+		return nil
+	}
+	arns := make([]string, len(s.SharedRepositories))
+	for i, entry := range s.SharedRepositories {
+		arns[i] = s.ARN(entry)
+	}
+	return arns
+}
+
 // Roles returns the roles that the controller assumes.
 func (s Setup) Roles() []string {
 	roles := []string{s.PushRoleARN}
