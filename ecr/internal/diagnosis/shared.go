@@ -1,4 +1,4 @@
-package ecr
+package diagnosis
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const notFetched = "what a pull-through cache doesn't hold yet isn't fetched by 
 func (d *checkup) checkShared(ctx context.Context) diagnosis.Finding {
 	var found []string
 	var doubt diagnosis.Finding
-	for _, entry := range d.setup.SharedRepositories {
+	for _, entry := range d.Setup.SharedRepositories {
 		name := entry
 		if strings.HasSuffix(entry, "*") {
 			var f diagnosis.Finding
@@ -68,7 +68,7 @@ func (d *checkup) pullShared(ctx context.Context, name string) diagnosis.Finding
 	const action = "ecr:BatchGetImage"
 	a := d.host.Do(ctx, http.MethodGet, d.login.base+"/v2/"+name+"/manifests/"+noSuchTag, d.login.user)
 	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: append(a.Evidence, slog.String("action", action), slog.String("repository", name))}
-	code, text := ociCode(a.Body), scrub.Said(strings.ReplaceAll(ociMessage(a.Body), "\n", " "), d.once.Secrets(), d.config.AccountID, name)
+	code, text := ociCode(a.Body), scrub.Said(strings.ReplaceAll(ociMessage(a.Body), "\n", " "), d.once.Secrets(), d.Setup.AccountID, name)
 	denied := failure.NewRefusal(code, text)
 	switch {
 	case a.Failure != nil:
@@ -98,8 +98,8 @@ func (d *checkup) deniedShared(r failure.Refusal, name string) (summary, remedy 
 	case r.Explicit:
 		return "the push role's own policy denies what shared_repositories names, " + name + ": it was made for another configuration", again
 	case r.Layer != "" && r.Layer != "identity-based policy":
-		return "the " + r.Layer + " of the push role doesn't allow to pull from the shared repository " + name, "allow it there\n" + d.setup.SharedStatements().Pasteable()
+		return "the " + r.Layer + " of the push role doesn't allow to pull from the shared repository " + name, "allow it there\n" + d.Setup.SharedStatements().Pasteable()
 	}
 	return "the push role's own policy doesn't allow what shared_repositories names, " + name + ": it was made for another configuration",
-		again + "\n" + d.setup.SharedStatements().Pasteable()
+		again + "\n" + d.Setup.SharedStatements().Pasteable()
 }
