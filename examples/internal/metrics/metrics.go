@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -26,12 +27,13 @@ type Metrics struct {
 	requestDuration  *prometheus.HistogramVec
 	attempts         *prometheus.CounterVec
 	attemptDurations *prometheus.HistogramVec
+	exchanges        exchanges
 }
 
 // New returns metrics with a registry of their own.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), exchanges: newExchanges(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
 			Help: "Requests to the credentials endpoint, by what became of them. code is that of the error, empty when a credential was issued.",
@@ -79,6 +81,10 @@ func (m *Metrics) Handler() http.Handler {
 // Audit returns an audit hook that counts events and passes them on.
 func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context.Context, endpoint.Event) {
 	return func(ctx context.Context, e endpoint.Event) {
+		if e.Login { // at the token server, whose exchanges are counted
+			next(ctx, e)
+			return
+		}
 		access := ""
 		if e.Project != "" {
 			access = e.Access.String()
@@ -97,6 +103,9 @@ func (m *Metrics) Provider(p provider.Provider) {
 		for _, code := range []string{"upstream_denied", "unavailable", "timeout", "internal"} {
 			m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Failed), code)
 		}
+	}
+	if issuer, ok := provider.As[*tokenissuer.Provider](p); ok {
+		m.issuer(issuer)
 	}
 	if c, ok := provider.As[*cache.Cache](p); ok {
 		m.registry.MustRegister(cacheCollector{c})
