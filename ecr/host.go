@@ -32,3 +32,23 @@ func imageHost(account, region string, fips, dualStack bool) (string, error) {
 	}
 	return fmt.Sprintf("%s.%s.%s.%s", account, service, region, domain), nil
 }
+
+// imageRegistry is the image registry of an account and region, and the host of it that is handed out.
+type imageRegistry struct{ handedOut, account, region string }
+
+// agrees reports whether host, as ECR names the image registry, is what is handed out. ECR names one host for a registry that has
+// several: FIPS and dual-stack ones are as good.
+func (r imageRegistry) agrees(host string) bool {
+	return host == r.handedOut || r.isOwn(host) && r.isOwn(r.handedOut)
+}
+
+func (r imageRegistry) isOwn(host string) bool {
+	for _, fips := range []bool{false, true} {
+		for _, dualStack := range []bool{false, true} {
+			if own, err := imageHost(r.account, r.region, fips, dualStack); err == nil && own == host {
+				return true
+			}
+		}
+	}
+	return false
+}

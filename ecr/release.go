@@ -8,10 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -95,10 +96,10 @@ func (o *operation) release(ctx context.Context, retention repository.Retention)
 func (o *operation) checkClocks(op string) error {
 	switch {
 	case o.change.Owner.ReadAt.IsZero():
-		return &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: undated}
-	case o.ahead <= -badClock, o.ahead > badClock-time.Second: // AWS's date leaves out the second's fraction
+		return &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: awsapi.Undated}
+	case o.ahead <= -failure.BadClock, o.ahead > failure.BadClock-time.Second: // AWS's date leaves out the second's fraction
 		return o.fail(provider.ErrMisconfigured, op, "keep the clock with NTP: nothing is released or purged while it is five minutes off or more",
-			offClock(o.ahead))
+			hint.OffClock(o.ahead))
 	}
 	return nil
 }
@@ -119,14 +120,7 @@ func (o *operation) remove(ctx context.Context, due func(repository.Owner) bool)
 		if !due(o.change.Owner) {
 			return nil
 		}
-		err := o.call(ctx, opRemove, func(ctx context.Context) error {
-			out, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true},
-				func(options *ecr.Options) { options.Retryer = aws.NopRetryer{} })
-			if err == nil {
-				err = o.isOwn(out.Repository)
-			}
-			return err
-		})
+		err := o.explained(o.aws.Delete(ctx, opRemove))
 		if err == nil {
 			o.did(repository.ActionRemove)
 			o.change.Owner = repository.Owner{}
@@ -303,27 +297,20 @@ func (o *operation) adoptable(tags map[string]string) error {
 
 // refuseStrangers fails when the repository's own policy lets in whom the push role's policy doesn't know of.
 func (o *operation) refuseStrangers(ctx context.Context) error {
-	text := ""
-	err := o.call(ctx, "read the repository's policy", func(ctx context.Context) error {
-		out, err := o.client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
-		if err == nil {
-			text, err = aws.ToString(out.PolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
-	if apiCode(err) == "RepositoryPolicyNotFoundException" {
+	text, exists, err := o.aws.Policy(ctx)
+	if err != nil {
+		return o.explained(err)
+	}
+	if !exists {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
+	const remedy = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
 	found, err := o.p.setup.Strangers(text)
 	if err != nil {
-		return o.fail(provider.ErrConflict, opAdopt, hint, scrub(err.Error(), nil))
+		return o.fail(provider.ErrConflict, opAdopt, remedy, scrub.Line(err.Error(), nil))
 	}
 	if len(found) > 0 {
-		return o.fail(provider.ErrConflict, opAdopt, hint, "the policy of repository "+o.change.Name+" lets in "+scrub(strings.Join(found, ", "), nil))
+		return o.fail(provider.ErrConflict, opAdopt, remedy, "the policy of repository "+o.change.Name+" lets in "+scrub.Line(strings.Join(found, ", "), nil))
 	}
 	return nil
 }

@@ -6,18 +6,15 @@ import (
 	"errors"
 	"regexp"
 	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/aws-sdk-go-v2/service/sts/types"
-
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // The session of a request: what is asked for, its tag, its name. What its policy says is in policy.Setup.SessionPolicy, and
-// when it ends in expiry.go.
+// when it ends in expiry.go of package awsapi.
 
 // SessionPolicy returns the session policy that r's session gets from a provider with configuration c, as JSON:
 // [Provider.SessionPolicy] without a provider. It reads neither the environment nor the network.
@@ -35,28 +32,35 @@ func SessionPolicy(c Config, r provider.Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(input.Policy), nil
+	return input.Policy, nil
+}
+
+func opAssumeRole(r provider.Request) string {
+	if r.AllProjects {
+		return failure.OpAssumePull
+	}
+	return failure.OpAssumePush
 }
 
 // assumeRoleInput is what r's session is, unless the configuration refuses r.
-func assumeRoleInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, error) {
+func assumeRoleInput(s policy.Setup, r provider.Request) (awsapi.SessionInput, error) {
 	input, err := sessionInput(s, r)
 	if err == nil && s.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
-		return nil, noProjectID(opAssumeRole(r), r.Project)
+		return awsapi.SessionInput{}, noProjectID(opAssumeRole(r), r.Project)
 	}
 	return input, err
 }
 
 // sessionInput is the whole of what r's session is: its role, its policy, its name, how long it lives. It is the only place
 // that decides.
-func sessionInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, error) {
+func sessionInput(s policy.Setup, r provider.Request) (awsapi.SessionInput, error) {
 	if err := r.Validate(); err != nil {
-		return nil, err
+		return awsapi.SessionInput{}, err
 	}
 	role := s.PushRoleARN
 	if r.AllProjects {
 		if role = s.PullRoleARN; role == "" {
-			return nil, &provider.Error{
+			return awsapi.SessionInput{}, &provider.Error{
 				Kind: provider.ErrUnsupported, Op: opAssumeRole(r), Err: errors.New("no pull role is configured"),
 				Hint: "a registry-wide pull credential needs pull_role_arn",
 			}
@@ -64,16 +68,10 @@ func sessionInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, err
 	}
 	sessionPolicy, err := s.SessionPolicy(r)
 	if err != nil {
-		return nil, err
+		return awsapi.SessionInput{}, err
 	}
-	input := &sts.AssumeRoleInput{
-		RoleArn:         aws.String(role),
-		RoleSessionName: aws.String(sessionName(r)),
-		Policy:          aws.String(sessionPolicy),
-		DurationSeconds: aws.Int32(int32(s.SessionDuration / time.Second)), //nolint:gosec // 43,200 at most
-	}
-	if s.ExternalID != "" {
-		input.ExternalId = aws.String(s.ExternalID)
+	input := awsapi.SessionInput{
+		RoleARN: role, Name: sessionName(r), Policy: sessionPolicy, ExternalID: s.ExternalID, Duration: s.SessionDuration,
 	}
 	if s.SessionTags && !r.AllProjects {
 		input.Tags = projectTag(r.Project)
@@ -82,8 +80,8 @@ func sessionInput(s policy.Setup, r provider.Request) (*sts.AssumeRoleInput, err
 }
 
 // projectTag is the session tag that the push role's own policy compares with the repository's.
-func projectTag(project string) []types.Tag {
-	return []types.Tag{{Key: aws.String(policy.TagProject), Value: aws.String(project)}}
+func projectTag(project string) []awsapi.Tag {
+	return []awsapi.Tag{{Key: policy.TagProject, Value: project}}
 }
 
 // maxSessionName is STS's limit for RoleSessionName; its characters are [\w+=,.@-].

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -215,7 +216,7 @@ func (v *validator) repositories(c Config, partition string) {
 	v.optional("installation", c.Installation, installationPattern.MatchString, "must be at most 63 characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit")
 	if after := *c.RemoveAfter; after < 0 {
 		v.fail("remove_after", "must not be negative")
-	} else if after > 0 && after < longestToken && !c.ProjectIDs {
+	} else if after > 0 && after < awsapi.LongestToken && !c.ProjectIDs {
 		v.fail("remove_after", "must be at least 12h without project_ids: tokens live that long, and whoever still holds a former project's could "+
 			"write into the repository of the name's next owner")
 	}

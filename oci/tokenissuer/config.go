@@ -55,7 +55,6 @@ const (
 	defaultIssuer          = "rise"
 	defaultSessionDuration = time.Hour
 	defaultTokenDuration   = 5 * time.Minute
-	maxSessionDuration     = 12 * time.Hour
 	maxTokenDuration       = time.Hour
 	minDuration            = time.Minute
 	maxShared              = 100
@@ -142,15 +141,15 @@ func (s *settings) name(c Config) error {
 	if err != nil {
 		return errors.Unwrap(err)
 	}
-	const any = "x"
-	repository, err := names.Repository(any, provider.Cluster)
+	const project = "x"
+	repository, err := names.Repository(project, provider.Cluster)
 	if err != nil {
 		return err
 	}
 	if repository.RegistryStr() == name.DefaultRegistry {
 		return provider.NewConfigError("registry_url", "must not be Docker Hub, which has a token server of its own")
 	}
-	s.names, s.prefix = names, strings.TrimSuffix(repository.RepositoryStr(), any)
+	s.names, s.prefix = func() *oci.ClientAuth { return names }, strings.TrimSuffix(repository.RepositoryStr(), project)
 	if s.service == "" {
 		s.service = repository.RegistryStr()
 	}

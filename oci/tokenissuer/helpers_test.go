@@ -43,6 +43,10 @@ func (s signing) option() tokenissuer.Option { return tokenissuer.WithKeys(s.key
 
 func quiet() tokenissuer.Option { return tokenissuer.WithLogger(slog.New(slog.DiscardHandler)) }
 
+func silent() tokenissuer.HandlerOption {
+	return tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {})
+}
+
 func config() tokenissuer.Config {
 	return tokenissuer.Config{RegistryURL: host, Namespace: "rise-apps"}
 }
@@ -154,4 +158,11 @@ func decodeJWT(t *testing.T, token string) (header, claims map[string]any) {
 		require.NoError(t, json.Unmarshal(text, into))
 	}
 	return header, claims
+}
+
+// newRequest is a login.
+func newRequest(password string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/token", nil)
+	r.SetBasicAuth("rise", password)
+	return r
 }

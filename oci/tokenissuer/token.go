@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/keys"
 )
@@ -45,10 +46,18 @@ func (s settings) newToken(ring *keys.Ring, subject string, granted []access, no
 		Made    int64    `json:"iat"`
 		ID      string   `json:"jti"`
 		Access  []access `json:"access"` // never null
-	}{s.issuer, shortCaller(subject), s.service, ends.Unix(), begins, begins, rand.Text(), append([]access{}, granted...)})
+	}{s.issuer, shortCaller(strings.Map(shown, subject)), s.service, ends.Unix(), begins, begins, rand.Text(), append([]access{}, granted...)})
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("write token: %w", err)
 	}
 	token, err = ring.SignToken(text)
 	return token, ends, err
+}
+
+// shown replaces what a subject of a service's own may hold, and a grant's caller never does.
+func shown(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }

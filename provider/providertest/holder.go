@@ -38,16 +38,34 @@ func (s *subject) hold(r provider.Request) holder {
 func (s *subject) holding(r provider.Request, c provider.Credentials) holder {
 	s.Helper()
 	h := holder{name: "the holder of (" + show(r) + ")", request: r}
-	h.options = []remote.Option{remote.WithContext(s.Context()), remote.WithJobs(1)}
-	if s.Transport != nil {
-		h.options = append(h.options, remote.WithTransport(s.Transport))
+	transport := s.Transport
+	if transport == nil {
+		transport = remote.DefaultTransport
 	}
+	h.options = []remote.Option{remote.WithContext(s.Context()), remote.WithJobs(1), remote.WithTransport(rewinding{transport})}
 	auth, err := s.authenticator(c)
 	if err != nil {
 		s.Fatalf("%s can't authenticate: %v", h.name, err)
 	}
 	h.options = append(h.options, remote.WithAuth(auth))
 	return h
+}
+
+// rewinding sends a request's body from its beginning: after a 401, go-containerregistry gets another token and sends a manifest again without
+// it, so that the registry's refusal wouldn't show.
+type rewinding struct{ http.RoundTripper }
+
+func (t rewinding) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.GetBody == nil {
+		return t.RoundTripper.RoundTrip(r)
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	again := r.Clone(r.Context())
+	again.Body = body
+	return t.RoundTripper.RoundTrip(again)
 }
 
 func (s *subject) authenticator(c provider.Credentials) (authn.Authenticator, error) {

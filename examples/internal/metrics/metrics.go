@@ -17,8 +17,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
-const namespace = "rise_registry"
-
 // Metrics are one server's.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -95,8 +93,16 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context
 	}
 }
 
-// Provider exports what is p's: the numbers of its cache, if it has one, and at zero the counters of its requests that rules ask
-// for, as a rate doesn't see a counter that begins with one.
+// Exchanges returns an audit hook that counts exchanges of tokens and passes them on.
+func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange)) func(context.Context, tokenissuer.Exchange) {
+	return func(ctx context.Context, e tokenissuer.Exchange) {
+		m.exchanges.count(e)
+		next(ctx, e)
+	}
+}
+
+// Provider exports what is p's: the numbers of its cache, the exchanges and keys of its token server, if it has them, and at zero the
+// counters of its requests that rules ask for, as a rate doesn't see a counter that begins with one.
 func (m *Metrics) Provider(p provider.Provider) {
 	for _, access := range []string{provider.Pull.String(), provider.Push.String()} {
 		m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Issued), "")
@@ -105,7 +111,8 @@ func (m *Metrics) Provider(p provider.Provider) {
 		}
 	}
 	if issuer, ok := provider.As[*tokenissuer.Provider](p); ok {
-		m.issuer(issuer)
+		m.exchanges.register(m.registry)
+		m.registry.MustRegister(keysCollector{issuer})
 	}
 	if c, ok := provider.As[*cache.Cache](p); ok {
 		m.registry.MustRegister(cacheCollector{c})

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,21 +27,17 @@ func newExchanges() exchanges {
 	}
 }
 
-// Exchanges returns an audit hook that counts exchanges of tokens and passes them on.
-func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange)) func(context.Context, tokenissuer.Exchange) {
-	return func(ctx context.Context, e tokenissuer.Exchange) {
-		m.exchanges.total.WithLabelValues(string(e.Outcome), e.Code).Inc()
-		m.exchanges.duration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
-		next(ctx, e)
-	}
+func (x exchanges) count(e tokenissuer.Exchange) {
+	x.total.WithLabelValues(string(e.Outcome), e.Code).Inc()
+	x.duration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
 }
 
-// issuer exports p's exchanges, at zero those that rules ask for, and the state of its keys.
-func (m *Metrics) issuer(p *tokenissuer.Provider) {
-	m.registry.MustRegister(m.exchanges.total, m.exchanges.duration, keysCollector{p})
-	m.exchanges.total.WithLabelValues(string(tokenissuer.Issued), "")
+// register exports them, at zero those that rules ask for.
+func (x exchanges) register(r prometheus.Registerer) {
+	r.MustRegister(x.total, x.duration)
+	x.total.WithLabelValues(string(tokenissuer.Issued), "")
 	for _, code := range []string{"UNAVAILABLE", "UNKNOWN"} {
-		m.exchanges.total.WithLabelValues(string(tokenissuer.Failed), code)
+		x.total.WithLabelValues(string(tokenissuer.Failed), code)
 	}
 }
 
