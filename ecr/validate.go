@@ -21,7 +21,6 @@ import (
 
 // Limits of AWS; see the API references of STS AssumeRole and of ECR.
 const (
-	minSessionDuration     = 15 * time.Minute
 	maxSessionDuration     = 12 * time.Hour
 	maxChainedDuration     = time.Hour
 	maxExternalID          = 1224
@@ -178,7 +177,7 @@ func (v *validator) keys(c Config) {
 func (v *validator) sessionDuration(c Config) {
 	d := c.SessionDuration
 	switch {
-	case d < minSessionDuration || d > maxSessionDuration:
+	case d < awsapi.ShortestSession || d > maxSessionDuration:
 		v.fail("session_duration", "must be between 15m and 12h")
 	case d%time.Second != 0:
 		v.fail("session_duration", "must be whole seconds")

@@ -88,10 +88,10 @@ func explain(s policy.Setup, f *failure.Failure) Trouble {
 // explainQuota is about what waiting doesn't help.
 func explainQuota(operation string) Trouble {
 	t := Trouble{Is: "a quota of AWS's is used up, and waiting doesn't help",
-		Remedy: "see which in the message; ask for More: aws service-quotas list-service-quotas --service-code ecr"}
+		Remedy: "see which in the message; ask for more: aws service-quotas list-service-quotas --service-code ecr"}
 	if operation == "CreateRepository" {
 		t.Is = `ECR's quota "Registered repositories" of this account and region is used up, and waiting doesn't help`
-		t.Remedy = "let repositories that aren't needed go (auto_remove, operator repo purge), or ask for More: " +
+		t.Remedy = "let repositories that aren't needed go (auto_remove, operator repo purge), or ask for more: " +
 			"aws service-quotas list-service-quotas --service-code ecr; aws service-quotas request-service-quota-increase"
 	}
 	return t

@@ -1,11 +1,9 @@
-package ecr
+package diagnosis
 
 import (
 	"context"
 	"log/slog"
 	"net/http"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -18,53 +16,13 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
-// likelyRegion matches what the SDK's endpoint data takes for a region without guessing.
-var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
-	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
-
-// checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
-func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
-	c := d.config
-	endpoints := d.aws.Endpoints()
-	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", endpoints.STSRegion), slog.String("partition", d.setup.Partition),
-		slog.String("account", c.AccountID), slog.String("registry_host", d.Provider.host.RegistryStr()),
-		slog.String("push_role_arn", c.PushRoleARN), slog.String("repo_prefix", c.RepoPrefix))
-	var doubts, remedies []string
-	doubt := func(is, remedy string) { doubts, remedies = append(doubts, is), append(remedies, remedy) }
-	if !likelyRegion.MatchString(c.Region) {
-		doubt("the AWS SDK doesn't know region "+c.Region+", and guesses its host names", "check region")
-	}
-	if endpoints.FIPS && !strings.HasPrefix(c.Region, "us-") {
-		doubt("FIPS is asked for, and ECR has FIPS endpoints in US regions only; the SDK makes up names elsewhere",
-			"take out use_fips (AWS_USE_FIPS_ENDPOINT)")
-	}
-	for _, own := range []struct{ key, host string }{{"sts_endpoint", endpoints.STS}, {"ecr_endpoint", endpoints.ECR}} {
-		if own.host != "" {
-			f.Evidence = append(f.Evidence, slog.String(own.key, own.host))
-		}
-	}
-	if endpoints.Plain && c.Insecure {
-		doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
-	}
-	for _, w := range c.warnings() {
-		doubt(w.key+": "+w.is, w.remedy)
-	}
-	if c.AutoRemove && c.Installation == "" {
-		doubt("auto_remove does nothing: without installation no repository is released or purged", "set installation, and tag the repositories that there are")
-	}
-	if len(doubts) > 0 {
-		f.Status, f.Summary, f.Remedy = diagnosis.Warned, strings.Join(doubts, "; "), strings.Join(remedies, "; ")
-	}
-	return f
-}
-
 func (d *checkup) checkCredentials(ctx context.Context) diagnosis.Finding {
 	var err error
 	if d.base, err = d.once.Base(ctx); err != nil {
 		return d.failed(ctx, failure.OpCredentials, err)
 	}
 	source := d.base.Source
-	if !d.config.AccessKeyID.IsZero() {
+	if d.StaticKeys {
 		source = "configuration (access_key_id)"
 	}
 	f := passed("AWS credentials were found: "+scrub.Printable(source), slog.String("source", scrub.Printable(source)))
@@ -133,16 +91,16 @@ func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}
-	partition := d.setup.Partition
+	partition := d.Setup.Partition
 	switch {
 	case a.Partition != partition:
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
-			Summary: "the credentials are of partition " + a.Partition + ", and region " + d.config.Region + " is in " + partition,
+			Summary: "the credentials are of partition " + a.Partition + ", and region " + d.Setup.Region + " is in " + partition,
 			Remedy:  "use credentials of that partition, or correct region"}
-	case a.AccountID != d.config.AccountID && d.config.RoleARN == "":
+	case a.AccountID != d.Setup.AccountID && d.Setup.RoleARN == "":
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
-			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
-			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
+			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.Setup.AccountID,
+			Remedy:  "set role_arn to a controller role in account " + d.Setup.AccountID + ", or correct account_id, or use credentials of that account"}
 	case a.Resource == "root":
 		t := hint.Root()
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: t.Is, Remedy: t.Remedy}
@@ -152,14 +110,14 @@ func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 
 func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
 	account, role, ok := policy.AssumedRole(d.identity.ARN)
-	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
-	if ok && policy.IsRole(d.config.RoleARN, account, role) {
+	evidence := []slog.Attr{slog.String("arn", d.Setup.RoleARN)}
+	if ok && policy.IsRole(d.Setup.RoleARN, account, role) {
 		return passed("the process runs as the controller role already", evidence...)
 	}
 	d.controller = awsapi.Keys{}
 	session, err := d.once.Assume(ctx, failure.OpAssumeController, awsapi.SessionInput{
-		RoleARN: d.config.RoleARN, Name: awsapi.ControllerSession, Policy: d.setup.DiagnosisSession().Pasteable(), ExternalID: d.config.RoleExternalID,
-		Duration: minSessionDuration,
+		RoleARN: d.Setup.RoleARN, Name: awsapi.ControllerSession, Policy: d.Setup.DiagnosisSession().Pasteable(), ExternalID: d.Setup.RoleExternalID,
+		Duration: awsapi.ShortestSession,
 	}, d.base)
 	if err != nil {
 		return d.failed(ctx, failure.OpAssumeController, err, evidence...)

@@ -1,4 +1,4 @@
-package ecr
+package repositories
 
 import (
 	"context"
@@ -16,31 +16,30 @@ import (
 
 const opList = "list repositories"
 
-// ListRepositories implements [repository.Manager]. ECR lists all of the registry's, others' too: they are left
-// out, unless they have a project's name.
-func (p *Provider) ListRepositories(ctx context.Context) iter.Seq2[repository.Repository, error] {
+// ListRepositories implements [repository.Manager].
+func (m *Manager) ListRepositories(ctx context.Context) iter.Seq2[repository.Repository, error] {
 	return func(yield func(repository.Repository, error) bool) {
-		step := awsapi.Step{Op: opList, Repository: p.config.RepoPrefix}
+		step := awsapi.Step{Op: opList, Repository: m.setup.RepoPrefix}
 		next := ""
 		asked := map[string]bool{next: true}
 		for {
-			page, err := p.aws.Page(ctx, step, next)
+			page, err := m.aws.Page(ctx, step, next)
 			if err != nil {
-				yield(repository.Repository{}, hint.Error(p.setup, failure.Of(err)))
+				yield(repository.Repository{}, hint.Error(m.setup, failure.Of(err)))
 				return
 			}
 			for _, r := range page.Repositories {
-				if aws.ToString(r.RegistryId) != p.config.AccountID || aws.ToString(r.RepositoryArn) != p.setup.ARN(aws.ToString(r.RepositoryName)) {
+				if aws.ToString(r.RegistryId) != m.setup.AccountID || aws.ToString(r.RepositoryArn) != m.setup.ARN(aws.ToString(r.RepositoryName)) {
 					yield(repository.Repository{}, &provider.Error{Kind: provider.ErrBadResponse, Op: opList, Err: awsapi.BadAnswer("it is about another registry")})
 					return
 				}
-				project, ok := strings.CutPrefix(aws.ToString(r.RepositoryName), p.config.RepoPrefix)
+				project, ok := strings.CutPrefix(aws.ToString(r.RepositoryName), m.setup.RepoPrefix)
 				if !ok || provider.ValidateProject(project) != nil {
 					continue
 				}
 				listed := repository.Repository{
 					Project: project, Name: aws.ToString(r.RepositoryName), CreatedAt: aws.ToTime(r.CreatedAt), ReadAt: page.ReadAt,
-					Drift: p.config.drift(r, p.scansItself.Load()),
+					Drift: m.settings.drift(r, m.scansItself.Load()),
 				}
 				if !yield(listed, nil) {
 					return

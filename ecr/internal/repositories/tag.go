@@ -1,11 +1,31 @@
-package ecr
+package repositories
 
 import (
 	"context"
 	"errors"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
+
+func (o *operation) tag(ctx context.Context, op string, tags map[string]string) error {
+	if tags[policy.TagProjectID] != "" {
+		return o.setOwner(ctx, op, tags)
+	}
+	err := o.write(ctx, op, func(ctx context.Context) error { return o.aws.Tag(ctx, op, tags) })
+	if err == nil {
+		o.unsettle = true
+	}
+	return err
+}
+
+func (o *operation) untag(ctx context.Context, op string, keys ...string) error {
+	err := o.write(ctx, op, func(ctx context.Context) error { return o.aws.Untag(ctx, op, keys...) })
+	if err == nil {
+		o.unsettle = true
+	}
+	return err
+}
 
 // setOwner sets tags that name the project's id, which a repository gets once. The SDK makes one attempt only: between two of
 // its own the name's next owner may have set its id, and the second would take the repository back, images and all. Whatever
@@ -21,7 +41,7 @@ func (o *operation) setOwner(ctx context.Context, op string, tags map[string]str
 		if known, err := o.ownerSet(ctx, op, tags, failed); known {
 			return err
 		}
-		if denied := errors.Is(failed, provider.ErrAccessDenied); denied && !o.unsettle || !o.passes(failed, attempt) || !wait(ctx, settleDelays()[attempt]) {
+		if denied := errors.Is(failed, provider.ErrAccessDenied); denied && !o.unsettle || !passes(failed, attempt, o.unsettle) || !wait(ctx, settleDelays()[attempt]) {
 			return failed
 		}
 		if known, err := o.ownerSet(ctx, op, tags, failed); known {

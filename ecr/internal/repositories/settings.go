@@ -1,9 +1,10 @@
-package ecr
+package repositories
 
 import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -11,13 +12,26 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
-func (c Config) scanning() *types.ImageScanningConfiguration {
-	return &types.ImageScanningConfiguration{ScanOnPush: *c.ScanOnPush}
+// Settings are a configuration's keys for repositories that no right depends on, with defaults filled in.
+type Settings struct {
+	// RemoveAfter is how long a released repository is kept, if it is removed at all.
+	RemoveAfter time.Duration
+	// Mutability is one of ECR's modes, and MutabilityExclusions the tag patterns of those that have any.
+	Mutability           types.ImageTagMutability
+	MutabilityExclusions []string
+	// ScanOnPush tells whether images are scanned when they are pushed.
+	ScanOnPush bool
+	// MaxImageCount is how many images are kept, and UntaggedExpireDays for how many days those without a tag are; 0 for all and for ever.
+	MaxImageCount, UntaggedExpireDays int
 }
 
-func (c Config) exclusionFilters() []types.ImageTagMutabilityExclusionFilter {
+func (s Settings) scanning() *types.ImageScanningConfiguration {
+	return &types.ImageScanningConfiguration{ScanOnPush: s.ScanOnPush}
+}
+
+func (s Settings) exclusionFilters() []types.ImageTagMutabilityExclusionFilter {
 	var filters []types.ImageTagMutabilityExclusionFilter
-	for _, pattern := range c.ImageTagMutabilityExclusions {
+	for _, pattern := range s.MutabilityExclusions {
 		filters = append(filters, types.ImageTagMutabilityExclusionFilter{
 			Filter: aws.String(pattern), FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard,
 		})
@@ -25,33 +39,33 @@ func (c Config) exclusionFilters() []types.ImageTagMutabilityExclusionFilter {
 	return filters
 }
 
-func (c Config) encryption() *types.EncryptionConfiguration {
-	if c.KMSKeyARN == "" {
+func encryption(key string) *types.EncryptionConfiguration {
+	if key == "" {
 		return nil // ECR's default: AES256
 	}
-	return &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeKms, KmsKey: aws.String(c.KMSKeyARN)}
+	return &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeKms, KmsKey: aws.String(key)}
 }
 
 // drift are the settings of r that aren't as configured, as far as DescribeRepositories shows them. Scanning isn't looked
 // at where the registry decides on it: it then reads false whatever is set.
-func (c Config) drift(r types.Repository, scansItself bool) []repository.Action {
+func (s Settings) drift(r types.Repository, scansItself bool) []repository.Action {
 	var drift []repository.Action
-	if scan := r.ImageScanningConfiguration != nil && r.ImageScanningConfiguration.ScanOnPush; scan != *c.ScanOnPush && !scansItself {
+	if scan := r.ImageScanningConfiguration != nil && r.ImageScanningConfiguration.ScanOnPush; scan != s.ScanOnPush && !scansItself {
 		drift = append(drift, repository.ActionScanOnPush)
 	}
-	if string(r.ImageTagMutability) != c.ImageTagMutability || !slices.Equal(patterns(r.ImageTagMutabilityExclusionFilters), sorted(c.ImageTagMutabilityExclusions)) {
+	if r.ImageTagMutability != s.Mutability || !slices.Equal(patterns(r.ImageTagMutabilityExclusionFilters), sorted(s.MutabilityExclusions)) {
 		drift = append(drift, repository.ActionTagMutability)
 	}
 	return drift
 }
 
-// encryptedOtherwise tells whether r has another key than the configured one. ECR can't change that.
-func (c Config) encryptedOtherwise(r types.Repository) bool {
+// encryptedOtherwise tells whether r has another key than the configured one, "" for ECR's own. ECR can't change that.
+func encryptedOtherwise(r types.Repository, want string) bool {
 	key := ""
 	if e := r.EncryptionConfiguration; e != nil && e.EncryptionType != types.EncryptionTypeAes256 {
 		key = aws.ToString(e.KmsKey)
 	}
-	return key != c.KMSKeyARN
+	return key != want
 }
 
 func patterns(filters []types.ImageTagMutabilityExclusionFilter) []string {
@@ -69,7 +83,7 @@ func sorted(s []string) []string {
 }
 
 // lifecyclePolicy is the configured one, "" for none (ECR User Guide, "Lifecycle policy properties in Amazon ECR").
-func (c Config) lifecyclePolicy() (string, error) {
+func (s Settings) lifecyclePolicy() (string, error) {
 	type selection struct {
 		TagStatus   string `json:"tagStatus"`
 		CountType   string `json:"countType"`
@@ -83,13 +97,13 @@ func (c Config) lifecyclePolicy() (string, error) {
 		Action       map[string]string `json:"action"`
 	}
 	var rules []rule
-	add := func(description string, s selection) {
-		rules = append(rules, rule{len(rules) + 1, description, s, map[string]string{"type": "expire"}})
+	add := func(description string, which selection) {
+		rules = append(rules, rule{len(rules) + 1, description, which, map[string]string{"type": "expire"}})
 	}
-	if days := c.UntaggedExpireDays; days > 0 {
+	if days := s.UntaggedExpireDays; days > 0 {
 		add("untagged_expire_days", selection{TagStatus: "untagged", CountType: "sinceImagePushed", CountUnit: "days", CountNumber: days})
 	}
-	if n := c.MaxImageCount; n > 0 { // tagStatus any must be the last rule
+	if n := s.MaxImageCount; n > 0 { // tagStatus any must be the last rule
 		add("max_image_count", selection{TagStatus: "any", CountType: "imageCountMoreThan", CountNumber: n})
 	}
 	if rules == nil {

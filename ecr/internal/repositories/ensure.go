@@ -1,4 +1,4 @@
-package ecr
+package repositories
 
 import (
 	"context"
@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -23,11 +21,9 @@ const (
 // Two replicas may make and remove one repository in turns; that often, an operation starts over.
 const ensureAttempts = 3
 
-const noScanning = "scan on push couldn't be set for the repository: AWS leaves it to the registry's scanning configuration"
-
 // EnsureRepository implements [repository.Manager].
-func (p *Provider) EnsureRepository(ctx context.Context, project provider.Project, opts repository.EnsureOptions) (repository.Change, error) {
-	o, err := p.begin(project)
+func (m *Manager) EnsureRepository(ctx context.Context, project provider.Project, opts repository.EnsureOptions) (repository.Change, error) {
+	o, err := m.begin(project)
 	if err != nil {
 		return repository.Change{}, err
 	}
@@ -50,7 +46,7 @@ func (p *Provider) EnsureRepository(ctx context.Context, project provider.Projec
 // needless tells whether drift is only what the registry turned out to decide on since it was listed: then each of its
 // repositories has it.
 func (o *operation) needless(drift []repository.Action) bool {
-	return o.p.scansItself.Load() && len(drift) == 1 && drift[0] == repository.ActionScanOnPush
+	return o.m.scansItself.Load() && len(drift) == 1 && drift[0] == repository.ActionScanOnPush
 }
 
 // ensure is one attempt. It isn't done when the repository came or went meanwhile.
@@ -67,8 +63,8 @@ func (o *operation) ensure(ctx context.Context, opts repository.EnsureOptions) (
 		if r == nil {
 			return o.create(ctx, opts)
 		}
-		drift = o.p.config.drift(*r, o.p.scansItself.Load())
-		if o.p.config.encryptedOtherwise(*r) {
+		drift = o.m.settings.drift(*r, o.m.scansItself.Load())
+		if encryptedOtherwise(*r, o.m.setup.KMSKeyARN) {
 			o.note("the repository's encryption isn't as configured, and can't be changed once it is made")
 		}
 	}
@@ -108,7 +104,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 		o.did(repository.ActionRestore)
 	}
 	missing := map[string]string{}
-	for key, value := range o.p.config.Tags {
+	for key, value := range o.m.setup.Tags {
 		if have, ok := tags[key]; !ok || have != value {
 			missing[key] = value
 		}
@@ -140,24 +136,19 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 	return nil
 }
 
-func (o *operation) notOurs(op string) error {
-	return o.fail(provider.ErrNotOurs, op, "release it for the project that it was made for",
-		"repository "+o.change.Name+" belongs to a project of the same name with another id")
-}
-
 // create is done unless there is a repository of that name by now.
 func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (done bool, err error) {
 	if opts.DryRun {
 		o.did(repository.ActionCreate)
 		return true, nil
 	}
-	c := o.p.config
+	s := o.m.settings
 	input := ecr.CreateRepositoryInput{
-		ImageTagMutability: types.ImageTagMutability(c.ImageTagMutability), ImageTagMutabilityExclusionFilters: c.exclusionFilters(),
-		EncryptionConfiguration: c.encryption(), ImageScanningConfiguration: c.scanning(),
+		ImageTagMutability: s.Mutability, ImageTagMutabilityExclusionFilters: s.exclusionFilters(),
+		EncryptionConfiguration: encryption(o.m.setup.KMSKeyARN), ImageScanningConfiguration: s.scanning(),
 	}
-	tags := o.p.setup.OwnerTags(o.project.Name, o.project.ID)
-	if o.p.scansItself.Load() {
+	tags := o.m.setup.OwnerTags(o.project.Name, o.project.ID)
+	if o.m.scansItself.Load() {
 		input.ImageScanningConfiguration = nil
 	}
 	made, err := o.aws.Create(ctx, input, tags)
@@ -173,12 +164,12 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 	}
 	o.did(repository.ActionCreate)
 	o.unsettle = true
-	o.change.Owner = c.owner(o.project.Name, tags)
-	if *c.ScanOnPush && (made.ImageScanningConfiguration == nil || !made.ImageScanningConfiguration.ScanOnPush) {
-		o.p.scansItself.Store(true)
+	o.change.Owner = Owner(o.m.setup, o.project.Name, tags)
+	if s.ScanOnPush && (made.ImageScanningConfiguration == nil || !made.ImageScanningConfiguration.ScanOnPush) {
+		o.m.scansItself.Store(true)
 		o.note(noScanning)
 	}
-	lifecycle, err := c.lifecyclePolicy()
+	lifecycle, err := s.lifecyclePolicy()
 	if err == nil && lifecycle != "" {
 		err = o.putLifecycle(ctx, lifecycle)
 	}
@@ -186,100 +177,4 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 		return false, nil
 	}
 	return true, err
-}
-
-// refused tells whether AWS understood a call and doesn't take its parameters, rights apart.
-func refused(err error) bool {
-	switch failure.CodeOf(err) {
-	case "ValidationException", "InvalidParameterException", "UnsupportedOperationException":
-		return true
-	}
-	return false
-}
-
-// mend sets what isn't as configured, one call each.
-func (o *operation) mend(ctx context.Context, drift []repository.Action, opts repository.EnsureOptions) error {
-	var errs []error
-	for _, d := range drift {
-		if opts.DryRun {
-			o.did(d)
-			continue
-		}
-		switch d {
-		case repository.ActionScanOnPush:
-			errs = append(errs, o.putScanning(ctx))
-		case repository.ActionTagMutability:
-			errs = append(errs, o.putMutability(ctx))
-		}
-	}
-	if !opts.ListedOnly {
-		errs = append(errs, o.mendLifecycle(ctx, opts.DryRun))
-	}
-	return errors.Join(errs...)
-}
-
-func (o *operation) putScanning(ctx context.Context) error {
-	if o.p.scansItself.Load() {
-		return nil
-	}
-	err := o.write(ctx, awsapi.OpScanning, func(ctx context.Context) error { return o.aws.PutScanning(ctx, o.p.config.scanning()) })
-	if err == nil {
-		o.did(repository.ActionScanOnPush)
-		// A registry that scans by itself may take it and show false all the same: never again then.
-		r, err := o.describe(ctx)
-		if err != nil || r == nil || len(o.p.config.drift(*r, false)) == 0 || o.p.config.drift(*r, false)[0] != repository.ActionScanOnPush {
-			return err
-		}
-	} else if !refused(err) {
-		return err
-	}
-	o.p.scansItself.Store(true)
-	o.note(noScanning)
-	return nil
-}
-
-func (o *operation) putMutability(ctx context.Context) error {
-	err := o.write(ctx, awsapi.OpMutability, func(ctx context.Context) error {
-		return o.aws.PutMutability(ctx, types.ImageTagMutability(o.p.config.ImageTagMutability), o.p.config.exclusionFilters())
-	})
-	if err == nil {
-		o.did(repository.ActionTagMutability)
-	}
-	return err
-}
-
-func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
-	want, err := o.p.config.lifecyclePolicy()
-	if err != nil {
-		return err
-	}
-	have, err := o.aws.LifecyclePolicy(ctx)
-	switch {
-	case err != nil:
-		return o.explained(err)
-	case sameJSON(have, want):
-		return nil
-	case dryRun:
-		o.did(repository.ActionLifecycle)
-		return nil
-	case want == "":
-		return o.deleteLifecycle(ctx)
-	}
-	return o.putLifecycle(ctx, want)
-}
-
-func (o *operation) putLifecycle(ctx context.Context, lifecycle string) error {
-	err := o.write(ctx, awsapi.OpPutLifecycle, func(ctx context.Context) error { return o.aws.PutLifecycle(ctx, lifecycle) })
-	if err == nil {
-		o.did(repository.ActionLifecycle)
-	}
-	return err
-}
-
-func (o *operation) deleteLifecycle(ctx context.Context) error {
-	err := o.write(ctx, awsapi.OpDeleteLifecycle, o.aws.DeleteLifecycle)
-	if err == nil {
-		o.did(repository.ActionLifecycle)
-	}
-	return err
 }
