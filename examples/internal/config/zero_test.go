@@ -26,15 +26,21 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
-// required are the keys of each type that have no default.
-func required(t *testing.T) map[string]string {
+// writeKeys writes a signing key and its certificate.
+func writeKeys(t *testing.T, file string) {
 	t.Helper()
 	authority, err := tokenkeys.NewAuthority()
 	require.NoError(t, err)
 	key, certificate, err := authority.NewSigningKey(time.Hour)
 	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, slices.Concat(key, certificate), 0o600))
+}
+
+// required are the keys of each type that have no default.
+func required(t *testing.T) map[string]string {
+	t.Helper()
 	signing := filepath.Join(t.TempDir(), "signing.pem")
-	require.NoError(t, os.WriteFile(signing, slices.Concat(key, certificate), 0o600))
+	writeKeys(t, signing)
 	return map[string]string{
 		"ecr":              "region: eu-west-1, account_id: '123456789012', push_role_arn: 'arn:aws:iam::123456789012:role/p'",
 		"oci-client-auth":  "registry_url: 'localhost:5000'",
