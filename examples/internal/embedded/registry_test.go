@@ -52,7 +52,7 @@ func (g registry) do(t *testing.T, method, host, target string, authorization ..
 	}
 	w := httptest.NewRecorder()
 	g.ServeHTTP(w, r)
-	return w.Result() //nolint:bodyclose // a recorder's
+	return w.Result()
 }
 
 // token exchanges a credential of project's for a token.
