@@ -147,7 +147,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, e *Exchange) (a
 		return fail(e, badRequest("This token service is for another registry: its service name, as the registry's challenge has it, is "+h.settings.service+"."), nil)
 	case q.password.IsZero():
 		return h.unauthorized(r, e, sayMissing, errNone)
-	case keys.IsGrant(q.password.Reveal()):
+	case h.keys.Ring().IsGrant(q.password.Reveal()):
 		return h.byGrant(r, e, q)
 	}
 	return h.byLogin(r, e, q)
