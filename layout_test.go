@@ -2,15 +2,19 @@ package riseregistry_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,15 +26,12 @@ const module = "github.com/rise-deploy/rise-registry-go"
 
 type goPackage struct {
 	ImportPath string
-	Dir        string
-	GoFiles    []string
-	Imports    []string
 	Deps       []string
 }
 
 func goList(t *testing.T, args ...string) []goPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, args...)...)
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Deps"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -47,10 +48,33 @@ func goList(t *testing.T, args ...string) []goPackage {
 	}
 }
 
-// Imports point one way: what a package of ours may import of ours, by the longest matching prefix. "x/..." is x and all below.
-func TestImportDirections(t *testing.T) {
-	t.Parallel()
-	allowed := map[string][]string{
+// everywhere are the packages of all of the repository's modules, as their files say: go list would download what each requires.
+func everywhere(t *testing.T) []*build.Package {
+	t.Helper()
+	var all []*build.Package
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if path != "." && (d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._")) {
+			return fs.SkipDir
+		}
+		p, err := build.ImportDir(path, 0)
+		if none := (*build.NoGoError)(nil); errors.As(err, &none) {
+			return nil
+		}
+		p.ImportPath = strings.TrimSuffix(module+"/"+filepath.ToSlash(path), "/.")
+		all = append(all, p)
+		return err
+	}))
+	return all
+}
+
+// importRules are what a package of ours may import of ours, by the longest matching prefix. "x/..." is x and all below.
+func importRules() map[string][]string {
+	doubleCloud := []string{"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam", "ecr/ecrtest/internal/identity", "ecr/ecrtest/internal/repos"}
+	doubleProtocol := slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud", "ecr/ecrtest/internal/awswire"})
+	return map[string][]string{
 		"":                      {},
 		"provider":              {"provider/internal/kept"},
 		"provider/internal":     {},
@@ -58,12 +82,14 @@ func TestImportDirections(t *testing.T) {
 		"provider/repository":   {"provider"},
 		"provider/diagnosis":    {"provider"},
 		"provider/decorator":    {"provider", "provider/internal/kept"},
+		"internal/fileorder":    {},
 		"internal/hostport":     {},
 		"internal/probe":        {},
 		"internal/realtest":     {},
-		"ecr":                   {"provider/...", "internal/hostport", "internal/probe"},
+		"ecr":                   {"provider/...", "internal/hostport", "internal/probe", "ecr/internal/..."},
+		"ecr/internal/policy":   {"provider"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
-		"ecr/iampolicy":         {"ecr", "provider"},
+		"ecr/iampolicy":         {"ecr", "ecr/internal/policy", "provider"},
 		"oci":                   {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
 		"oci/internal":          {"provider/...", "internal/hostport", "internal/probe"},
 		"oci/imageregistry":     {},
@@ -76,21 +102,57 @@ func TestImportDirections(t *testing.T) {
 		"configload":                {},
 		"registry":                  {"provider/...", "registry/..."},
 		"examples":                  {"..."},
+		"modules":                   {"..."},
+		"benchmarks":                {"..."},
 
-		"ecr/ecrtest/internal/images": {"oci/imageregistry"},
+		// What talks to AWS: hints over what AWS said, clients over what goes out and comes in, all over what may be quoted.
+		"ecr/internal":                  {}, // one that is new says here what it needs
+		"ecr/internal/scrub":            {"provider"},
+		"ecr/internal/awsapi/source":    {"provider", "ecr/internal/scrub"},
+		"ecr/internal/awsapi/transport": {"ecr/internal/awsapi/source"},
+		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
+		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
+		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
+
+		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
+		// cloud; that over who there is and what ECR keeps.
+		"ecr/ecrtest/internal":             {}, // one that is new says here what it needs
+		"ecr/ecrtest/internal/awserr":      {},
+		"ecr/ecrtest/internal/iam":         {},
+		"ecr/ecrtest/internal/identity":    {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/repos":       {"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam"},
+		"ecr/ecrtest/internal/cloud":       doubleCloud,
+		"ecr/ecrtest/internal/awswire":     slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud"}),
+		"ecr/ecrtest/internal/sts":         doubleProtocol,
+		"ecr/ecrtest/internal/ecrapi":      doubleProtocol,
+		"ecr/ecrtest/internal/podidentity": doubleProtocol,
+		"ecr/ecrtest/internal/images":      slices.Concat(doubleProtocol, []string{"oci/imageregistry"}),
 	}
-	for _, p := range goList(t, "./...") {
-		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
-		rule, known := "", false
-		for prefix := range allowed {
-			if under(path, prefix) && len(prefix) >= len(rule) && (prefix != "" || path == "") {
-				rule, known = prefix, true
-			}
+}
+
+// rule is the one for a package.
+func rule(t *testing.T, path string) []string {
+	t.Helper()
+	allowed := importRules()
+	longest, known := "", false
+	for prefix := range allowed {
+		if under(path, prefix) && len(prefix) >= len(longest) && (prefix != "" || path == "") {
+			longest, known = prefix, true
 		}
-		require.True(t, known, "%s: no rule for it in this test", p.ImportPath)
+	}
+	require.True(t, known, "%s: no rule for it in this test", path)
+	return allowed[longest]
+}
+
+// Imports point one way.
+func TestImportDirections(t *testing.T) {
+	t.Parallel()
+	for _, p := range everywhere(t) {
+		path := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		allowed := rule(t, path)
 		for _, i := range p.Imports {
 			if ours, ok := strings.CutPrefix(i, module+"/"); ok {
-				fine := slices.ContainsFunc(allowed[rule], func(pattern string) bool {
+				fine := slices.ContainsFunc(allowed, func(pattern string) bool {
 					prefix, below := strings.CutSuffix(pattern, "...")
 					return ours == pattern || below && under(ours, strings.TrimSuffix(prefix, "/"))
 				})
@@ -103,8 +165,15 @@ func TestImportDirections(t *testing.T) {
 				require.True(t, under(path, "examples"), "%s imports %s: metrics are the embedding service's", p.ImportPath, i)
 			}
 			if i == "testing" || strings.Contains(i, "/testify") {
-				require.True(t, path == "provider/providertest" || path == "internal/realtest", "%s imports %s into programs", p.ImportPath, i)
+				require.True(t, path == "provider/providertest" || strings.HasSuffix(path, "internal/realtest"), "%s imports %s into programs", p.ImportPath, i)
 			}
+		}
+		if !under(path, "examples") {
+			continue
+		}
+		// Go would allow it, but releases of the two modules may differ. go mod tidy of whoever imports an example loads its tests too.
+		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			require.False(t, under(i, module+"/internal"), "%s imports %s, which is another module's own", p.ImportPath, i)
 		}
 	}
 }
@@ -135,10 +204,45 @@ func TestNoAWSWithoutECR(t *testing.T) {
 	require.True(t, linked, "this test would see it")
 }
 
+// Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json").Output()
+	require.NoError(t, err)
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(out, &mod))
+	var required []string
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			required = append(required, r.Path)
+		}
+	}
+	text, err := os.ReadFile("docs/decisions.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(text), "\n| module | for |\n|---|---|\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n\n")
+	var explained []string
+	for line := range strings.Lines(table) {
+		cell := strings.Split(line, "|")[1]
+		first := ""
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+			first = cmp.Or(first, m[1])
+			explained = append(explained, strings.Replace(m[1], "…", first, 1))
+		}
+	}
+	require.ElementsMatch(t, required, explained)
+}
+
 // No registration by import, and no mutable state of packages: all is passed.
 func TestNoInit(t *testing.T) {
 	t.Parallel()
-	for _, p := range goList(t, "./...") {
+	for _, p := range everywhere(t) {
 		for _, file := range p.GoFiles {
 			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, parser.SkipObjectResolution)
 			require.NoError(t, err)
@@ -158,7 +262,7 @@ func TestTopLevel(t *testing.T) {
 	require.NoError(t, err)
 	known := []string{
 		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "doc.go", "layout_test.go", "readme_test.go", "README.md", "LICENSE",
+		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "README.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {

@@ -14,11 +14,6 @@ import (
 	"time"
 )
 
-// sizes are how much of everything is done.
-type sizes struct {
-	rounds, slowRounds, operations, slowOperations, hitOperations, requests, warm, noise int
-}
-
 func main() {
 	rounds := flag.Int("rounds", 21, "how often each row is measured; medians are printed")
 	flag.Parse()

@@ -9,6 +9,11 @@ import (
 	"time"
 )
 
+// sizes are how much of everything is done.
+type sizes struct {
+	rounds, slowRounds, operations, slowOperations, hitOperations, requests, warm, noise int
+}
+
 // result is what one operation of a subject costs: medians over rounds, and calls over all of them.
 type result struct {
 	name             string
@@ -99,3 +104,5 @@ func find(results []result, name string) result {
 	}
 	return result{}
 }
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }

@@ -23,8 +23,6 @@ type targetRow struct {
 	met                    bool
 }
 
-func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
-
 // table prints results as Markdown, with ratios to the first, the floor.
 func (r *report) table(title string, results []result) {
 	t := results[0]

@@ -50,6 +50,16 @@ func (d *decoder) expect(n *node, k kind) bool {
 	return false
 }
 
+// scalar fills to, of a type that isScalar accepts, by its type from n's text.
+func (d *decoder) scalar(n *node, to reflect.Value) {
+	if !d.expect(n, scalarKind) || n.unset() {
+		return
+	}
+	if problem := setScalar(to, n.text); problem != "" {
+		d.errs.report(n, "%s", problem)
+	}
+}
+
 func (d *decoder) pointer(n *node, to reflect.Value) {
 	if n.unset() && isScalar(to.Type().Elem()) {
 		return
@@ -111,5 +121,50 @@ func (d *decoder) structure(n *node, to reflect.Value) {
 			continue
 		}
 		d.decode(e.value, to.FieldByIndex(fields[i].index))
+	}
+}
+
+// variant decodes a mapping into a Variant.
+func (d *decoder) variant(n *node, v Variant) {
+	typ := n.child(typeKey)
+	if typ == nil {
+		typ = &node{kind: scalarKind, file: n.file, line: n.line, key: childKey(n.key, typeKey)}
+	}
+	switch typ.kind {
+	case scalarKind, emptyKind:
+	case invalidKind:
+		return // without the type there is no telling which keys are right
+	default:
+		d.errs.report(typ, "must be a single value, not %s", typ.kind)
+		return
+	}
+	if err := v.SetConfigType(typ.text); err != nil {
+		d.errs.report(typ, "%s", err)
+		return
+	}
+	parts, err := partsOf(v)
+	if err != nil {
+		d.misuse = err
+		return
+	}
+	var known []string
+	taken := map[string]bool{}
+	for _, part := range parts {
+		keys := names(fieldsOf(part.Type()))
+		known = append(known, keys...)
+		mapping := *n
+		mapping.entries = nil
+		for _, key := range keys {
+			if value := n.child(key); value != nil {
+				taken[key] = true
+				mapping.entries = append(mapping.entries, entry{key, value})
+			}
+		}
+		d.structure(&mapping, part)
+	}
+	for _, e := range n.entries {
+		if !taken[e.name] {
+			d.errs.unknownKey(n, e, known)
+		}
 	}
 }

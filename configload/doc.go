@@ -52,6 +52,18 @@
 // when used; messages are not. A value that was inserted is never substituted again. Inside [ ] and { }, YAML itself needs
 // quotes around ${VAR}. [Expand] does the same for a text from elsewhere.
 //
+// # Sections
+//
+// A program that works on another's configuration, as an operator's tool does on a service's, loads one section of the same
+// files ([Loader].Section):
+//
+//	var section Database // of the keys below "database"
+//	err := configload.Loader{Section: "database"}.Load(&section)
+//
+// In the section all is as strict as ever, with errors at the same places. Of the rest, only the keys that lead there are looked
+// at, and the "type" of the mappings around it, which decides what merges: no other key is unknown, no other variable has to be
+// set, and other programs may use all of YAML there. A section that no file has is a mistake.
+//
 // # Types
 //
 // What a value means is decided by the field, after substitution, from the text as it is written, quoted or not: the

@@ -116,3 +116,9 @@ func (e Errors) sorted() Errors {
 	})
 	return slices.CompactFunc(e, func(a, b *Error) bool { return a.Error() == b.Error() })
 }
+
+// The methods by which an error of another package says what it is about, without importing this one. The package comment explains them.
+type (
+	keyed     interface{ ConfigKey() string }
+	problemer interface{ ConfigProblem() string }
+)

@@ -169,3 +169,24 @@ func ExampleExpand() {
 	fmt.Println(text, err)
 	// Output: https://eu-west-1.{project}.example.com/$1 <nil>
 }
+
+// An operator's tool reads one section of a service's configuration, of whose other sections it knows nothing.
+func ExampleLoader_section() {
+	var database struct {
+		Host string `yaml:"host"`
+		Port int    `yaml:"port"`
+	}
+	err := configload.Loader{
+		RunMode: "production",
+		FS: fstest.MapFS{"production.yaml": {Data: []byte(`
+listen: ${SERVICE_ADDRESS}
+storage:
+  replicas: 3
+  database: {host: db.internal, prt: 5432}
+`)}},
+		LookupEnv: func(string) (string, bool) { return "", false },
+		Section:   "storage.database",
+	}.Load(&database)
+	fmt.Println(err)
+	// Output: production.yaml:5: storage.database.prt: unknown key; did you mean "port"?
+}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -77,13 +78,10 @@ func keyedFields(t reflect.Type) func(yield func(keyedField) bool) {
 }
 
 var (
-	variantType         = reflect.TypeFor[Variant]()
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 	textMarshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
 	durationType        = reflect.TypeFor[time.Duration]()
 )
-
-func isVariant(t reflect.Type) bool { return reflect.PointerTo(t).Implements(variantType) }
 
 func unmarshalsText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textUnmarshalerType) }
 
@@ -156,4 +154,34 @@ func (c typeChecker) checkStruct(t reflect.Type, at string) error {
 		seen[f.name] = true
 	}
 	return nil
+}
+
+// partsOf returns the structs that the parts of v point to.
+func partsOf(v Variant) ([]reflect.Value, error) {
+	var parts []reflect.Value
+	for _, p := range v.ConfigParts() {
+		part := reflect.ValueOf(p)
+		if part.Kind() != reflect.Pointer || part.IsNil() || part.Elem().Kind() != reflect.Struct ||
+			isVariant(part.Type().Elem()) {
+			return nil, fmt.Errorf("configload: a part of %T must be a pointer to a struct that is no Variant, not %T", v, p)
+		}
+		if err := checkType(part.Type().Elem()); err != nil {
+			return nil, err
+		}
+		parts = append(parts, part.Elem())
+	}
+	return parts, nil
+}
+
+// addressable returns a copy of v that pointer methods can be called on.
+func addressable(v reflect.Value) reflect.Value {
+	p := reflect.New(v.Type()).Elem()
+	p.Set(v)
+	return p
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
 }

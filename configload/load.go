@@ -35,6 +35,9 @@ type Loader struct {
 	FS fs.FS
 	// LookupEnv looks up variables, those that choose the files included. nil stands for [os.LookupEnv].
 	LookupEnv func(name string) (value string, set bool)
+	// Section is the path of the mapping that is loaded, such as "registry" or "platform.registry", for programs that share
+	// another one's files; the package comment explains it. "" stands for all.
+	Section string
 }
 
 // Load loads the configuration that the environment chooses into what into points to. It is Loader{}.Load(into).
@@ -57,12 +60,20 @@ func (l Loader) Load(into any) error {
 		l.LookupEnv = os.LookupEnv
 	}
 	var errs Errors
-	lower, upper := l.read(&errs)
+	section, problem := sectionWay(l.Section)
+	if problem != "" {
+		errs.report(&node{}, "%s", problem)
+		return errs
+	}
+	lower, upper := l.read(section, &errs)
 	if lower == nil { // what is missing from an incomplete tree would only mislead
 		return errs.sorted()
 	}
 	r := resolver{lookup: l.LookupEnv, errs: &errs}
-	root := r.resolve(lower, upper)
+	root := r.resolve(lower, upper, section)
+	if root == nil {
+		return errs.sorted()
+	}
 
 	result := addressable(target.Elem())
 	d := decoder{errs: &errs}
@@ -70,7 +81,7 @@ func (l Loader) Load(into any) error {
 	if d.misuse != nil {
 		return d.misuse
 	}
-	newValidator(root, &errs).validate(result, "")
+	newValidator(root, &errs).validate(result, root.key)
 	if len(errs) > 0 {
 		return errs.sorted()
 	}
@@ -79,14 +90,14 @@ func (l Loader) Load(into any) error {
 }
 
 // read returns the layers: lower is the run mode's, upper the local one or nil. lower is nil when a file can't be used.
-func (l Loader) read(errs *Errors) (lower, upper *node) {
+func (l Loader) read(section way, errs *Errors) (lower, upper *node) {
 	mode, ok := l.runMode(errs)
 	if !ok {
 		return nil, nil
 	}
 	d := l.directory()
-	lower, lowerOK := d.layer(mode, errs)
-	upper, upperOK := d.layer(localName, errs)
+	lower, lowerOK := d.layer(mode, section, errs)
+	upper, upperOK := d.layer(localName, section, errs)
 	if lowerOK && lower == nil {
 		*errs = append(*errs, l.missing(d, mode))
 	}
@@ -156,7 +167,7 @@ func (d directory) shown(file string) string { return path.Join(d.name, file) }
 
 // layer reads the file of that name with either ending. The node is nil when there is none; ok is false when there is one
 // that can't be used, which has been reported.
-func (d directory) layer(name string, errs *Errors) (n *node, ok bool) {
+func (d directory) layer(name string, section way, errs *Errors) (n *node, ok bool) {
 	var found []string
 	var data []byte
 	for _, file := range []string{name + ".yaml", name + ".yml"} {
@@ -177,7 +188,7 @@ func (d directory) layer(name string, errs *Errors) (n *node, ok bool) {
 	case len(found) == 0:
 		return nil, true
 	}
-	n = (&parser{file: d.shown(found[0]), errs: errs}).parse(data)
+	n = (&parser{file: d.shown(found[0]), section: section, errs: errs}).parse(data)
 	return n, n != nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,13 +53,6 @@ func Marshal(v any) ([]byte, error) {
 		return nil, fmt.Errorf("configload: %w", err)
 	}
 	return out.Bytes(), nil
-}
-
-// addressable returns a copy of v that pointer methods can be called on.
-func addressable(v reflect.Value) reflect.Value {
-	p := reflect.New(v.Type()).Elem()
-	p.Set(v)
-	return p
 }
 
 // marshal returns the node for v, which is addressable, or nil for what is left out.
@@ -235,10 +227,4 @@ func escape(text string) string {
 		}
 	}
 	return b.String()
-}
-
-func sortedKeys(m reflect.Value) []reflect.Value {
-	keys := m.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-	return keys
 }

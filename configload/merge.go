@@ -8,12 +8,15 @@ type resolver struct {
 	errs   *Errors
 }
 
-// resolve merges upper, which may be nil, over lower, and substitutes in the result only: an unset variable in a value that
-// another layer replaced is no mistake.
-func (r *resolver) resolve(lower, upper *node) *node {
+// resolve merges upper, which may be nil, over lower, and substitutes in the section of the result only: an unset variable in a value that
+// another layer replaced is no mistake. It returns nil where there is no such section, which has been reported.
+func (r *resolver) resolve(lower, upper *node, section way) *node {
 	root := lower
 	if upper != nil {
 		root = r.merge(lower, upper)
+	}
+	if root = section.find(root, r.errs); root == nil {
+		return nil
 	}
 	dropNulls(root)
 	root.walk(r.substitute)
@@ -30,6 +33,7 @@ func (r *resolver) merge(lower, upper *node) *node {
 		return upper
 	}
 	merged := *upper
+	merged.others = slices.Concat(lower.others, upper.others)
 	merged.entries = slices.Clone(lower.entries)
 	index := make(map[string]int, len(lower.entries))
 	for i, e := range lower.entries {

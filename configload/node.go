@@ -1,5 +1,8 @@
 package configload
 
+// typeKey is the key that decides whether mappings merge, and the keys of a Variant.
+const typeKey = "type"
+
 // kind says what a node is.
 type kind uint8
 
@@ -19,9 +22,10 @@ func (k kind) String() string {
 // node is one value of a configuration file, with its place.
 type node struct {
 	kind    kind
-	text    string  // of a scalar: as written, after substitution as substituted
-	items   []*node // of a sequence
-	entries []entry // of a mapping, in the order written, without duplicates
+	text    string   // of a scalar: as written, after substitution as substituted
+	items   []*node  // of a sequence
+	entries []entry  // of a mapping, in the order written, without duplicates
+	others  []string // of a mapping around the section that is loaded: its further keys
 
 	file string
 	line int    // of the key, of the element in a sequence
@@ -56,3 +60,6 @@ func (n *node) walk(visit func(*node)) {
 		e.value.walk(visit)
 	}
 }
+
+// unset reports whether n is the empty value of a field, which leaves the field at its default.
+func (n *node) unset() bool { return n.kind == scalarKind && n.text == "" && !n.element }

@@ -14,13 +14,13 @@ import (
 const (
 	maxFileSize = 1 << 20 // bytes
 	maxDepth    = 64      // of mappings and sequences in each other
-	typeKey     = "type"  // decides whether mappings merge, and the keys of a Variant
 )
 
 // parser turns one file's YAML into nodes. The YAML library's own messages quote values and so are never passed on.
 type parser struct {
-	file string
-	errs *Errors
+	file    string
+	section way
+	errs    *Errors
 }
 
 // parse returns the file's mapping, or nil when the file as a whole can't be used. Either way mistakes may have been
@@ -62,7 +62,7 @@ func (p *parser) parse(data []byte) *node {
 	if len(document.Content) != 1 {
 		return root
 	}
-	if top := p.convert(document.Content[0], "", 0); top.kind != nullKind && top.kind != emptyKind {
+	if top := p.convert(document.Content[0], "", 0, p.section); top.kind != nullKind && top.kind != emptyKind {
 		root = top
 	}
 	switch root.kind {
@@ -80,8 +80,8 @@ func (p *parser) fail(line int, format string, args ...any) {
 	p.errs.report(&node{file: p.file, line: line}, format, args...)
 }
 
-// convert turns y, whose key or element mark is at line (0: its own), into a node.
-func (p *parser) convert(y *yaml.Node, key string, line int) *node {
+// convert turns y, whose key or element mark is at line (0: its own), into a node. Of what isn't on the way to the section, nothing is looked at.
+func (p *parser) convert(y *yaml.Node, key string, line int, to way) *node {
 	if line == 0 {
 		line = y.Line
 	}
@@ -101,14 +101,17 @@ func (p *parser) convert(y *yaml.Node, key string, line int) *node {
 		}
 	case yaml.SequenceNode:
 		n.kind = sequenceKind
+		if len(to) > 0 {
+			break
+		}
 		for i, item := range y.Content {
-			c := p.convert(item, itemKey(key, i), 0)
+			c := p.convert(item, itemKey(key, i), 0, nil)
 			c.element = true
 			n.items = append(n.items, c)
 		}
 	case yaml.MappingNode:
 		n.kind = mappingKind
-		p.convertEntries(n, y.Content)
+		p.convertEntries(n, y.Content, to)
 	default:
 		n.kind = invalidKind
 		p.errs.report(n, "not supported")
@@ -116,10 +119,15 @@ func (p *parser) convert(y *yaml.Node, key string, line int) *node {
 	return n
 }
 
-func (p *parser) convertEntries(n *node, content []*yaml.Node) {
+func (p *parser) convertEntries(n *node, content []*yaml.Node, to way) {
 	lines := make(map[string]int, len(content)/2)
 	for i := 0; i+1 < len(content); i += 2 {
 		k, v := content[i], content[i+1]
+		rest, ours := to.follow(k, v)
+		if !ours {
+			n.others = append(n.others, k.Value)
+			continue
+		}
 		// The key's text is shown only when it is one: anything else may be a value in the wrong place.
 		at := &node{file: p.file, line: k.Line, key: n.key}
 		switch problem := unsupported(k); {
@@ -142,7 +150,7 @@ func (p *parser) convertEntries(n *node, content []*yaml.Node) {
 			continue
 		}
 		lines[k.Value] = k.Line
-		n.entries = append(n.entries, entry{name: k.Value, value: p.convert(v, at.key, k.Line)})
+		n.entries = append(n.entries, entry{name: k.Value, value: p.convert(v, at.key, k.Line, rest)})
 	}
 }
 

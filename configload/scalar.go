@@ -9,19 +9,6 @@ import (
 	"time"
 )
 
-// unset reports whether n is the empty value of a field, which leaves the field at its default.
-func (n *node) unset() bool { return n.kind == scalarKind && n.text == "" && !n.element }
-
-// scalar fills to, of a type that isScalar accepts, by its type from n's text.
-func (d *decoder) scalar(n *node, to reflect.Value) {
-	if !d.expect(n, scalarKind) || n.unset() {
-		return
-	}
-	if problem := setScalar(to, n.text); problem != "" {
-		d.errs.report(n, "%s", problem)
-	}
-}
-
 // setScalar returns what would be right when text isn't.
 func setScalar(to reflect.Value, text string) (problem string) {
 	t := to.Type()

@@ -7,12 +7,8 @@ import (
 	"strings"
 )
 
-// The methods by which a type takes part in validation, without importing this package. The package comment explains them.
-type (
-	validatable interface{ Validate() error }
-	keyed       interface{ ConfigKey() string }
-	problemer   interface{ ConfigProblem() string }
-)
+// validatable is how a type takes part in validation, without importing this package. The package comment explains it.
+type validatable interface{ Validate() error }
 
 // validator calls the Validate methods of a decoded value and gives their errors a place.
 type validator struct {

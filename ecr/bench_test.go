@@ -52,6 +52,22 @@ func canned(b *testing.B) (url string, connections *atomic.Int64) {
 	return server.URL, connections
 }
 
+// BenchmarkSessionPolicy is the policy of one request.
+func BenchmarkSessionPolicy(b *testing.B) {
+	p, err := ecr.New(b.Context(), validConfig(), hermetic())
+	require.NoError(b, err)
+	for name, r := range map[string]provider.Request{"name": push, "id": {Project: "hello", ProjectID: "p-1", Access: provider.Push}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.SessionPolicy(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkUncached is one credential, two calls. Compare it with BenchmarkFloor of the same run.
 func BenchmarkUncached(b *testing.B) {
 	url, connections := canned(b)

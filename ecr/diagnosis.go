@@ -2,20 +2,13 @@ package ecr
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
@@ -79,9 +72,7 @@ const (
 // expires by itself, since ECR can't cancel one.
 func (p *Provider) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[diagnosis.Finding] {
 	return diagnosis.RunChecks(ctx, func() []diagnosis.Check {
-		d := &checkup{Provider: p, o: o, upstream: p.clients()}
-		d.host = probe.NewHost(d.upstream.transport)
-		d.hidden.hide(p.config.AccessKeyID.Reveal(), p.config.SecretAccessKey.Reveal(), p.config.SessionToken.Reveal())
+		d := &checkup{Provider: p, o: o, once: p.aws.Once(o.Project, p.config.RepoPrefix+o.Project), host: probe.NewHost(p.aws.Transport())}
 		checks := []diagnosis.Check{
 			{ID: checkConfig, Run: d.checkConfig},
 			{ID: checkCredentials, Run: d.checkCredentials},
@@ -127,21 +118,20 @@ func (p *Provider) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[d
 // checkup is one run of a diagnosis. Each field is written by one check and read by those that need it.
 type checkup struct {
 	*Provider
-	o        diagnosis.Options
-	upstream clients
-	host     probe.Host
-	hidden   hidden
-	listing  listing
+	o       diagnosis.Options
+	once    *awsapi.Once
+	host    probe.Host
+	listing listing
 
-	base       aws.Credentials // checkCredentials
-	identity   *sts.GetCallerIdentityOutput
+	base       awsapi.Keys // checkCredentials
+	identity   awsapi.Identity
 	identified error // checkSTS
 	offset     time.Duration
 	dated      bool
-	controller aws.Credentials // checkIdentity, checkControllerRole
-	session    session         // checkPushRole
-	token      token           // checkToken
-	login      loginAt         // checkRegistry
+	controller awsapi.Keys    // checkIdentity, checkControllerRole
+	session    awsapi.Session // checkPushRole
+	token      awsapi.Token   // checkToken
+	login      loginAt        // checkRegistry
 }
 
 // push is the request that the push role is assumed for.
@@ -156,104 +146,48 @@ func (d *checkup) push() provider.Request {
 	return r
 }
 
-// hidden is what no finding may hold. It has a lock, as a check that hangs may be left behind.
-type hidden struct {
-	mu      sync.Mutex
-	secrets []string
-}
-
-func (h *hidden) hide(secrets ...string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range secrets {
-		if s != "" {
-			h.secrets = append(h.secrets, s)
-		}
-	}
-}
-
-func (h *hidden) all() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.secrets)
-}
-
-// once asks once, and again only to correct a clock: a diagnosis shows what happens, and counts its calls.
-type once struct{ aws.NopRetryer }
-
-func (once) IsErrorRetryable(err error) bool {
-	offset, known := clockOffset(err)
-	return known && offset.Abs() >= badClock && deniedCodes[refusalOf(err).code]
-}
-
-func (once) MaxAttempts() int { return 2 }
-
-func (once) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
-
-// sts are the options of a call to STS.
-func (d *checkup) sts(c aws.Credentials) func(*sts.Options) {
-	return func(o *sts.Options) {
-		o.Retryer = once{}
-		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return c, nil })
-	}
-}
-
-// asController are the options of a call to ECR as the controller.
-func (d *checkup) asController(o *ecr.Options) {
-	o.Retryer = once{}
-	o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return d.controller, nil })
-}
-
 // failed is the finding for a step that failed.
 func (d *checkup) failed(ctx context.Context, op string, err error, evidence ...slog.Attr) diagnosis.Finding {
-	failure := classify(ctx, d.config, op, d.o.Project, err, d.hidden.all()...)
-	t := explain(d.config, failure.Op, failure.Kind, unwrapped(err))
-	f := diagnosis.Finding{Status: diagnosis.Failed, Summary: op + ": " + failure.Kind.Error(), Remedy: t.remedy}
-	if t.is != "" {
-		f.Summary = op + ": " + t.is
+	reason := d.once.Failed(ctx, op, err)
+	t := hint.Explain(d.setup, reason)
+	f := diagnosis.Finding{Status: diagnosis.Failed, Summary: op + ": " + reason.Kind.Error(), Remedy: t.Remedy}
+	if t.Is != "" {
+		f.Summary = op + ": " + t.Is
 	}
 	if f.Remedy == "" {
 		f.Remedy = "see the error"
 	}
-	if t.more != "" {
-		f.Remedy += "\n" + t.more
+	if t.More != "" {
+		f.Remedy += "\n" + t.More
 	}
 	f.Evidence = append(f.Evidence, evidence...)
-	f.Evidence = append(f.Evidence, slog.String("error", failure.Err.Error()), slog.String("kind", string(failure.Kind)))
-	f.Evidence = append(f.Evidence, failure.Details...)
-	var response *smithyhttp.ResponseError
-	if source := sourceOf(unwrapped(err)); source != nil && source.status != 0 {
-		f.Evidence = append(f.Evidence, slog.Int("http_status", source.status))
-	} else if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
-		f.Evidence = append(f.Evidence, slog.Int("http_status", response.HTTPStatusCode()))
+	f.Evidence = append(f.Evidence, slog.String("error", reason.Error()), slog.String("kind", string(reason.Kind)))
+	if reason.RequestID != "" {
+		f.Evidence = append(f.Evidence, slog.String("request_id", reason.RequestID))
+	}
+	status := reason.HTTPStatus
+	if reason.Source != nil && reason.Source.Status != 0 {
+		status = reason.Source.Status
+	}
+	if status != 0 {
+		f.Evidence = append(f.Evidence, slog.Int("http_status", status))
 	}
 	return f
 }
 
 // clean takes out of a finding what is a piece of a secret that the diagnosis knows. Names in answers, too, may be one.
 func (d *checkup) clean(f diagnosis.Finding) diagnosis.Finding {
-	secrets := d.hidden.all()
-	f.Summary, f.Remedy = redact(f.Summary, secrets), redact(f.Remedy, secrets)
+	secrets := d.once.Secrets()
+	f.Summary, f.Remedy = scrub.Redact(f.Summary, secrets), scrub.Redact(f.Remedy, secrets)
 	for i, attr := range f.Evidence {
 		if attr.Value.Kind() == slog.KindString {
-			f.Evidence[i] = slog.String(attr.Key, redact(attr.Value.String(), secrets))
+			f.Evidence[i] = slog.String(attr.Key, scrub.Redact(attr.Value.String(), secrets))
 		}
 	}
 	return f
 }
 
-func unwrapped(err error) error {
-	var step *stepError
-	if errors.As(err, &step) {
-		return step.err
-	}
-	return err
-}
-
-func (d *checkup) requestID(metadata middleware.Metadata) slog.Attr {
-	id, _ := awsmiddleware.GetRequestIDMetadata(metadata)
-	return slog.String("request_id", saidID(id))
-}
+func requestID(id string) slog.Attr { return slog.String("request_id", id) }
 
 func passed(summary string, evidence ...slog.Attr) diagnosis.Finding {
 	return diagnosis.Finding{Status: diagnosis.Passed, Summary: summary, Evidence: evidence}

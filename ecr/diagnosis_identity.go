@@ -2,19 +2,19 @@ package ecr
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/rise-deploy/rise-registry-go/internal/probe"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
@@ -22,15 +22,11 @@ import (
 var likelyRegion = regexp.MustCompile(`^(?:(?:us|eu|ap|sa|ca|me|af|il|mx|cn)-[a-z]+|us-gov-[a-z]+|us-iso[a-z]?-[a-z]+|` +
 	`eu-isoe-[a-z]+|eusc-[a-z]+-[a-z]+)-[0-9]+$`)
 
-// longestToken is how long a token may live, whatever its session (ECR API Reference, GetAuthorizationToken).
-const longestToken = 12 * time.Hour
-
 // checkConfig is about what New accepts though it is doubtful; what it refuses never comes here.
 func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 	c := d.config
-	stsEndpoint, ecrEndpoint := d.upstream.assumer.client.Options().BaseEndpoint, d.upstream.registry.Options().BaseEndpoint
-	partition, _, _ := resolveRegion(c.Region) // New resolved it
-	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", d.upstream.assumer.client.Options().Region), slog.String("partition", partition),
+	endpoints := d.aws.Endpoints()
+	f := passed("region, account, ARNs and keys agree", slog.String("region", c.Region), slog.String("sts_region", endpoints.STSRegion), slog.String("partition", d.setup.Partition),
 		slog.String("account", c.AccountID), slog.String("registry_host", d.Provider.host.RegistryStr()),
 		slog.String("push_role_arn", c.PushRoleARN), slog.String("repo_prefix", c.RepoPrefix))
 	var doubts, remedies []string
@@ -38,23 +34,16 @@ func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 	if !likelyRegion.MatchString(c.Region) {
 		doubt("the AWS SDK doesn't know region "+c.Region+", and guesses its host names", "check region")
 	}
-	fips := d.upstream.registry.Options().EndpointOptions.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
-	if fips && !strings.HasPrefix(c.Region, "us-") {
+	if endpoints.FIPS && !strings.HasPrefix(c.Region, "us-") {
 		doubt("FIPS is asked for, and ECR has FIPS endpoints in US regions only; the SDK makes up names elsewhere",
 			"take out use_fips (AWS_USE_FIPS_ENDPOINT)")
 	}
-	plain := false
-	for _, e := range []struct {
-		key string
-		url *string
-	}{{"sts_endpoint", stsEndpoint}, {"ecr_endpoint", ecrEndpoint}} {
-		if e.url == nil {
-			continue
+	for _, own := range []struct{ key, host string }{{"sts_endpoint", endpoints.STS}, {"ecr_endpoint", endpoints.ECR}} {
+		if own.host != "" {
+			f.Evidence = append(f.Evidence, slog.String(own.key, own.host))
 		}
-		f.Evidence = append(f.Evidence, slog.String(e.key, hostOf(*e.url)))
-		plain = plain || strings.HasPrefix(*e.url, "http://")
 	}
-	if plain && c.Insecure {
+	if endpoints.Plain && c.Insecure {
 		doubt("an AWS endpoint is plain HTTP, as insecure: true allows: whoever is on the way reads tokens", "use https")
 	}
 	for _, w := range c.warnings() {
@@ -70,26 +59,21 @@ func (d *checkup) checkConfig(context.Context) diagnosis.Finding {
 }
 
 func (d *checkup) checkCredentials(ctx context.Context) diagnosis.Finding {
-	base := d.upstream.assumer.controller.base
-	err := errNoCredentials
-	if base != nil {
-		d.base, err = base.Retrieve(ctx)
-		d.hidden.hide(d.base.AccessKeyID, d.base.SecretAccessKey, d.base.SessionToken)
-	}
-	if err != nil {
-		return d.failed(ctx, opCredentials, err)
+	var err error
+	if d.base, err = d.once.Base(ctx); err != nil {
+		return d.failed(ctx, failure.OpCredentials, err)
 	}
 	source := d.base.Source
 	if !d.config.AccessKeyID.IsZero() {
 		source = "configuration (access_key_id)"
 	}
-	f := passed("AWS credentials were found: "+printable(source), slog.String("source", printable(source)))
-	if d.base.CanExpire {
+	f := passed("AWS credentials were found: "+scrub.Printable(source), slog.String("source", scrub.Printable(source)))
+	if !d.base.Expires.IsZero() {
 		f.Evidence = append(f.Evidence, slog.Time("expires_at", d.base.Expires))
 	}
-	if d.base.SessionToken == "" {
+	if d.base.LongLived {
 		f.Status = diagnosis.Warned
-		f.Summary = "long-lived static keys are used (" + printable(source) + "): they work until somebody deletes them, wherever they leak to"
+		f.Summary = "long-lived static keys are used (" + scrub.Printable(source) + "): they work until somebody deletes them, wherever they leak to"
 		f.Remedy = "use IRSA, Pod Identity or an instance role inside AWS; outside, let the keys' user do nothing but assume role_arn, with " +
 			"role_external_id, and rotate them"
 	}
@@ -98,22 +82,22 @@ func (d *checkup) checkCredentials(ctx context.Context) diagnosis.Finding {
 
 // checkSTS makes the call that the next two look at.
 func (d *checkup) checkSTS(ctx context.Context) diagnosis.Finding {
-	d.identity, d.identified = d.upstream.assumer.client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, d.sts(d.base))
+	d.identity, d.identified = d.once.Identity(ctx, d.base)
 	err := d.identified
 	if err == nil {
-		d.offset, d.dated = answeredOffset(d.identity.ResultMetadata)
-		return passed("STS answers", d.requestID(d.identity.ResultMetadata))
+		d.offset, d.dated = d.identity.ClockOffset, d.identity.Dated
+		return passed("STS answers", requestID(d.identity.RequestID))
 	}
-	d.offset, d.dated = clockOffset(err)
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) && response.HTTPStatusCode() != 0 && response.HTTPStatusCode() < http.StatusInternalServerError {
-		if r := refusalOf(err); r.code != "" && r.code != unknownError && !isThrottle(r.code) {
-			return passed("STS answers", slog.Int("http_status", response.HTTPStatusCode()))
+	reason := failure.Of(err)
+	d.offset, d.dated = reason.ClockOffset, reason.Dated
+	if reason.HTTPStatus != 0 && reason.HTTPStatus < http.StatusInternalServerError {
+		if r := reason.Refusal(); !r.Unknown() && !r.Throttled() {
+			return passed("STS answers", slog.Int("http_status", reason.HTTPStatus))
 		}
 	}
 	f := d.failed(ctx, "reach STS", err)
-	if failure, ok := probe.Explain(err); ok {
-		f.Evidence = append(f.Evidence, slog.String("step", failure.Step))
+	if reason.Network != nil {
+		f.Evidence = append(f.Evidence, slog.String("step", reason.Network.Step))
 	}
 	return f
 }
@@ -124,14 +108,14 @@ func (d *checkup) checkClock(context.Context) diagnosis.Finding {
 	}
 	offset := slog.Duration("clock_offset", d.offset.Round(time.Second))
 	switch off := d.offset.Abs(); {
-	case off >= badClock:
+	case off >= failure.BadClock:
 		return diagnosis.Finding{
-			Status: diagnosis.Failed, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+			Status: diagnosis.Failed, Evidence: []slog.Attr{offset}, Summary: hint.OffClock(d.offset),
 			Remedy: "keep the clock with NTP (chronyc tracking, timedatectl); AWS refuses what is signed more than five minutes off, " +
 				"and credentials are taken for alive or expired when they aren't",
 		}
 	case off >= time.Minute:
-		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: []slog.Attr{offset}, Summary: offClock(d.offset),
+		return diagnosis.Finding{Status: diagnosis.Warned, Evidence: []slog.Attr{offset}, Summary: hint.OffClock(d.offset),
 			Remedy: "keep the clock with NTP"}
 	}
 	return passed("this machine's clock agrees with AWS's", offset)
@@ -139,17 +123,17 @@ func (d *checkup) checkClock(context.Context) diagnosis.Finding {
 
 func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 	if d.identified != nil {
-		return d.failed(ctx, opCallerIdentity, d.identified)
+		return d.failed(ctx, failure.OpCallerIdentity, d.identified)
 	}
-	caller := said(aws.ToString(d.identity.Arn), d.hidden.all())
-	evidence := []slog.Attr{slog.String("arn", caller), d.requestID(d.identity.ResultMetadata)}
+	caller := scrub.Said(d.identity.ARN, d.once.Secrets())
+	evidence := []slog.Attr{slog.String("arn", caller), requestID(d.identity.RequestID)}
 	d.controller = d.base
-	a, err := arn.Parse(aws.ToString(d.identity.Arn))
-	if err != nil || !shownARN.MatchString(a.String()) {
+	a, err := arn.Parse(d.identity.ARN)
+	if err != nil || !scrub.IsARN(a.String()) {
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: "STS answers with an identity that is none",
 			Remedy: "check what answers at AWS_ENDPOINT_URL_STS"}
 	}
-	partition, _, _ := resolveRegion(d.config.Region)
+	partition := d.setup.Partition
 	switch {
 	case a.Partition != partition:
 		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence,
@@ -160,48 +144,26 @@ func (d *checkup) checkIdentity(ctx context.Context) diagnosis.Finding {
 			Summary: "the credentials are of account " + a.AccountID + ", and account_id is " + d.config.AccountID,
 			Remedy:  "set role_arn to a controller role in account " + d.config.AccountID + ", or correct account_id, or use credentials of that account"}
 	case a.Resource == "root":
-		t := explainRoot()
-		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: t.is, Remedy: t.remedy}
+		t := hint.Root()
+		return diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence, Summary: t.Is, Remedy: t.Remedy}
 	}
 	return passed("AWS knows the credentials as "+caller, evidence...)
 }
 
 func (d *checkup) checkControllerRole(ctx context.Context) diagnosis.Finding {
-	account, role, ok := assumedRole(aws.ToString(d.identity.Arn))
+	account, role, ok := policy.AssumedRole(d.identity.ARN)
 	evidence := []slog.Attr{slog.String("arn", d.config.RoleARN)}
-	if ok && isRole(d.config.RoleARN, account, role) {
+	if ok && policy.IsRole(d.config.RoleARN, account, role) {
 		return passed("the process runs as the controller role already", evidence...)
 	}
-	d.controller = aws.Credentials{}
-	input := &sts.AssumeRoleInput{
-		RoleArn: aws.String(d.config.RoleARN), RoleSessionName: aws.String(controllerSession), Policy: aws.String(d.readingPolicy()),
-		DurationSeconds: aws.Int32(int32(minSessionDuration / time.Second)),
-	}
-	if d.config.RoleExternalID != "" {
-		input.ExternalId = aws.String(d.config.RoleExternalID)
-	}
-	out, err := d.upstream.assumer.client.AssumeRole(ctx, input, d.sts(d.base))
+	d.controller = awsapi.Keys{}
+	session, err := d.once.Assume(ctx, failure.OpAssumeController, awsapi.SessionInput{
+		RoleARN: d.config.RoleARN, Name: awsapi.ControllerSession, Policy: d.setup.DiagnosisSession().Pasteable(), ExternalID: d.config.RoleExternalID,
+		Duration: minSessionDuration,
+	}, d.base)
 	if err != nil {
-		return d.failed(ctx, opAssumeController, err, evidence...)
+		return d.failed(ctx, failure.OpAssumeController, err, evidence...)
 	}
-	d.controller = keysOf(out.Credentials)
-	d.hidden.hide(d.controller.SecretAccessKey, d.controller.SessionToken)
-	return passed("the controller role can be assumed", append(evidence, d.requestID(out.ResultMetadata))...)
-}
-
-// readingPolicy limits the controller's session to what a diagnosis does with it.
-func (d *checkup) readingPolicy() string {
-	roles := []string{d.config.PushRoleARN}
-	if d.config.PullRoleARN != "" {
-		roles = append(roles, d.config.PullRoleARN)
-	}
-	return policyOf(
-		allow([]string{"sts:AssumeRole", "sts:TagSession"}, roles),
-		allow([]string{"ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"}, d.repositoryARN+"*"),
-		allow(registryReads, "*"))
-}
-
-// registryReads are the rights that a diagnosis has use for and issuing credentials hasn't.
-var registryReads = []string{
-	"ecr:DescribePullThroughCacheRules", "ecr:DescribeRepositoryCreationTemplates", "ecr:GetRegistryPolicy", "ecr:GetSigningConfiguration",
+	d.controller = session.Keys()
+	return passed("the controller role can be assumed", append(evidence, requestID(session.RequestID))...)
 }

@@ -11,9 +11,11 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
@@ -35,51 +37,52 @@ func (l *listing) get() ([]string, bool) {
 }
 
 func (d *checkup) list(ctx context.Context) {
-	out, err := d.upstream.registry.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1000)}, d.asController)
+	list, more, err := d.asController().Repositories(ctx)
 	if err != nil {
 		return // the repository itself is looked at all the same
 	}
 	d.listing.mu.Lock()
 	defer d.listing.mu.Unlock()
-	d.listing.whole = aws.ToString(out.NextToken) == ""
-	for _, r := range out.Repositories {
-		if aws.ToString(r.RepositoryArn) != d.repositoryARN+aws.ToString(r.RepositoryName) { // another registry's
+	d.listing.whole = !more
+	for _, r := range list {
+		if aws.ToString(r.RepositoryArn) != d.setup.ARN(aws.ToString(r.RepositoryName)) { // another registry's
 			d.listing.names, d.listing.whole = nil, false
 			return
 		}
-		d.listing.names = append(d.listing.names, printable(aws.ToString(r.RepositoryName)))
+		d.listing.names = append(d.listing.names, scrub.Printable(aws.ToString(r.RepositoryName)))
 	}
 }
 
 func (d *checkup) repositoryName() string { return d.config.RepoPrefix + d.o.Project }
 
-const opReadRepository = "read repository"
-
 func (d *checkup) checkRepository(ctx context.Context) diagnosis.Finding {
 	d.list(ctx)
 	name := d.repositoryName()
-	resource := slog.String("arn", d.repositoryARN+name)
-	out, err := d.upstream.registry.ListTagsForResource(ctx,
-		&ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + name)}, d.asController)
-	var missing *types.RepositoryNotFoundException
+	resource := slog.String("arn", d.setup.ARN(name))
+	list, id, err := d.asController().Tags(ctx, d.setup.ARN(name))
 	names, whole := d.listing.get()
-	denied := err != nil && kindOf(ctx, opReadRepository, err) == provider.ErrAccessDenied
+	denied := errors.Is(err, provider.ErrAccessDenied)
 	switch {
-	case errors.As(err, &missing), denied && whole && !slices.Contains(names, name):
+	case failure.CodeOf(err) == "RepositoryNotFoundException", denied && whole && !slices.Contains(names, name):
 		return d.missing(resource)
 	case err != nil:
-		f := d.failed(ctx, opReadRepository, err, resource)
-		if denied && !refusalOf(err).explicit {
+		reason := failure.Of(err)
+		f := d.failed(ctx, reason.Op, err, resource)
+		if denied && !reason.Refusal().Explicit {
 			f.Remedy = "allow the controller to read it (its policy may be for another prefix than repo_prefix)\n" +
-				policyOf(allow([]string{"ecr:ListTagsForResource"}, d.repositoryARN+d.config.RepoPrefix+"*"))
+				policy.Allow(d.setup.AllRepositories(), policy.ActionReadTags).Pasteable()
 		}
 		return f
 	}
-	tags := map[string]string{}
-	for _, t := range out.Tags {
-		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	return d.owner(byKey(list), resource, requestID(id))
+}
+
+func byKey(list []awsapi.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		tags[t.Key] = t.Value
 	}
-	return d.owner(tags, resource, d.requestID(out.ResultMetadata))
+	return tags
 }
 
 func (d *checkup) missing(resource slog.Attr) diagnosis.Finding {
@@ -109,21 +112,21 @@ func (d *checkup) missing(resource slog.Attr) diagnosis.Finding {
 func (d *checkup) owner(tags map[string]string, evidence ...slog.Attr) diagnosis.Finding {
 	name, project := d.repositoryName(), d.o.Project
 	f := diagnosis.Finding{Status: diagnosis.Failed, Evidence: evidence}
-	for _, key := range []string{tagManaged, tagInstallation, tagProject, tagProjectID, tagOrphaned, tagSuspended} {
+	for _, key := range []string{policy.TagManaged, policy.TagInstallation, policy.TagProject, policy.TagProjectID, policy.TagOrphaned, policy.TagSuspended} {
 		if value, ok := tags[key]; ok {
-			f.Evidence = append(f.Evidence, slog.String(key, printable(value)))
+			f.Evidence = append(f.Evidence, slog.String(key, scrub.Printable(value)))
 		}
 	}
 	switch owner := d.config.owner(project, tags); {
-	case !owner.Ours && d.config.Installation == "" && tags[tagManaged] == tagTrue && tags[tagProject] == project:
+	case !owner.Ours && d.config.Installation == "" && tags[policy.TagManaged] == policy.TagTrue && tags[policy.TagProject] == project:
 		f.Status = diagnosis.Warned // credentials work; the rest of repository management doesn't
-		f.Summary = "the repository " + name + " belongs to an installation by its tag " + tagInstallation + ", and installation isn't set"
+		f.Summary = "the repository " + name + " belongs to an installation by its tag " + policy.TagInstallation + ", and installation isn't set"
 		f.Remedy = "set installation to the tag's value, if it is this one"
 	case !owner.Ours:
 		f.Summary = "the repository " + name + " isn't ours: " + owner.Reason
 		f.Remedy = d.claim(tags)
 	case d.o.ProjectID != "" && owner.ProjectID != "" && owner.ProjectID != d.o.ProjectID:
-		f.Summary = "the repository " + name + " is of a project of the same name with another id (its tag " + tagProjectID + "): no credential of this one's works with it"
+		f.Summary = "the repository " + name + " is of a project of the same name with another id (its tag " + policy.TagProjectID + "): no credential of this one's works with it"
 		f.Remedy = "check the id; if the name has changed hands, let the released repository be purged: operator repo purge"
 		if !owner.Orphaned {
 			f.Remedy = "check the id; if the name has changed hands, release the repository for the project that it was made for, and let it be purged: " +
@@ -137,7 +140,7 @@ func (d *checkup) owner(tags map[string]string, evidence ...slog.Attr) diagnosis
 		f.Remedy = "operator repo suspend --lift " + project
 	case d.config.ProjectIDs && owner.ProjectID == "":
 		f.Status = diagnosis.Warned // credentials work, for whichever id
-		f.Summary = "the repository " + name + " has no tag " + tagProjectID + ": until it has, credentials for every project that had its name work with it"
+		f.Summary = "the repository " + name + " has no tag " + policy.TagProjectID + ": until it has, credentials for every project that had its name work with it"
 		f.Remedy = "operator repo ensure " + project + d.flagID()
 	default:
 		f.Status, f.Summary = diagnosis.Passed, "the repository "+name+" exists and is ours"
@@ -148,9 +151,9 @@ func (d *checkup) owner(tags map[string]string, evidence ...slog.Attr) diagnosis
 // claim is what makes a repository the project's. Adoption is for what is nobody's: the controller's policy, too, doesn't let it
 // tag what bears a tag of ours.
 func (d *checkup) claim(tags map[string]string) string {
-	_, managed := tags[tagManaged]
-	installation, installed := tags[tagInstallation]
-	other := tags[tagProject] != "" && tags[tagProject] != d.o.Project
+	_, managed := tags[policy.TagManaged]
+	installation, installed := tags[policy.TagInstallation]
+	other := tags[policy.TagProject] != "" && tags[policy.TagProject] != d.o.Project
 	switch {
 	case !managed && !installed && !other:
 		return "if it should be, take it over: operator repo adopt " + d.o.Project + d.flagID() + "; or use a repo_prefix of your own, or name the project otherwise"
@@ -176,10 +179,10 @@ func (d *checkup) flagID() string {
 
 // tagging is the command that says whose a repository is.
 func (d *checkup) tagging() string {
-	command := "tag it with rights of your own:\naws ecr tag-resource --region " + d.config.Region + " --resource-arn " + d.repositoryARN + d.repositoryName() +
-		" --tags Key=" + tagManaged + ",Value=" + tagTrue + " Key=" + tagProject + ",Value=" + d.o.Project
+	command := "tag it with rights of your own:\naws ecr tag-resource --region " + d.config.Region + " --resource-arn " + d.setup.RepositoryARN(d.o.Project) +
+		" --tags Key=" + policy.TagManaged + ",Value=" + policy.TagTrue + " Key=" + policy.TagProject + ",Value=" + d.o.Project
 	if d.config.Installation != "" {
-		command += " Key=" + tagInstallation + ",Value=" + d.config.Installation
+		command += " Key=" + policy.TagInstallation + ",Value=" + d.config.Installation
 	}
 	return command
 }
@@ -204,7 +207,7 @@ func (d *checkup) checkAccess(ctx context.Context) diagnosis.Finding {
 		f.Summary, f.Remedy = "the image registry doesn't know the repository "+name, "operator repo ensure "+d.o.Project+d.flagID()
 	case a.Status == http.StatusForbidden:
 		f.Evidence = append(f.Evidence, slog.String("error", text))
-		f.Summary, f.Remedy = d.deniedAt(newRefusal(code, text), action)
+		f.Summary, f.Remedy = d.deniedAt(failure.NewRefusal(code, text), action)
 	default:
 		f.Summary, f.Remedy = "the image registry doesn't let the credential in: "+text, "try again later; see the evidence"
 	}
@@ -212,23 +215,22 @@ func (d *checkup) checkAccess(ctx context.Context) diagnosis.Finding {
 }
 
 // deniedAt explains the image registry's denial of the session.
-func (d *checkup) deniedAt(r refusal, action string) (summary, remedy string) {
-	if r.action != "" {
-		action = r.action
+func (d *checkup) deniedAt(r failure.Refusal, action string) (summary, remedy string) {
+	if r.Action != "" {
+		action = r.Action
 	}
-	all := d.repositoryARN + d.config.RepoPrefix + "*"
 	switch {
-	case strings.Contains(r.message, "expired"):
+	case strings.Contains(r.Message, "expired"):
 		return "the image registry takes the token for expired", "check region and registry_host, and this machine's clock"
-	case r.explicit:
-		return "a Deny in " + r.article() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
-			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix, in the session policy another " + tagProjectID
-	case r.layer != "" && r.layer != "identity-based policy":
-		return "the " + r.layer + " of the push role doesn't allow " + action, "allow it there\n" + policyOf(pushStatement(d.config, all))
+	case r.Explicit:
+		return "a Deny in " + r.TheLayer() + " forbids the push role's session " + action, "look for a Deny that the repository's tags or its name " +
+			"fall under; in the push role's own policy they are rise:installation, rise:orphaned, rise:suspended and the prefix, in the session policy another " + policy.TagProjectID
+	case r.Layer != "" && r.Layer != "identity-based policy":
+		return "the " + r.Layer + " of the push role doesn't allow " + action, "allow it there\n" + d.setup.PushStatement().Pasteable()
 	}
 	return "the push role's own policy doesn't allow " + action + " on the repository: it lacks the action, is for another prefix than repo_prefix, " +
 			"or asks for tags that the repository hasn't",
-		"let the push role's policy allow it\n" + policyOf(pushStatement(d.config, all))
+		"let the push role's policy allow it\n" + d.setup.PushStatement().Pasteable()
 }
 
 func (d *checkup) checkIsolation(ctx context.Context) diagnosis.Finding {
@@ -272,15 +274,12 @@ func (d *checkup) neighbour(ctx context.Context) (name string, exists bool) {
 		if tried++; tried > neighbours {
 			break
 		}
-		out, err := d.upstream.registry.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: aws.String(d.repositoryARN + n)}, d.asController)
+		list, _, err := d.asController().Tags(ctx, d.setup.ARN(n))
 		if err != nil {
 			continue
 		}
-		tags := map[string]string{}
-		for _, t := range out.Tags {
-			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-		if owner := d.config.owner(project, tags); tags[tagManaged] == tagTrue && !owner.Orphaned && !owner.Suspended {
+		tags := byKey(list)
+		if owner := d.config.owner(project, tags); tags[policy.TagManaged] == policy.TagTrue && !owner.Orphaned && !owner.Suspended {
 			return n, true
 		}
 	}

@@ -2,17 +2,16 @@ package ecr
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -31,90 +30,72 @@ func (d *checkup) checkPullRole(ctx context.Context) diagnosis.Finding {
 }
 
 // assume does what Credentials does for r, and finds out more where it fails.
-func (d *checkup) assume(ctx context.Context, r provider.Request) (diagnosis.Finding, session) {
+func (d *checkup) assume(ctx context.Context, r provider.Request) (diagnosis.Finding, awsapi.Session) {
 	op := opAssumeRole(r)
-	input, err := d.sessionInput(r) // without an id, too: what else is wrong shows all the same
+	input, err := sessionInput(d.setup, r) // without an id, too: what else is wrong shows all the same
 	if err != nil {
-		return d.failed(ctx, op, err), session{}
+		return d.failed(ctx, op, err), awsapi.Session{}
 	}
-	evidence := []slog.Attr{slog.String("arn", aws.ToString(input.RoleArn)),
-		slog.String("session_name", aws.ToString(input.RoleSessionName))}
-	s, err := d.try(ctx, input)
+	evidence := []slog.Attr{slog.String("arn", input.RoleARN), slog.String("session_name", input.Name)}
+	s, err := d.once.Assume(ctx, op, input, d.controller)
 	if err != nil {
 		f := d.failed(ctx, op, err, evidence...)
-		if kindOf(ctx, op, err) == provider.ErrAccessDenied {
-			d.narrow(ctx, &f, op, r, input, refusalOf(err))
+		if reason := failure.Of(err); reason.Kind == provider.ErrAccessDenied {
+			d.narrow(ctx, &f, op, r, input, reason)
 		}
-		return f, session{}
+		return f, awsapi.Session{}
 	}
-	f := passed("the role can be assumed, with a session policy", append(evidence, slog.String("request_id", s.requestID))...)
+	f := passed("the role can be assumed, with a session policy", append(evidence, requestID(s.RequestID))...)
 	return f, s
 }
 
-// try assumes a role. Its input always carries the session policy.
-func (d *checkup) try(ctx context.Context, input *sts.AssumeRoleInput) (session, error) {
-	if aws.ToString(input.Policy) == "" {
-		return session{}, errors.New("no session policy")
-	}
-	out, err := d.upstream.assumer.client.AssumeRole(ctx, input, d.sts(d.controller))
-	if err != nil {
-		return session{}, err
-	}
-	s := session{credentials: keysOf(out.Credentials)}
-	s.readAt, _ = dateOf(out.ResultMetadata)
-	s.ends, _ = out.ResultMetadata.Get(endKey{}).(time.Time)
-	d.hidden.hide(s.secrets()...)
-	s.requestID = d.requestID(out.ResultMetadata).Value.String()
-	return s, nil
-}
-
 // narrow tells apart what AWS doesn't: it asks again with one thing changed, and drops what it gets.
-func (d *checkup) narrow(ctx context.Context, f *diagnosis.Finding, op string, r provider.Request, input *sts.AssumeRoleInput, refused refusal) {
-	works := func(change func(*sts.AssumeRoleInput)) bool {
-		changed := *input
+func (d *checkup) narrow(ctx context.Context, f *diagnosis.Finding, op string, r provider.Request, input awsapi.SessionInput, reason *failure.Failure) {
+	works := func(change func(*awsapi.SessionInput)) bool {
+		changed := input
 		change(&changed)
-		_, err := d.try(ctx, &changed)
+		_, err := d.once.Assume(ctx, op, changed, d.controller)
 		return err == nil
 	}
 	key := "push_role_arn"
-	if op == opAssumePull {
+	if op == failure.OpAssumePull {
 		key = "pull_role_arn"
 	}
+	refused := reason.Refusal()
 	switch {
-	case refused.action == "sts:TagSession" && len(input.Tags) > 0:
-		if works(func(i *sts.AssumeRoleInput) { i.Tags = nil }) {
+	case refused.Action == "sts:TagSession" && len(input.Tags) > 0:
+		if works(func(i *awsapi.SessionInput) { i.Tags = nil }) {
 			f.Summary = op + ": sts:TagSession isn't allowed for the role in " + key + ": it can be assumed without session_tags, but not with them"
 		}
-	case refused.action == "sts:TagSession":
+	case refused.Action == "sts:TagSession":
 		f.Evidence = append(f.Evidence, slog.Bool("inherited_tags", true))
-	case len(input.Tags) == 0 && !r.AllProjects && works(func(i *sts.AssumeRoleInput) { i.Tags = projectTag(r.Project) }):
-		f.Summary = op + ": the role's trust policy demands the session tag " + tagProject + ", and session_tags is off"
+	case len(input.Tags) == 0 && !r.AllProjects && works(func(i *awsapi.SessionInput) { i.Tags = projectTag(r.Project) }):
+		f.Summary = op + ": the role's trust policy demands the session tag " + policy.TagProject + ", and session_tags is off"
 		f.Remedy = "set session_tags: true"
-	case input.ExternalId != nil && works(func(i *sts.AssumeRoleInput) { i.ExternalId = nil }):
+	case input.ExternalID != "" && works(func(i *awsapi.SessionInput) { i.ExternalID = "" }):
 		f.Summary = op + ": the role can be assumed without an external ID, but not with external_id"
-		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + trustRemedy(d.config, op, refused)
+		f.Remedy = "take out external_id, or demand it in the role's trust policy\n" + hint.Trust(d.setup, op, refused.Caller)
 	}
 }
 
 func (d *checkup) checkToken(ctx context.Context) diagnosis.Finding {
-	t, err := d.getToken(ctx, d.session, func(o *ecr.Options) { o.Retryer = once{} })
+	t, err := d.once.Token(ctx, d.session)
 	if err != nil {
-		f := d.failed(ctx, opToken, err)
-		if r := refusalOf(err); r.action == actionToken && !r.explicit && r.layer != "session policy" {
-			f.Remedy += "\n" + policyOf(allow([]string{actionToken}, "*"))
+		f := d.failed(ctx, failure.OpToken, err)
+		if r := failure.Of(err).Refusal(); r.Action == policy.ActionToken && !r.Explicit && r.Layer != "session policy" {
+			f.Remedy += "\n" + policy.Allow("*", policy.ActionToken).Pasteable()
 		}
 		return f
 	}
 	d.token = t
-	d.hidden.hide(t.password.Reveal())
 	return passed("ECR issues a token to the session",
-		slog.String("request_id", t.requestID), slog.Time("expires_at", t.expiresAt))
+		requestID(t.RequestID), slog.Time("expires_at", t.ExpiresAt))
 }
 
 func (d *checkup) checkRegistryHost(context.Context) diagnosis.Finding {
-	handedOut, named := d.Provider.host.RegistryStr(), hostOf(d.token.proxyEndpoint)
+	handedOut, named := d.Provider.host.RegistryStr(), d.token.ProxyHost()
 	evidence := []slog.Attr{slog.String("handed_out", handedOut), slog.String("proxy_endpoint", named)}
-	if d.agrees(d.token.proxyEndpoint) {
+	if d.hostWarning.host.agrees(named) {
 		return passed("ECR names the image registry that is handed out", evidence...)
 	}
 	return diagnosis.Finding{Status: diagnosis.Warned, Evidence: evidence,
@@ -130,7 +111,7 @@ type loginAt struct {
 
 func (d *checkup) checkRegistry(ctx context.Context) diagnosis.Finding {
 	host := d.Provider.host.RegistryStr()
-	login := url.UserPassword(d.token.username, d.token.password.Reveal())
+	login := url.UserPassword(d.token.Username, d.token.Password.Reveal())
 	at := loginAt{"https://" + host, login}
 	// The token goes nowhere before the host has shown a certificate; by plain HTTP to this machine only.
 	a := d.host.Do(ctx, http.MethodGet, at.base+"/v2/", login)
@@ -168,5 +149,5 @@ func (d *checkup) said(a probe.Answer) string {
 	if text == "" {
 		return "HTTP status " + http.StatusText(a.Status)
 	}
-	return said(strings.ReplaceAll(text, "\n", " "), d.hidden.all(), d.config.AccountID, d.repositoryName())
+	return scrub.Said(strings.ReplaceAll(text, "\n", " "), d.once.Secrets(), d.config.AccountID, d.repositoryName())
 }

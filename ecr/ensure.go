@@ -3,14 +3,14 @@ package ecr
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -100,7 +100,7 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 		return o.notOurs(opEnsure)
 	case owner.Orphaned:
 		if !opts.DryRun {
-			if err := o.untag(ctx, "restore repository", tagOrphaned, tagOrphanedAt); err != nil {
+			if err := o.untag(ctx, "restore repository", policy.TagOrphaned, policy.TagOrphanedAt); err != nil {
 				return err
 			}
 			o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = false, time.Time{}
@@ -114,17 +114,17 @@ func (o *operation) claim(ctx context.Context, tags map[string]string, opts repo
 		}
 	}
 	if o.project.ID != "" && owner.ProjectID == "" {
-		missing[tagProjectID] = o.project.ID
+		missing[policy.TagProjectID] = o.project.ID
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	if !opts.DryRun {
 		err := o.tag(ctx, "tag repository", missing)
-		if err != nil && (missing[tagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
+		if err != nil && (missing[policy.TagProjectID] == "" || !errors.Is(err, provider.ErrAccessDenied)) {
 			return err
 		}
-		if missing[tagProjectID] != "" { // maybe another project's at the same time, which denies ours
+		if missing[policy.TagProjectID] != "" { // maybe another project's at the same time, which denies ours
 			if _, err := o.readOurs(ctx, opEnsure); err != nil {
 				return err
 			}
@@ -152,39 +152,35 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 		return true, nil
 	}
 	c := o.p.config
-	input := &ecr.CreateRepositoryInput{
-		RegistryId: o.registry(), RepositoryName: o.name(), ImageTagMutability: types.ImageTagMutability(c.ImageTagMutability),
-		ImageTagMutabilityExclusionFilters: c.exclusionFilters(), EncryptionConfiguration: c.encryption(),
-		ImageScanningConfiguration: c.scanning(),
+	input := ecr.CreateRepositoryInput{
+		ImageTagMutability: types.ImageTagMutability(c.ImageTagMutability), ImageTagMutabilityExclusionFilters: c.exclusionFilters(),
+		EncryptionConfiguration: c.encryption(), ImageScanningConfiguration: c.scanning(),
 	}
-	tags := c.ownerTags(o.project)
-	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		input.Tags = append(input.Tags, types.Tag{Key: aws.String(key), Value: aws.String(tags[key])})
-	}
+	tags := o.p.setup.OwnerTags(o.project.Name, o.project.ID)
 	if o.p.scansItself.Load() {
 		input.ImageScanningConfiguration = nil
 	}
-	out, err := o.createCall(ctx, input)
+	made, err := o.aws.Create(ctx, input, tags)
 	if input.ImageScanningConfiguration != nil && refused(err) { // for the scanning, if it works without
 		input.ImageScanningConfiguration = nil
-		out, err = o.createCall(ctx, input)
+		made, err = o.aws.Create(ctx, input, tags)
 	}
-	if apiCode(err) == "RepositoryAlreadyExistsException" {
+	if failure.CodeOf(err) == "RepositoryAlreadyExistsException" {
 		return false, nil
 	}
 	if err != nil {
-		return false, err
+		return false, o.explained(err)
 	}
 	o.did(repository.ActionCreate)
 	o.unsettle = true
 	o.change.Owner = c.owner(o.project.Name, tags)
-	if *c.ScanOnPush && (out.Repository.ImageScanningConfiguration == nil || !out.Repository.ImageScanningConfiguration.ScanOnPush) {
+	if *c.ScanOnPush && (made.ImageScanningConfiguration == nil || !made.ImageScanningConfiguration.ScanOnPush) {
 		o.p.scansItself.Store(true)
 		o.note(noScanning)
 	}
-	policy, err := c.lifecyclePolicy()
-	if err == nil && policy != "" {
-		err = o.putLifecycle(ctx, policy)
+	lifecycle, err := c.lifecyclePolicy()
+	if err == nil && lifecycle != "" {
+		err = o.putLifecycle(ctx, lifecycle)
 	}
 	if errors.Is(err, provider.ErrNotFound) {
 		return false, nil
@@ -192,20 +188,9 @@ func (o *operation) create(ctx context.Context, opts repository.EnsureOptions) (
 	return true, err
 }
 
-func (o *operation) createCall(ctx context.Context, input *ecr.CreateRepositoryInput) (out *ecr.CreateRepositoryOutput, err error) {
-	err = o.call(ctx, opCreate, func(ctx context.Context) (err error) {
-		out, err = o.client.CreateRepository(ctx, input)
-		if err == nil {
-			err = o.isOwn(out.Repository)
-		}
-		return err
-	})
-	return out, err
-}
-
 // refused tells whether AWS understood a call and doesn't take its parameters, rights apart.
 func refused(err error) bool {
-	switch apiCode(err) {
+	switch failure.CodeOf(err) {
 	case "ValidationException", "InvalidParameterException", "UnsupportedOperationException":
 		return true
 	}
@@ -237,15 +222,7 @@ func (o *operation) putScanning(ctx context.Context) error {
 	if o.p.scansItself.Load() {
 		return nil
 	}
-	err := o.write(ctx, "set scan on push", func(ctx context.Context) error {
-		out, err := o.client.PutImageScanningConfiguration(ctx, &ecr.PutImageScanningConfigurationInput{
-			RegistryId: o.registry(), RepositoryName: o.name(), ImageScanningConfiguration: o.p.config.scanning(),
-		})
-		if err == nil {
-			err = o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
+	err := o.write(ctx, awsapi.OpScanning, func(ctx context.Context) error { return o.aws.PutScanning(ctx, o.p.config.scanning()) })
 	if err == nil {
 		o.did(repository.ActionScanOnPush)
 		// A registry that scans by itself may take it and show false all the same: never again then.
@@ -262,16 +239,8 @@ func (o *operation) putScanning(ctx context.Context) error {
 }
 
 func (o *operation) putMutability(ctx context.Context) error {
-	err := o.write(ctx, "set tag mutability", func(ctx context.Context) error {
-		out, err := o.client.PutImageTagMutability(ctx, &ecr.PutImageTagMutabilityInput{
-			RegistryId: o.registry(), RepositoryName: o.name(),
-			ImageTagMutability:                 types.ImageTagMutability(o.p.config.ImageTagMutability),
-			ImageTagMutabilityExclusionFilters: o.p.config.exclusionFilters(),
-		})
-		if err == nil {
-			err = o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
+	err := o.write(ctx, awsapi.OpMutability, func(ctx context.Context) error {
+		return o.aws.PutMutability(ctx, types.ImageTagMutability(o.p.config.ImageTagMutability), o.p.config.exclusionFilters())
 	})
 	if err == nil {
 		o.did(repository.ActionTagMutability)
@@ -284,20 +253,10 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	if err != nil {
 		return err
 	}
-	have := ""
-	err = o.call(ctx, "read the lifecycle policy", func(ctx context.Context) error {
-		out, err := o.client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
-		if err == nil {
-			have, err = aws.ToString(out.LifecyclePolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
-	if apiCode(err) == "LifecyclePolicyNotFoundException" {
-		err = nil
-	}
+	have, err := o.aws.LifecyclePolicy(ctx)
 	switch {
 	case err != nil:
-		return err
+		return o.explained(err)
 	case sameJSON(have, want):
 		return nil
 	case dryRun:
@@ -309,16 +268,8 @@ func (o *operation) mendLifecycle(ctx context.Context, dryRun bool) error {
 	return o.putLifecycle(ctx, want)
 }
 
-func (o *operation) putLifecycle(ctx context.Context, policy string) error {
-	err := o.write(ctx, "set lifecycle policy", func(ctx context.Context) error {
-		out, err := o.client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
-			RegistryId: o.registry(), RepositoryName: o.name(), LifecyclePolicyText: aws.String(policy),
-		})
-		if err == nil {
-			err = o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
+func (o *operation) putLifecycle(ctx context.Context, lifecycle string) error {
+	err := o.write(ctx, awsapi.OpPutLifecycle, func(ctx context.Context) error { return o.aws.PutLifecycle(ctx, lifecycle) })
 	if err == nil {
 		o.did(repository.ActionLifecycle)
 	}
@@ -326,16 +277,7 @@ func (o *operation) putLifecycle(ctx context.Context, policy string) error {
 }
 
 func (o *operation) deleteLifecycle(ctx context.Context) error {
-	err := o.write(ctx, "delete lifecycle policy", func(ctx context.Context) error {
-		out, err := o.client.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
-		if err == nil {
-			err = o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
-	if apiCode(err) == "LifecyclePolicyNotFoundException" {
-		err = nil
-	}
+	err := o.write(ctx, awsapi.OpDeleteLifecycle, o.aws.DeleteLifecycle)
 	if err == nil {
 		o.did(repository.ActionLifecycle)
 	}

@@ -2,10 +2,8 @@ package ecr
 
 import (
 	"fmt"
-	"net/url"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 )
 
 // dualStackSuffixes are the domains of dual-stack image registries by partition (ECR User Guide, "Making requests to
@@ -16,26 +14,9 @@ var dualStackSuffixes = map[string]string{
 	"aws-cn":     "on.amazonwebservices.com.cn",
 }
 
-// resolveRegion returns a region's partition and domain from the SDK's endpoint data. It guesses for unknown regions.
-func resolveRegion(region string) (partition, domain string, err error) {
-	endpoint, err := ecr.NewDefaultEndpointResolver().ResolveEndpoint(region, ecr.EndpointResolverOptions{})
-	if err != nil {
-		return "", "", err
-	}
-	u, err := url.Parse(endpoint.URL)
-	if err != nil {
-		return "", "", err
-	}
-	_, domain, ok := strings.Cut(u.Hostname(), "."+region+".")
-	if !ok || endpoint.PartitionID == "" {
-		return "", "", fmt.Errorf("region %s: no domain in endpoint %s", region, endpoint.URL)
-	}
-	return endpoint.PartitionID, domain, nil
-}
-
 // imageHost returns the host of an account's image registry.
 func imageHost(account, region string, fips, dualStack bool) (string, error) {
-	partition, domain, err := resolveRegion(region)
+	partition, domain, err := policy.ResolveRegion(region)
 	if err != nil {
 		return "", err
 	}
@@ -50,4 +31,24 @@ func imageHost(account, region string, fips, dualStack bool) (string, error) {
 		service += "-fips"
 	}
 	return fmt.Sprintf("%s.%s.%s.%s", account, service, region, domain), nil
+}
+
+// imageRegistry is the image registry of an account and region, and the host of it that is handed out.
+type imageRegistry struct{ handedOut, account, region string }
+
+// agrees reports whether host, as ECR names the image registry, is what is handed out. ECR names one host for a registry that has
+// several: FIPS and dual-stack ones are as good.
+func (r imageRegistry) agrees(host string) bool {
+	return host == r.handedOut || r.isOwn(host) && r.isOwn(r.handedOut)
+}
+
+func (r imageRegistry) isOwn(host string) bool {
+	for _, fips := range []bool{false, true} {
+		for _, dualStack := range []bool{false, true} {
+			if own, err := imageHost(r.account, r.region, fips, dualStack); err == nil && own == host {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -3,15 +3,15 @@ package ecr
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -27,7 +27,7 @@ func settleDelays() []time.Duration {
 // operation is one of repository.Manager's methods at work on one repository.
 type operation struct {
 	p        *Provider
-	client   *ecr.Client
+	aws      *awsapi.Repository
 	project  provider.Project
 	change   repository.Change
 	unsettle bool // its tags changed a moment ago
@@ -50,46 +50,32 @@ func (p *Provider) beginNamed(project provider.Project) (*operation, error) {
 		return nil, err
 	}
 	name := p.config.RepoPrefix + project.Name
-	return &operation{
-		p: p, client: p.clients().registry, project: project,
-		change: repository.Change{Project: project.Name, Name: name},
-	}, nil
+	o := &operation{p: p, project: project, change: repository.Change{Project: project.Name, Name: name}}
+	o.aws = p.aws.Repository(project.Name, name, p.setup.ARN(name), &o.change.Calls)
+	return o, nil
 }
 
 func (o *operation) did(a repository.Action) { o.change.Actions = append(o.change.Actions, a) }
 
 func (o *operation) note(text string) { o.change.Notes = append(o.change.Notes, text) }
 
-func (o *operation) name() *string     { return aws.String(o.change.Name) }
-func (o *operation) registry() *string { return aws.String(o.p.config.AccountID) }
-func (o *operation) arn() *string {
-	return aws.String(o.p.repositoryARN + o.change.Name)
-}
-
 // fail makes the operation's error of one that it decided on itself.
 func (o *operation) fail(kind provider.Kind, op, hint string, text string) error {
 	return &provider.Error{Kind: kind, Op: op, Project: o.project.Name, Hint: hint, Err: errors.New(text)}
 }
 
-// call counts and classifies one call upstream.
-func (o *operation) call(ctx context.Context, op string, do func(context.Context) error) error {
-	o.change.Calls++
-	ctx = recordAttempts(ctx)
-	controller := o.p.clients().assumer.controller
-	err := do(ctx)
-	if controller.forgetEnded(err) {
-		err = do(ctx)
+// explained is the error of a call upstream.
+func (o *operation) explained(err error) error {
+	if f := failure.Of(err); f != nil {
+		return hint.Error(o.p.setup, f)
 	}
-	if err == nil {
-		return nil
-	}
-	return o.p.classify(ctx, op, o.project.Name, err, controller.secrets()...)
+	return err
 }
 
-// write is call for what a right that depends on tags is needed. It is ErrNotFound when the repository is gone by now: AWS
+// write is a call for which a right that depends on tags is needed. It is ErrNotFound when the repository is gone by now: AWS
 // denies that, as what is gone has no tags.
 func (o *operation) write(ctx context.Context, op string, do func(context.Context) error) error {
-	err := o.call(ctx, op, do)
+	err := o.explained(do(ctx))
 	if errors.Is(err, provider.ErrAccessDenied) {
 		if r, again := o.describe(ctx); again == nil && r == nil {
 			return o.fail(provider.ErrNotFound, op, "", "repository "+o.change.Name+" was removed meanwhile")
@@ -102,7 +88,7 @@ func (o *operation) write(ctx context.Context, op string, do func(context.Contex
 		if !wait(ctx, delay) {
 			return err
 		}
-		err = o.call(ctx, op, do)
+		err = o.explained(do(ctx))
 	}
 	return err
 }
@@ -121,72 +107,35 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // describe returns nil when there is none.
 func (o *operation) describe(ctx context.Context) (*types.Repository, error) {
-	const op = "describe repository"
-	var out *ecr.DescribeRepositoriesOutput
-	err := o.call(ctx, op, func(ctx context.Context) (err error) {
-		out, err = o.client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{
-			RegistryId: o.registry(), RepositoryNames: []string{o.change.Name},
-		})
-		if err == nil && len(out.Repositories) != 1 {
-			return anothers
-		}
-		if err == nil {
-			err = o.isOwn(&out.Repositories[0])
-		}
-		return err
-	})
-	switch {
+	r, at, err := o.aws.Describe(ctx)
+	switch err = o.explained(err); {
 	case errors.Is(err, provider.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	r := out.Repositories[0]
-	if date, ok := dateOf(out.ResultMetadata); ok && date.Sub(aws.ToTime(r.CreatedAt)) < settling {
+	if !at.IsZero() && at.Sub(aws.ToTime(r.CreatedAt)) < settling {
 		o.unsettle = true
 	}
 	return &r, nil
 }
 
-const anothers = badAnswer("it is about another repository")
-
-// isAbout fails unless an answer that names a registry and a repository means the operation's. Whatever has a name in it is
-// looked at; the answers about tags have none.
-func (o *operation) isAbout(registry, name *string) error {
-	if aws.ToString(registry) != o.p.config.AccountID || aws.ToString(name) != o.change.Name {
-		return anothers
-	}
-	return nil
-}
-
-func (o *operation) isOwn(r *types.Repository) error {
-	if r == nil || aws.ToString(r.RepositoryArn) != *o.arn() {
-		return anothers
-	}
-	return o.isAbout(r.RegistryId, r.RepositoryName)
-}
-
 // readTags reads whose the repository is. It is ErrNotFound when there is none.
 func (o *operation) readTags(ctx context.Context) (map[string]string, error) {
 	o.change.Owner = repository.Owner{}
-	const op = "read the repository's tags"
-	var out *ecr.ListTagsForResourceOutput
-	err := o.call(ctx, op, func(ctx context.Context) (err error) {
-		out, err = o.client.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: o.arn()})
-		return err
-	})
+	list, at, err := o.aws.Tags(ctx)
 	if err != nil {
-		return nil, err
+		return nil, o.explained(err)
 	}
-	tags := make(map[string]string, len(out.Tags))
-	for _, t := range out.Tags {
-		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		tags[t.Key] = t.Value
 	}
-	if len(tags) != len(out.Tags) {
-		return nil, &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: badAnswer("a tag is in it twice")}
+	if len(tags) != len(list) {
+		return nil, &provider.Error{Kind: provider.ErrBadResponse, Op: awsapi.OpTags, Project: o.project.Name, Err: awsapi.BadAnswer("a tag is in it twice")}
 	}
 	o.change.Owner = o.p.config.owner(o.project.Name, tags)
-	o.change.Owner.ReadAt, _ = dateOf(out.ResultMetadata)
+	o.change.Owner.ReadAt = at
 	o.ahead = time.Until(o.change.Owner.ReadAt)
 	if owner := o.change.Owner; !owner.OrphanedAt.IsZero() && !owner.ReadAt.IsZero() && owner.ReadAt.Sub(owner.OrphanedAt) < settling {
 		o.unsettle = true
@@ -202,8 +151,8 @@ func (o *operation) readOurs(ctx context.Context, op string) (map[string]string,
 	}
 	if owner := o.change.Owner; !owner.Ours {
 		hint := "if it should be this project's, adopt it, with rights that allow to tag it"
-		if name := tags[tagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
-			hint = "if it is this installation's, configure installation as its tag " + tagInstallation + " has it; else it is left to that one"
+		if name := tags[policy.TagInstallation]; name != "" && name != o.p.config.Installation { // which can't be adopted
+			hint = "if it is this installation's, configure installation as its tag " + policy.TagInstallation + " has it; else it is left to that one"
 		}
 		return nil, o.fail(provider.ErrNotOurs, op, hint,
 			"repository "+o.change.Name+" isn't ours: "+owner.Reason)
@@ -218,19 +167,10 @@ func (o *operation) another() bool {
 }
 
 func (o *operation) tag(ctx context.Context, op string, tags map[string]string) error {
-	var list []types.Tag
-	for key, value := range tags {
-		list = append(list, types.Tag{Key: aws.String(key), Value: aws.String(value)})
+	if tags[policy.TagProjectID] != "" {
+		return o.setOwner(ctx, op, tags)
 	}
-	slices.SortFunc(list, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
-	set := func(ctx context.Context, opts ...func(*ecr.Options)) error {
-		_, err := o.client.TagResource(ctx, &ecr.TagResourceInput{ResourceArn: o.arn(), Tags: list}, opts...)
-		return err
-	}
-	if tags[tagProjectID] != "" {
-		return o.setOwner(ctx, op, tags, set)
-	}
-	err := o.write(ctx, op, func(ctx context.Context) error { return set(ctx) })
+	err := o.write(ctx, op, func(ctx context.Context) error { return o.aws.Tag(ctx, op, tags) })
 	if err == nil {
 		o.unsettle = true
 	}
@@ -238,24 +178,9 @@ func (o *operation) tag(ctx context.Context, op string, tags map[string]string) 
 }
 
 func (o *operation) untag(ctx context.Context, op string, keys ...string) error {
-	err := o.write(ctx, op, func(ctx context.Context) error {
-		_, err := o.client.UntagResource(ctx, &ecr.UntagResourceInput{ResourceArn: o.arn(), TagKeys: keys})
-		return err
-	})
+	err := o.write(ctx, op, func(ctx context.Context) error { return o.aws.Untag(ctx, op, keys...) })
 	if err == nil {
 		o.unsettle = true
 	}
 	return err
-}
-
-// apiCode is the code of AWS's error in err, "" if there is none.
-func apiCode(err error) string {
-	if err == nil {
-		return ""
-	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
 }

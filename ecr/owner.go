@@ -2,23 +2,11 @@ package ecr
 
 import (
 	"fmt"
-	"maps"
 	"time"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
-)
-
-// The tags that say whose a repository is. Policies depend on them: see package iampolicy.
-const (
-	tagManaged      = "rise:managed"
-	tagInstallation = "rise:installation"
-	tagProjectID    = "rise:project-id"
-	tagOrphaned     = "rise:orphaned"
-	tagOrphanedAt   = "rise:orphaned-at" // RFC 3339
-	tagSuspended    = "rise:suspended"
-
-	tagTrue = "true"
 )
 
 // noProjectID is the error for what has no id where project_ids demands one.
@@ -30,42 +18,28 @@ func noProjectID(op, project string) error {
 	}
 }
 
-// ownerTags are what a new repository of p is tagged with.
-func (c Config) ownerTags(p provider.Project) map[string]string {
-	tags := map[string]string{}
-	maps.Copy(tags, c.Tags)
-	tags[tagManaged], tags[tagProject] = tagTrue, p.Name
-	if c.Installation != "" {
-		tags[tagInstallation] = c.Installation
-	}
-	if p.ID != "" {
-		tags[tagProjectID] = p.ID
-	}
-	return tags
-}
-
 // owner reads from tags whose a repository of the name of project is.
 func (c Config) owner(project string, tags map[string]string) repository.Owner {
 	o := repository.Owner{
-		ProjectID: tags[tagProjectID],
-		Orphaned:  tags[tagOrphaned] == tagTrue,
-		Suspended: tags[tagSuspended] == tagTrue,
+		ProjectID: tags[policy.TagProjectID],
+		Orphaned:  tags[policy.TagOrphaned] == policy.TagTrue,
+		Suspended: tags[policy.TagSuspended] == policy.TagTrue,
 	}
 	if o.Orphaned {
-		if at, err := time.Parse(time.RFC3339, tags[tagOrphanedAt]); err == nil {
+		if at, err := time.Parse(time.RFC3339, tags[policy.TagOrphanedAt]); err == nil {
 			o.OrphanedAt = at
 		}
 	}
-	installation, tagged := tags[tagInstallation]
+	installation, tagged := tags[policy.TagInstallation]
 	switch {
-	case tags[tagManaged] != tagTrue:
-		o.Reason = "it isn't tagged " + tagManaged + "=" + tagTrue
-	case tags[tagProject] != project:
-		o.Reason = "its tag " + tagProject + " doesn't name the project"
+	case tags[policy.TagManaged] != policy.TagTrue:
+		o.Reason = "it isn't tagged " + policy.TagManaged + "=" + policy.TagTrue
+	case tags[policy.TagProject] != project:
+		o.Reason = "its tag " + policy.TagProject + " doesn't name the project"
 	case c.Installation != "" && !tagged:
-		o.Reason = "it has no tag " + tagInstallation
+		o.Reason = "it has no tag " + policy.TagInstallation
 	case installation != c.Installation:
-		o.Reason = "its tag " + tagInstallation + " names another installation"
+		o.Reason = "its tag " + policy.TagInstallation + " names another installation"
 	default:
 		o.Ours = true
 	}

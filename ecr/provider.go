@@ -1,26 +1,17 @@
 package ecr
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync/atomic"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/logging"
 	"github.com/google/go-containerregistry/pkg/name"
 
-	"github.com/rise-deploy/rise-registry-go/internal/hostport"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
@@ -30,22 +21,13 @@ import (
 // Provider implements [provider.Provider] for ECR. Make it with [New] or [Builder]. It is safe for concurrent use and has
 // nothing to close.
 type Provider struct {
-	config        Config
-	host          name.Registry
-	repositoryARN string // up to and including "repository/"
-	hostWarning   *hostWarning
-	// Behind a function, like a Secret's text: the SDK holds credentials, which a printer that follows pointers would show.
-	clients func() clients
+	config      Config
+	setup       policy.Setup
+	host        name.Registry
+	hostWarning *hostWarning
+	aws         *awsapi.Client
 	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
 	scansItself *atomic.Bool
-}
-
-type clients struct {
-	assumer *assumer
-	// tokens is registry without patience: somebody waits for what it asks.
-	tokens    *ecr.Client
-	registry  *ecr.Client
-	transport http.RoundTripper // the SDK's, for the image registry
 }
 
 var _ interface {
@@ -98,42 +80,27 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	cfg, client, err := loadSTS(ctx, c, o.load)
+	setup, err := c.setup()
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	controller := newController(c, client, cfg.Credentials)
-	forRegistry := func(o *ecr.Options) {
-		o.Retryer = newRetryer(cfg, o.Retryer)
-		o.Credentials = controller.credentials
-	}
-	patience := func(d time.Duration) func(*ecr.Options) {
-		return func(o *ecr.Options) { o.HTTPClient = impatientClient{o.HTTPClient, d} }
-	}
-	registry := ecr.NewFromConfig(cfg, forRegistry, patience(callTimeout))
-	tokens := ecr.NewFromConfig(cfg, forRegistry, patience(attemptTimeout))
-	endpoints := registry.Options().EndpointOptions
-	fips := endpoints.UseFIPSEndpoint == aws.FIPSEndpointStateEnabled
-	dualStack := endpoints.UseDualStackEndpoint == aws.DualStackEndpointStateEnabled
-	for _, e := range []struct {
-		variable string
-		url      *string
-	}{{"AWS_ENDPOINT_URL_STS", client.Options().BaseEndpoint}, {"AWS_ENDPOINT_URL_ECR", registry.Options().BaseEndpoint}} {
-		if err := checkEndpoint(e.url, c.Insecure, fips || dualStack); err != nil {
-			return nil, misconfigured(fmt.Errorf("the endpoint set by %s or AWS_ENDPOINT_URL %w", e.variable, err))
-		}
+	client, err := awsapi.New(ctx, awsapi.Config{
+		Region: c.Region, AccountID: c.AccountID, STSRegion: c.STSRegion, RoleARN: c.RoleARN, RoleExternalID: c.RoleExternalID,
+		AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken,
+		UseFIPS: c.UseFIPS, UseDualStack: c.UseDualStack, Insecure: c.Insecure, Load: o.load,
+		Throttled: func(ctx context.Context, f *failure.Failure) { decorator.NoteThrottled(ctx, hint.Error(setup, f)) },
+	})
+	if err != nil {
+		return nil, misconfigured(err)
 	}
 	host := c.RegistryHost
 	if host == "" {
-		if host, err = imageHost(c.AccountID, c.Region, fips, dualStack); err != nil {
+		endpoints := client.Endpoints()
+		if host, err = imageHost(c.AccountID, c.Region, endpoints.FIPS, endpoints.DualStack); err != nil {
 			return nil, misconfigured(err)
 		}
 	}
 	named, err := name.NewRegistry(host, name.StrictValidation)
-	if err != nil {
-		return nil, misconfigured(err)
-	}
-	arn, err := repositoryARN(c)
 	if err != nil {
 		return nil, misconfigured(err)
 	}
@@ -142,96 +109,15 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 			o.logger.LogAttrs(ctx, slog.LevelWarn, "the registry's configuration works, but isn't as it should be", slog.String("warning", warning.Error()))
 		}
 	}
-	upstream := clients{
-		assumer: &assumer{client: client, controller: controller}, tokens: tokens, registry: registry,
-		transport: transportOf(cfg.HTTPClient),
-	}
 	return &Provider{
-		config:        c,
-		host:          named,
-		repositoryARN: arn,
-		hostWarning:   &hostWarning{logger: o.logger},
-		clients:       func() clients { return upstream },
-		scansItself:   new(atomic.Bool),
+		config:      c,
+		setup:       setup,
+		host:        named,
+		hostWarning: &hostWarning{logger: o.logger, host: imageRegistry{named.RegistryStr(), c.AccountID, c.Region}},
+		aws:         client,
+		scansItself: new(atomic.Bool),
 	}, nil
 }
-
-func repositoryARN(c Config) (string, error) {
-	partition, _, err := resolveRegion(c.Region)
-	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/", partition, c.Region, c.AccountID), err
-}
-
-// loadSTS loads the SDK's configuration and makes the client of STS. Whom the SDK itself asks for credentials, it asks in the same region.
-func loadSTS(ctx context.Context, c Config, options []func(*config.LoadOptions) error) (aws.Config, *sts.Client, error) {
-	region := cmp.Or(c.STSRegion, c.Region)
-	for {
-		cfg, err := loadAWSConfig(ctx, c, region, options)
-		if err != nil {
-			return aws.Config{}, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", newLocalCause(err))
-		}
-		client := sts.NewFromConfig(cfg, func(o *sts.Options) {
-			o.Retryer = newRetryer(cfg, o.Retryer)
-			o.HTTPClient = impatientClient{o.HTTPClient, attemptTimeout}
-		})
-		named := stsRegionOf(client.Options().BaseEndpoint)
-		switch {
-		case named == "" || named == region:
-			cfg.Region = c.Region
-			return cfg, client, nil
-		case c.STSRegion != "" || region != c.Region:
-			return aws.Config{}, nil, fmt.Errorf("the endpoint set by AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is of region %s, and sts_region is another: correct one of them", named)
-		}
-		region = named
-	}
-}
-
-func loadAWSConfig(ctx context.Context, c Config, region string, options []func(*config.LoadOptions) error) (aws.Config, error) {
-	load := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}), // else the SDK writes to stderr
-		config.WithHTTPClient(connecting()),
-	}
-	load = append(load, options...)
-	load = append(load, config.WithRegion(region), boundedSources, safeClients,
-		config.WithAPIOptions(append(checkedSessions(), boundedResponses, completeAnswers, namedSources, rememberSent, fewPages())))
-	if !c.AccessKeyID.IsZero() {
-		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			c.AccessKeyID.Reveal(), c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())))
-	}
-	if c.UseFIPS {
-		load = append(load, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateEnabled))
-	}
-	if c.UseDualStack {
-		load = append(load, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return aws.Config{}, err
-	}
-	cfg.HTTPClient = keepingClient{unbounded(cfg.HTTPClient)}
-	return cfg, nil
-}
-
-// checkEndpoint says what is wrong with a custom endpoint, without its text: it may hold a login.
-func checkEndpoint(endpoint *string, insecure, variant bool) error {
-	if endpoint == nil {
-		return nil
-	}
-	u, err := url.Parse(*endpoint)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return errors.New("must be an http or https URL")
-	case u.User != nil:
-		return errors.New("must not hold a login")
-	case variant:
-		return errors.New("can't be combined with use_fips or use_dual_stack: the AWS SDK refuses that")
-	case u.Scheme == "http" && !insecure && !hostport.IsLoopback(u.Hostname()):
-		return errors.New("is plain HTTP and not on loopback: use https, or declare it with insecure: true")
-	}
-	return nil
-}
-
-// partition is the registry's, such as "aws-cn".
-func (p *Provider) partition() string { return strings.Split(p.repositoryARN, ":")[1] }
 
 // Type returns "ecr".
 func (p *Provider) Type() string { return Type }
@@ -262,59 +148,50 @@ func (p *Provider) Repository(project string, consumer provider.Consumer) (name.
 // when AWS refuses a configured value or there are no AWS credentials, [provider.ErrThrottled],
 // [provider.ErrUnavailable], [provider.ErrTimeout] and [provider.ErrBadResponse].
 func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return provider.Credentials{}, err
 	}
-	upstream := p.clients()
-	details := append(make([]slog.Attr, 0, 4), slog.String("session_name", aws.ToString(input.RoleSessionName)))
-	failed := func(ctx context.Context, op string, err error, secrets []string) (provider.Credentials, error) {
-		failure := classify(ctx, p.config, op, r.Project, err, secrets...)
-		failure.Details = append(details, failure.Details...)
-		return provider.Credentials{}, failure
+	repository := p.config.RepoPrefix + r.Project
+	details := append(make([]slog.Attr, 0, 4), slog.String("session_name", input.Name))
+	failed := func(err error) (provider.Credentials, error) {
+		explained := hint.Error(p.setup, failure.Of(err))
+		explained.Details = append(details, explained.Details...)
+		return provider.Credentials{}, explained
 	}
-	assuming := p.noteThrottling(ctx, opAssumeRole(r), r.Project, upstream.assumer.controller.secrets)
-	assumed, err := upstream.assumer.assume(assuming, input)
+	session, err := p.aws.Assume(ctx, awsapi.Step{Op: opAssumeRole(r), Project: r.Project, Repository: repository}, input)
 	if err != nil {
-		return failed(assuming, opAssumeRole(r), err, upstream.assumer.controller.secrets())
+		return failed(err)
 	}
-	details = append(details, assumed.details()...)
-	asking := p.noteThrottling(ctx, opToken, r.Project, assumed.secrets)
-	issued, err := p.getToken(asking, assumed)
+	details = append(details, slog.String("session_access_key_id", session.AccessKeyID), slog.String("sts_request_id", session.RequestID))
+	issued, err := p.aws.Token(ctx, awsapi.Step{Op: failure.OpToken, Project: r.Project, Repository: repository}, session)
 	if err != nil {
-		return failed(asking, opToken, err, assumed.secrets())
+		return failed(err)
 	}
-	p.checkProxyEndpoint(ctx, issued.proxyEndpoint)
+	p.hostWarning.check(ctx, issued)
 	c := provider.Credentials{
 		Target:    p.host,
 		Access:    r.Access,
 		Method:    provider.LoginCredentials,
-		Username:  issued.username,
-		Password:  issued.password,
-		ExpiresAt: issued.expiresAt,
-		Details:   append(details, slog.String("ecr_request_id", issued.requestID)),
+		Username:  issued.Username,
+		Password:  issued.Password,
+		ExpiresAt: issued.ExpiresAt,
+		Details:   append(details, slog.String("ecr_request_id", issued.RequestID)),
 	}
 	if !r.AllProjects {
-		c.Target = p.host.Repo(p.config.RepoPrefix + r.Project)
+		c.Target = p.host.Repo(repository)
 	}
 	return c, nil
-}
-
-// noteThrottling returns a context for calls of op, whose throttling callers hear of before the calls end.
-func (p *Provider) noteThrottling(ctx context.Context, op, project string, secrets func() []string) context.Context {
-	return recordThrottling(ctx, func(err error) {
-		decorator.NoteThrottled(ctx, p.classify(ctx, op, project, err, secrets()...))
-	})
 }
 
 // SessionPolicy returns the session policy that r's session gets, as JSON. Errors are those of Credentials that need no
 // call upstream.
 func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(input.Policy), nil
+	return input.Policy, nil
 }
 
 // SessionName returns the name of r's session, which CloudTrail shows and trust policies may match: rise-push-<project>,
@@ -322,59 +199,14 @@ func (p *Provider) SessionPolicy(r provider.Request) (string, error) {
 // STS's rules demand it.
 // Errors are those of Credentials that need no call upstream.
 func (p *Provider) SessionName(r provider.Request) (string, error) {
-	input, err := p.assumeRoleInput(r)
+	input, err := assumeRoleInput(p.setup, r)
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(input.RoleSessionName), nil
+	return input.Name, nil
 }
 
-// assumeRoleInput is what r's session is, unless the configuration refuses r.
-func (p *Provider) assumeRoleInput(r provider.Request) (*sts.AssumeRoleInput, error) {
-	input, err := p.sessionInput(r)
-	if err == nil && p.config.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
-		return nil, noProjectID(opAssumeRole(r), r.Project)
-	}
-	return input, err
-}
-
-// sessionInput is the whole of what r's session is: its role, its policy, its name. It is the only place that decides.
-func (p *Provider) sessionInput(r provider.Request) (*sts.AssumeRoleInput, error) {
-	if err := r.Validate(); err != nil {
-		return nil, err
-	}
-	role, resource := p.config.PushRoleARN, p.repositoryARN+p.config.RepoPrefix+r.Project
-	if r.AllProjects {
-		if p.config.PullRoleARN == "" {
-			return nil, &provider.Error{
-				Kind: provider.ErrUnsupported, Op: opAssumeRole(r), Err: errors.New("no pull role is configured"),
-				Hint: "a registry-wide pull credential needs pull_role_arn",
-			}
-		}
-		role, resource = p.config.PullRoleARN, p.repositoryARN+p.config.RepoPrefix+"*"
-	}
-	policy, err := sessionPolicy(resource, r.Access, r.ProjectID)
-	if err != nil {
-		return nil, err
-	}
-	input := &sts.AssumeRoleInput{
-		RoleArn:         aws.String(role),
-		RoleSessionName: aws.String(sessionName(r)),
-		Policy:          aws.String(policy),
-		DurationSeconds: aws.Int32(int32(p.config.SessionDuration / time.Second)), //nolint:gosec // 43,200 at most
-	}
-	if p.config.ExternalID != "" {
-		input.ExternalId = aws.String(p.config.ExternalID)
-	}
-	if p.config.SessionTags && !r.AllProjects {
-		input.Tags = projectTag(r.Project)
-	}
-	return input, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
+// ForgetAll lets go of the sessions that the provider keeps for itself, that of role_arn and those that the AWS SDK made of what it
+// found (web identity, an instance's role): the next call makes new ones. It is for when their role was made again, or its sessions
+// were revoked, which would else deny everything for up to an hour. Tenants' credentials aren't kept here; see registry/cache.
+func (p *Provider) ForgetAll() { p.aws.Forget() }

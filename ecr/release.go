@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -71,16 +73,16 @@ func (o *operation) release(ctx context.Context, retention repository.Retention)
 	owner := o.change.Owner
 	now := owner.ReadAt
 	if !owner.Orphaned || owner.OrphanedAt.IsZero() || owner.OrphanedAt.After(now.Add(settling)) {
-		tags := map[string]string{tagOrphaned: tagTrue, tagOrphanedAt: now.Format(time.RFC3339)}
+		tags := map[string]string{policy.TagOrphaned: policy.TagTrue, policy.TagOrphanedAt: now.Format(time.RFC3339)}
 		if !owner.Orphaned && owner.ProjectID == "" && o.project.ID != "" {
-			tags[tagProjectID] = o.project.ID
+			tags[policy.TagProjectID] = o.project.ID
 		}
 		if err := o.tag(ctx, opRelease, tags); err != nil {
 			return err
 		}
 		o.did(repository.ActionRelease)
 		o.change.Owner.Orphaned, o.change.Owner.OrphanedAt = true, now
-		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[tagProjectID])
+		o.change.Owner.ProjectID = cmp.Or(owner.ProjectID, tags[policy.TagProjectID])
 	}
 	if retention.Remove && retention.After == 0 {
 		return o.remove(ctx, func(now repository.Owner) bool { return now.Ours && now.Orphaned && !o.another() })
@@ -94,10 +96,10 @@ func (o *operation) release(ctx context.Context, retention repository.Retention)
 func (o *operation) checkClocks(op string) error {
 	switch {
 	case o.change.Owner.ReadAt.IsZero():
-		return &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: undated}
-	case o.ahead <= -badClock, o.ahead > badClock-time.Second: // AWS's date leaves out the second's fraction
+		return &provider.Error{Kind: provider.ErrBadResponse, Op: op, Project: o.project.Name, Err: awsapi.Undated}
+	case o.ahead <= -failure.BadClock, o.ahead > failure.BadClock-time.Second: // AWS's date leaves out the second's fraction
 		return o.fail(provider.ErrMisconfigured, op, "keep the clock with NTP: nothing is released or purged while it is five minutes off or more",
-			offClock(o.ahead))
+			hint.OffClock(o.ahead))
 	}
 	return nil
 }
@@ -118,14 +120,7 @@ func (o *operation) remove(ctx context.Context, due func(repository.Owner) bool)
 		if !due(o.change.Owner) {
 			return nil
 		}
-		err := o.call(ctx, opRemove, func(ctx context.Context) error {
-			out, err := o.client.DeleteRepository(ctx, &ecr.DeleteRepositoryInput{RegistryId: o.registry(), RepositoryName: o.name(), Force: true},
-				func(options *ecr.Options) { options.Retryer = aws.NopRetryer{} })
-			if err == nil {
-				err = o.isOwn(out.Repository)
-			}
-			return err
-		})
+		err := o.explained(o.aws.Delete(ctx, opRemove))
 		if err == nil {
 			o.did(repository.ActionRemove)
 			o.change.Owner = repository.Owner{}
@@ -179,11 +174,11 @@ func (p *Provider) RestoreRepository(ctx context.Context, project provider.Proje
 		return o.change, err
 	}
 	if o.another() {
-		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it with that id, or without one; for the name's owner of now, change its tag "+tagProjectID+" with rights of your own first, if the images may be seen by it",
+		return o.change, o.fail(provider.ErrOrphaned, opRestore, "restore it with that id, or without one; for the name's owner of now, change its tag "+policy.TagProjectID+" with rights of your own first, if the images may be seen by it",
 			"repository "+o.change.Name+" was made for a project with another id")
 	}
 	if o.project.ID != "" && o.change.Owner.ProjectID == "" { // first, so that what fails after it can be repeated
-		if err := o.tag(ctx, opRestore, map[string]string{tagProjectID: o.project.ID}); err != nil {
+		if err := o.tag(ctx, opRestore, map[string]string{policy.TagProjectID: o.project.ID}); err != nil {
 			return o.change, err
 		}
 		o.did(repository.ActionTag)
@@ -192,7 +187,7 @@ func (p *Provider) RestoreRepository(ctx context.Context, project provider.Proje
 	if !o.change.Owner.Orphaned {
 		return o.change, nil
 	}
-	if err := o.untag(ctx, opRestore, tagOrphaned, tagOrphanedAt); err != nil {
+	if err := o.untag(ctx, opRestore, policy.TagOrphaned, policy.TagOrphanedAt); err != nil {
 		return o.change, err
 	}
 	o.did(repository.ActionRestore)
@@ -210,12 +205,12 @@ func (p *Provider) SuspendRepository(ctx context.Context, project string, suspen
 	if err != nil {
 		return o.change, err
 	}
-	_, tagged := tags[tagSuspended]
+	_, tagged := tags[policy.TagSuspended]
 	switch {
 	case suspended && !o.change.Owner.Suspended:
-		err = o.tag(ctx, opSuspend, map[string]string{tagSuspended: tagTrue})
+		err = o.tag(ctx, opSuspend, map[string]string{policy.TagSuspended: policy.TagTrue})
 	case !suspended && tagged:
-		err = o.untag(ctx, opSuspend, tagSuspended)
+		err = o.untag(ctx, opSuspend, policy.TagSuspended)
 	default:
 		return o.change, nil
 	}
@@ -253,9 +248,9 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 			return o.change, err
 		}
 	}
-	add := p.config.ownerTags(project)
+	add := p.setup.OwnerTags(project.Name, project.ID)
 	if o.change.Owner.Ours { // the rest of its tags may not be set again
-		add = map[string]string{tagProjectID: project.ID}
+		add = map[string]string{policy.TagProjectID: project.ID}
 	}
 	if err := o.tag(ctx, opAdopt, add); err != nil {
 		// What is adopted may not be adopted again: maybe this is the second time, as the first answer was lost.
@@ -274,7 +269,7 @@ func (p *Provider) AdoptRepository(ctx context.Context, project provider.Project
 	o.change.Owner.ReadAt = readAt
 	// The rights to everything else follow these tags late: what comes next shouldn't be denied. This takes off what means
 	// nothing on a repository that isn't orphaned.
-	if err := o.untag(ctx, opAdopt, tagOrphanedAt); err != nil {
+	if err := o.untag(ctx, opAdopt, policy.TagOrphanedAt); err != nil {
 		o.note("the repository is adopted, but the controller role can't tag it yet: " + err.Error())
 	}
 	return o.change, nil
@@ -285,11 +280,11 @@ func (o *operation) adoptable(tags map[string]string) error {
 	refuse := func(what string) error {
 		return o.fail(provider.ErrNotOurs, opAdopt, "only a repository that is nobody's is adopted", "repository "+o.change.Name+" "+what)
 	}
-	installation := tags[tagInstallation]
+	installation := tags[policy.TagInstallation]
 	switch {
 	case installation != "" && installation != o.p.config.Installation:
 		return refuse("belongs to another installation")
-	case tags[tagProject] != "" && tags[tagProject] != o.project.Name:
+	case tags[policy.TagProject] != "" && tags[policy.TagProject] != o.project.Name:
 		return refuse("belongs to another project")
 	case o.another():
 		return refuse("belongs to a project of the same name with another id")
@@ -302,27 +297,20 @@ func (o *operation) adoptable(tags map[string]string) error {
 
 // refuseStrangers fails when the repository's own policy lets in whom the push role's policy doesn't know of.
 func (o *operation) refuseStrangers(ctx context.Context) error {
-	policy := ""
-	err := o.call(ctx, "read the repository's policy", func(ctx context.Context) error {
-		out, err := o.client.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RegistryId: o.registry(), RepositoryName: o.name()})
-		if err == nil {
-			policy, err = aws.ToString(out.PolicyText), o.isAbout(out.RegistryId, out.RepositoryName)
-		}
-		return err
-	})
-	if apiCode(err) == "RepositoryPolicyNotFoundException" {
+	text, exists, err := o.aws.Policy(ctx)
+	if err != nil {
+		return o.explained(err)
+	}
+	if !exists {
 		return nil
 	}
+	const remedy = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
+	found, err := o.p.setup.Strangers(text)
 	if err != nil {
-		return err
-	}
-	const hint = "remove the repository's policy, or adopt it by force if they may read or write the project's images"
-	found, err := strangers(policy, o.p.partition(), o.p.config.AccountID)
-	if err != nil {
-		return o.fail(provider.ErrConflict, opAdopt, hint, scrub(err.Error(), nil))
+		return o.fail(provider.ErrConflict, opAdopt, remedy, scrub.Line(err.Error(), nil))
 	}
 	if len(found) > 0 {
-		return o.fail(provider.ErrConflict, opAdopt, hint, "the policy of repository "+o.change.Name+" lets in "+scrub(strings.Join(found, ", "), nil))
+		return o.fail(provider.ErrConflict, opAdopt, remedy, "the policy of repository "+o.change.Name+" lets in "+scrub.Line(strings.Join(found, ", "), nil))
 	}
 	return nil
 }

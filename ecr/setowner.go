@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -13,11 +11,9 @@ import (
 // its own the name's next owner may have set its id, and the second would take the repository back, images and all. Whatever
 // fails (a Deny, as the controller's policy lets nobody change an id; an answer that was lost; throttling), the tags are read
 // before anything else is done: with the same id it is a success, with another one ErrNotOurs.
-func (o *operation) setOwner(ctx context.Context, op string, tags map[string]string, set func(context.Context, ...func(*ecr.Options)) error) error {
+func (o *operation) setOwner(ctx context.Context, op string, tags map[string]string) error {
 	for attempt := 0; ; attempt++ {
-		failed := o.call(ctx, op, func(ctx context.Context) error {
-			return set(ctx, func(options *ecr.Options) { options.RetryMaxAttempts = 1 })
-		})
+		failed := o.explained(o.aws.TagOnce(ctx, op, tags))
 		if failed == nil {
 			o.unsettle = true
 			return nil

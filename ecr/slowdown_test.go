@@ -83,6 +83,7 @@ func TestThrottledHowLongEver(t *testing.T) {
 						if err != nil {
 							failed++
 							require.ErrorIs(t, err, provider.ErrThrottled)
+							require.NotContains(t, err.Error(), "the container credentials endpoint", "it was AWS")
 						}
 					}
 					require.Positive(t, failed)

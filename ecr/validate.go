@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -34,9 +36,6 @@ const (
 
 // None of these lets *, ?, $ or white space through: what they match may become part of a policy.
 var (
-	regionPattern         = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{2,20}){1,3}-[0-9]{1,3}$`)
-	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
-	rolePattern           = regexp.MustCompile(`^role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
 	kmsKeyPattern         = regexp.MustCompile(`^key/[A-Za-z0-9-]{1,128}$`)
 	externalIDPattern     = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`)
 	repositoryNamePattern = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
@@ -54,7 +53,7 @@ func (c Config) Validate() error {
 	v := &validator{}
 	partition := v.region(c.Region)
 	v.stsRegion(c.STSRegion, partition)
-	v.required("account_id", c.AccountID, accountPattern, "must be an AWS account id of 12 digits")
+	v.required("account_id", c.AccountID, policy.IsAccount, "must be an AWS account id of 12 digits")
 	v.role("push_role_arn", c.PushRoleARN, partition, c.AccountID, true)
 	v.role("pull_role_arn", c.PullRoleARN, partition, c.AccountID, false)
 	v.role("role_arn", c.RoleARN, partition, c.AccountID, false)
@@ -78,27 +77,27 @@ func (v *validator) fail(key, format string, args ...any) {
 	v.errs = append(v.errs, provider.NewConfigError(key, format, args...))
 }
 
-func (v *validator) required(key, value string, pattern *regexp.Regexp, rule string) {
+func (v *validator) required(key, value string, fits func(string) bool, rule string) {
 	if value == "" {
 		v.fail(key, "is required: it %s", rule)
 		return
 	}
-	v.optional(key, value, pattern, rule)
+	v.optional(key, value, fits, rule)
 }
 
-func (v *validator) optional(key, value string, pattern *regexp.Regexp, rule string) {
-	if value != "" && !pattern.MatchString(value) {
+func (v *validator) optional(key, value string, fits func(string) bool, rule string) {
+	if value != "" && !fits(value) {
 		v.fail(key, "%s", rule)
 	}
 }
 
 // region returns the region's partition, or "" when there is none to compare with.
 func (v *validator) region(region string) string {
-	v.required("region", region, regionPattern, "must be an AWS region such as eu-west-1")
-	if !regionPattern.MatchString(region) {
+	v.required("region", region, policy.IsRegion, "must be an AWS region such as eu-west-1")
+	if !policy.IsRegion(region) {
 		return ""
 	}
-	partition, _, err := resolveRegion(region)
+	partition, _, err := policy.ResolveRegion(region)
 	if err != nil {
 		v.fail("region", "is in no partition that the AWS SDK knows")
 	}
@@ -109,11 +108,11 @@ func (v *validator) stsRegion(region, partition string) {
 	if region == "" {
 		return
 	}
-	if !regionPattern.MatchString(region) {
+	if !policy.IsRegion(region) {
 		v.fail("sts_region", "must be an AWS region such as eu-west-1")
 		return
 	}
-	if own, _, err := resolveRegion(region); err != nil || (partition != "" && own != partition) {
+	if own, _, err := policy.ResolveRegion(region); err != nil || (partition != "" && own != partition) {
 		v.fail("sts_region", "must be in the registry's partition, %s", partition)
 	}
 }
@@ -125,13 +124,13 @@ func (v *validator) role(key, value, partition, account string, required bool) {
 		}
 		return
 	}
-	a, ok := parseARN(value)
+	a, ok := policy.ParseARN(value)
 	switch {
-	case !ok || a.Service != "iam" || a.Region != "" || !accountPattern.MatchString(a.AccountID) || !rolePattern.MatchString(a.Resource):
+	case !ok || !policy.IsPrincipal(a) || !strings.HasPrefix(a.Resource, "role/"):
 		v.fail(key, "must be the ARN of an IAM role such as arn:aws:iam::123456789012:role/rise-backend-ecr-push, without wildcards or variables")
 	case partition != "" && a.Partition != partition:
 		v.fail(key, "must be in partition %s, which is the region's", partition)
-	case accountPattern.MatchString(account) && a.AccountID != account:
+	case policy.IsAccount(account) && a.AccountID != account:
 		v.fail(key, "must be a role of the account in account_id")
 	}
 }
@@ -214,17 +213,17 @@ func (v *validator) dualStack(c Config, partition string) {
 }
 
 func (v *validator) repositories(c Config, partition string) {
-	v.optional("installation", c.Installation, installationPattern, "must be at most 63 characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit")
+	v.optional("installation", c.Installation, installationPattern.MatchString, "must be at most 63 characters of A-Z, a-z, 0-9 and ._-, the first a letter or digit")
 	if after := *c.RemoveAfter; after < 0 {
 		v.fail("remove_after", "must not be negative")
-	} else if after > 0 && after < longestToken && !c.ProjectIDs {
+	} else if after > 0 && after < awsapi.LongestToken && !c.ProjectIDs {
 		v.fail("remove_after", "must be at least 12h without project_ids: tokens live that long, and whoever still holds a former project's could "+
 			"write into the repository of the name's next owner")
 	}
 	v.mutability(c)
 	if c.KMSKeyARN != "" {
-		switch a, ok := parseARN(c.KMSKeyARN); {
-		case !ok || a.Service != "kms" || !accountPattern.MatchString(a.AccountID) || !kmsKeyPattern.MatchString(a.Resource):
+		switch a, ok := policy.ParseARN(c.KMSKeyARN); {
+		case !ok || a.Service != "kms" || !policy.IsAccount(a.AccountID) || !kmsKeyPattern.MatchString(a.Resource):
 			v.fail("kms_key_arn", "must be the ARN of a KMS key such as arn:aws:kms:eu-west-1:123456789012:key/ID, not of an alias")
 		case partition != "" && a.Partition != partition:
 			v.fail("kms_key_arn", "must be in partition %s, which is the region's", partition)

@@ -28,7 +28,7 @@ type Config struct {
 
 	selected string // by SetConfigType
 	section  any
-	factory  *Factory
+	types    *types // of the factory; nil: none are known
 }
 
 // common is what configload fills beside the section: a Config without its methods.
@@ -46,15 +46,15 @@ var errOtherLibrary = errors.New("registry.Config can't be filled by this librar
 // SetConfigType selects a type and makes a new section with its defaults. An empty or unknown type is an error that lists
 // the known ones.
 func (c *Config) SetConfigType(typ string) error {
-	if c.factory == nil {
+	if c.types == nil {
 		return errors.New(noFactory)
 	}
 	if typ == "" {
-		return errors.New(c.factory.required())
+		return errors.New(c.types.required())
 	}
-	b, ok := c.factory.builders[typ]
+	b, ok := c.types.builders[typ]
 	if !ok {
-		return errors.New(c.factory.unknown(typ))
+		return errors.New(c.types.unknown(typ))
 	}
 	c.Type, c.selected, c.section = typ, typ, b.NewConfig()
 	return nil
@@ -77,12 +77,12 @@ func (c *Config) Section() any { return c.section }
 // parts are checked by their own Validate methods.
 func (c Config) Validate() error {
 	switch {
-	case c.factory == nil:
+	case c.types == nil:
 		return provider.NewConfigError("type", "%s", noFactory)
 	case c.Type != c.selected:
 		return provider.NewConfigError("type", "%s", notFilled)
 	case c.Type == "" || c.section == nil:
-		return provider.NewConfigError("type", "%s", c.factory.required())
+		return provider.NewConfigError("type", "%s", c.types.required())
 	}
 	return nil
 }

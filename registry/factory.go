@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -15,7 +13,7 @@ import (
 )
 
 // Factory builds providers by type. It is immutable and safe for concurrent use. Make it with [NewFactory].
-type Factory struct{ builders map[string]provider.Builder }
+type Factory struct{ types types }
 
 var typePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -23,10 +21,10 @@ var typePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // lower-case letters and digits with single hyphens inside, and when a section isn't a struct or has a key of its own that
 // every section has.
 func NewFactory(builders ...provider.Builder) (*Factory, error) {
-	f := &Factory{builders: make(map[string]provider.Builder, len(builders))}
+	f := &Factory{types{builders: make(map[string]provider.Builder, len(builders))}}
 	var errs []error
 	for _, b := range builders {
-		switch _, taken := f.builders[b.Type()]; {
+		switch _, taken := f.types.builders[b.Type()]; {
 		case !b.Valid():
 			errs = append(errs, fmt.Errorf("builder of type %q can't build: make it with provider.NewBuilder, with a type and a build function", b.Type()))
 		case !typePattern.MatchString(b.Type()):
@@ -36,7 +34,7 @@ func NewFactory(builders ...provider.Builder) (*Factory, error) {
 		case taken:
 			errs = append(errs, fmt.Errorf("two builders have the type %q", b.Type()))
 		default:
-			f.builders[b.Type()] = b
+			f.types.builders[b.Type()] = b
 		}
 	}
 	if len(builders) == 0 {
@@ -64,11 +62,11 @@ func sectionOf(b provider.Builder) error {
 }
 
 // Types returns the known types, sorted.
-func (f *Factory) Types() []string { return slices.Sorted(maps.Keys(f.builders)) }
+func (f *Factory) Types() []string { return f.types.names() }
 
 // Config returns a configuration section that knows the factory's types, to be decoded into.
 func (f *Factory) Config() Config {
-	return Config{Cache: DefaultCacheConfig(), factory: f}
+	return Config{Cache: DefaultCacheConfig(), types: &f.types}
 }
 
 // Build makes the provider that c selects, with a [cache.Cache] around it unless c turns that off, or its credentials are each one
@@ -84,23 +82,15 @@ func (f *Factory) Build(ctx context.Context, c Config) (provider.Provider, error
 	if err := c.Cache.validate("cache."); err != nil {
 		return nil, misconfigured("build provider", err)
 	}
-	b, ok := f.builders[c.Type]
+	b, ok := f.types.builders[c.Type]
 	if !ok {
-		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.unknown(c.Type)))
+		return nil, misconfigured("build provider", provider.NewConfigError("type", "%s", f.types.unknown(c.Type)))
 	}
 	p, err := b.Build(ctx, c.section)
 	if err != nil || !*c.Cache.Enabled || provider.BoundToCallers(p) {
 		return p, err
 	}
 	return cache.New(p, c.Cache.options()), nil
-}
-
-func (f *Factory) unknown(typ string) string {
-	return fmt.Sprintf("unknown type %q; known types are %s", typ, strings.Join(f.Types(), ", "))
-}
-
-func (f *Factory) required() string {
-	return "is required: one of " + strings.Join(f.Types(), ", ")
 }
 
 func misconfigured(op string, err error) error {

@@ -1,14 +1,9 @@
 package ecrtest
 
 import (
-	"maps"
 	"net/url"
-	"slices"
 	"time"
 )
-
-// maxCalls bounds the record of calls: a server that runs for long forgets the oldest.
-const maxCalls = 200_000
 
 // The names of the services in Call.Service.
 const (
@@ -58,29 +53,3 @@ type Call struct {
 // Name is the call as policies and faults name it: "sts:AssumeRole", "ecr:PutImage". Calls of the image registry have
 // the prefix "registry:" here, so that they can be told from those of ECR's API.
 func (c Call) Name() string { return c.Service + ":" + c.Action }
-
-// Calls returns the calls so far in the order of their arrival, those in progress included.
-func (s *Server) Calls() []Call {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Call, len(s.calls))
-	for i, c := range s.calls {
-		out[i] = *c
-		out[i].Form = maps.Clone(c.Form)
-	}
-	return out
-}
-
-// ResetCalls forgets the calls so far.
-func (s *Server) ResetCalls() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls = nil
-}
-
-func (s *Server) record(c *Call) {
-	if len(s.calls) >= maxCalls {
-		s.calls = slices.Clone(s.calls[maxCalls/2:])
-	}
-	s.calls = append(s.calls, c)
-}

@@ -3,10 +3,10 @@ package ecrtest
 import (
 	"bytes"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/awserr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/iam"
 )
 
@@ -54,56 +54,37 @@ type Fault struct {
 	Lost bool
 }
 
+// fault is one that was injected.
 type fault struct {
 	Fault
 	seen int
 }
 
-// Inject makes f happen from now on. Of several faults that match a call, the one injected first applies. The returned
-// function removes it.
-func (s *Server) Inject(f Fault) (remove func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	one := &fault{Fault: f}
-	s.faults = append(s.faults, one)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.faults = slices.DeleteFunc(s.faults, func(x *fault) bool { return x == one })
+// hits reports whether a fault hits a call, and counts it if it might.
+func (f *fault) hits(c Call) bool {
+	if f.Times > 0 && f.seen >= f.Skip+f.Times || f.Action != "" && !iam.Match(f.Action, c.Name()) ||
+		f.If != nil && !f.If(c) {
+		return false
 	}
-}
-
-// faultFor picks the fault that hits a call, if any.
-func (s *Server) faultFor(c Call) *Fault {
-	for _, f := range s.faults {
-		if f.Times > 0 && f.seen >= f.Skip+f.Times || f.Action != "" && !iam.Match(f.Action, c.Name()) ||
-			f.If != nil && !f.If(c) {
-			continue
-		}
-		f.seen++
-		if f.seen > f.Skip {
-			hit := f.Fault
-			return &hit
-		}
-	}
-	return nil
+	f.seen++
+	return f.seen > f.Skip
 }
 
 // replaces makes the error that a fault answers in place of the operation; nil when it doesn't.
-func (f *Fault) replaces() *awsError {
+func (f *Fault) replaces() *awserr.Error {
 	if f.Error == "" {
 		return nil
 	}
-	e := &awsError{code: f.Error, message: f.Message, status: f.Status}
+	e := &awserr.Error{Code: f.Error, Message: f.Message, Status: f.Status}
 	throttling := strings.Contains(strings.ToLower(f.Error), "throttl") || strings.EqualFold(f.Error, "TOOMANYREQUESTS")
-	if e.message == "" {
-		e.message = "fault injected by ecrtest"
+	if e.Message == "" {
+		e.Message = "fault injected by ecrtest"
 		if throttling {
-			e.message = "Rate exceeded"
+			e.Message = "Rate exceeded"
 		}
 	}
-	if e.status == 0 {
-		e.status = usualStatus(f.Error)
+	if e.Status == 0 {
+		e.Status = usualStatus(f.Error)
 	}
 	return e
 }

@@ -1,168 +1,80 @@
 package ecrtest
 
 import (
-	"errors"
-	"net/http"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
-	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/images"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/iam"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/repos"
 )
 
-// registryProtocol is the image registry's: the OCI distribution API with ECR's rules.
-type registryProtocol struct{ *Server }
+// SetRegistryPolicy sets the registry policy of the server's own account and region; "" deletes it.
+func (s *Server) SetRegistryPolicy(policy string) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	must(s.cloud.Registries.SetRegistryPolicy(s.registry(), policy))
+}
 
-// registryOfHost takes account and region from ECR's host names, and else is the server's own.
-func (s *Server) registryOfHost(host string) registryKey {
-	if m := registryHostPattern.FindStringSubmatch(host); m != nil {
-		return registryKey{m[1], m[2]}
+// CreationTemplate is a repository creation template.
+type CreationTemplate struct {
+	// Prefix is the prefix of the repositories' names without the slash at its end, such as "rise", or ROOT for all
+	// repositories that no other template is for.
+	Prefix string
+	// AppliedFor are the cases: CREATE_ON_PUSH, PULL_THROUGH_CACHE, REPLICATION. Only the first has an effect here.
+	AppliedFor []string
+	// Tags, TagMutability and Policy are those of the repositories that it makes.
+	Tags          map[string]string
+	TagMutability string
+	Policy        string
+}
+
+// AddCreationTemplate adds a repository creation template to the server's own account and region. The returned function
+// deletes it.
+func (s *Server) AddCreationTemplate(t CreationTemplate) (remove func()) {
+	set := repos.Settings{Mutability: t.TagMutability}
+	if err := set.Check(); err != nil {
+		must(fmt.Errorf("creation template %s: %w", t.Prefix, err))
 	}
-	return registryKey{s.cfg.Account, s.cfg.Region}
-}
-
-func (p registryProtocol) describe(r *http.Request, _ []byte, c *Call) {
-	c.Region = p.registryOfHost(r.Host).region
-	c.Form = r.URL.Query()
-	c.Action = images.Action(r)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t := p.tokens[images.Password(r)]; t != nil {
-		c.AccessKeyID = t.keyID
-	}
-}
-
-func (registryProtocol) fail(e *awsError, _ *Call) response {
-	return answered(images.Failure(e.status, e.code, e.message))
-}
-
-func (p registryProtocol) handle(r *http.Request, body []byte, c *Call) response {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	t := p.tokens[images.Password(r)]
-	if t == nil {
-		return answered(images.Unauthorized(r.Host))
-	}
-	c.Principal = t.who.arn()
-	key := p.registryOfHost(r.Host)
-	reg := p.registry(key.account, key.region)
-	return answered(reg.pushed.Handle(r, body, &puller{p.Server, r, t, c, reg}))
-}
-
-func answered(r images.Response) response { return response{r.Status, r.Header, r.Body, r.Code} }
-
-// puller is who holds a token, and uses it at a registry. The server is locked while it is in use.
-type puller struct {
-	*Server
-	r     *http.Request
-	token *token
-	call  *Call
-	reg   *registry
-}
-
-// Admit implements images.Caller.
-func (x *puller) Admit() images.Admission {
-	switch {
-	case x.token.region != x.reg.key.region, x.expired(x.token, x.now()):
-		return images.Expired
-	case x.token.fixed == nil && x.token.who.deleted():
-		return images.Deleted
-	case x.throttle(x.token.who.account(), x.call) != nil:
-		return images.Throttled
-	}
-	return images.Admitted
-}
-
-// Authorize implements images.Caller.
-func (x *puller) Authorize(action, name string) error {
-	arn := x.repositoryARN(x.reg.key, name)
-	ctx := x.context(x.token.who, x.reg.key.region, x.r)
-	d := x.decide(x.token.who, x.token.rights(), "ecr:"+action, arn, x.reg.key.account, x.reg.key.region, x.reg.repositories[name], ctx)
-	x.call.Resource, x.call.Decision = arn, d.String()
-	if !d.Allowed {
-		return errors.New(denial(x.token.who, "ecr:"+action, arn, d))
-	}
-	return nil
-}
-
-// MayDownload implements images.Caller.
-func (x *puller) MayDownload(name string) bool {
-	resource, decision := x.call.Resource, x.call.Decision
-	defer func() { x.call.Resource, x.call.Decision = resource, decision }()
-	return x.Authorize("GetDownloadUrlForLayer", name) == nil
-}
-
-// Repository implements images.Caller.
-func (x *puller) Repository(name string) (images.Repository, bool) {
-	repo := x.reg.repositories[name]
-	return &pushedTo{repo, x.Server}, repo != nil
-}
-
-// CreateOnPush implements images.Caller.
-func (x *puller) CreateOnPush(name string) (images.Repository, error) {
-	t := x.reg.templateFor(name)
-	if t == nil {
-		return nil, images.ErrNoTemplate
-	}
-	if !x.cfg.CreateOnPushUnchecked {
-		if err := x.Authorize("CreateRepository", name); err != nil {
-			return nil, err
+	if t.Policy != "" {
+		if _, err := iam.Parse(t.Policy, iam.Repository); err != nil {
+			must(fmt.Errorf("creation template %s: %w", t.Prefix, err))
 		}
 	}
-	now := x.now()
-	repo, err := x.create(x.reg, name, settings{mutability: t.TagMutability}, t.Tags, now, now)
-	if err != nil || x.setPolicy(repo, t.Policy) != nil { // checked when the template was added
-		return nil, images.ErrNoTemplate
-	}
-	return &pushedTo{repo, x.Server}, nil
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	return add(s, &s.registry().Templates, &repos.Template{
+		Prefix: strings.TrimSuffix(t.Prefix, "/"), AppliedFor: slices.Clone(t.AppliedFor), Tags: maps.Clone(t.Tags),
+		TagMutability: set.Mutability, Policy: t.Policy, CreatedAt: s.cloud.Now(),
+	})
 }
 
-// pushedTo is a repository that is pushed to or pulled from.
-type pushedTo struct {
-	*repository
-	server *Server
+// AddPullThroughCacheRule adds a pull-through cache rule to the server's own account and region. It is only listed: the
+// server pulls from nowhere. The returned function deletes it.
+func (s *Server) AddPullThroughCacheRule(prefix, upstreamURL string) (remove func()) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	return add(s, &s.registry().CacheRules, &repos.CacheRule{
+		Prefix: strings.TrimSuffix(prefix, "/"), Upstream: upstreamURL, CreatedAt: s.cloud.Now(),
+	})
 }
 
-// Tagged implements images.Repository.
-func (r *pushedTo) Tagged(tag string) string {
-	if img := r.byTag(tag); img != nil {
-		return img.Digest
-	}
-	return ""
+// AddSigningRule adds a rule to the signing configuration of the server's own account and region: images that are pushed to
+// repositories whose names match one of the filters, or to all if there is none, are to be signed by AWS Signer. It is only
+// shown: the server signs nothing. The returned function deletes it.
+func (s *Server) AddSigningRule(filters ...string) (remove func()) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	return add(s, &s.registry().Signing, &filters)
 }
 
-// Immutable implements images.Repository.
-func (r *pushedTo) Immutable(tag string) bool { return r.immutable(tag) }
-
-// Put implements images.Repository.
-func (r *pushedTo) Put(pushed images.Image, tag string) {
-	if r.images == nil {
-		r.images = map[string]*image{}
-	}
-	img := r.images[pushed.Digest]
-	if img == nil {
-		img = &image{tags: map[string]bool{}, pushedAt: r.server.now()}
-		r.images[pushed.Digest] = img
-	}
-	img.Image = pushed
-	if tag != "" {
-		if old := r.byTag(tag); old != nil {
-			delete(old.tags, tag)
-		}
-		img.tags[tag] = true
-	}
-}
-
-// MayDelete implements images.Repository.
-func (r *pushedTo) MayDelete(reference string) error {
-	id := imageIDOf(reference)
-	if img, _ := r.find(id); img != nil && r.keeps(img, id.Tag) {
-		return errors.New("Requested image referenced by manifest list") //nolint:staticcheck // AWS's text
-	}
-	return nil
-}
-
-// Delete implements images.Repository.
-func (r *pushedTo) Delete(reference string) {
-	id := imageIDOf(reference)
-	if img, _ := r.find(id); img != nil {
-		r.unreference(img, id.Tag)
+// add adds one to a list of the registry's. The cloud is locked.
+func add[L ~[]*T, T any](s *Server, list *L, one *T) (remove func()) {
+	*list = append(*list, one)
+	return func() {
+		s.cloud.Lock()
+		defer s.cloud.Unlock()
+		*list = slices.DeleteFunc(*list, func(other *T) bool { return other == one })
 	}
 }

@@ -1,165 +1,176 @@
 package ecrtest
 
 import (
+	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/iam"
-	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/images"
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/repos"
 )
 
-type registryKey struct{ account, region string }
-
-// registry is the ECR of one account and region.
-type registry struct {
-	key          registryKey
-	repositories map[string]*repository
-	names        []string // of repositories, sorted
-	policyText   string
-	policy       *iam.Policy
-	templates    []*template
-	cacheRules   []*cacheRule
-	signing      []*[]string // rules, as their filters
-	pushed       *images.Registry
+// Repository is a repository to seed with Server.CreateRepository, or as Server.Repository sees it.
+type Repository struct {
+	// Name is its name, without the registry's host.
+	Name string
+	// Account and Region say which registry it is in; default the server's own.
+	Account, Region string
+	// Tags are its tags. What CreateRepository is given counts for authorization at once.
+	Tags map[string]string
+	// TagMutability is MUTABLE (the default), IMMUTABLE, MUTABLE_WITH_EXCLUSION or IMMUTABLE_WITH_EXCLUSION, and
+	// MutabilityExclusions the wildcard filters of the latter two.
+	TagMutability        string
+	MutabilityExclusions []string
+	// ScanOnPush is its scan configuration.
+	ScanOnPush bool
+	// KMSKeyARN is the key it is encrypted with; empty for AES256.
+	KMSKeyARN string
+	// LifecyclePolicy and Policy are its lifecycle policy and its repository policy, as JSON; empty for none.
+	LifecyclePolicy, Policy string
+	// CreatedAt is when it was created; default now.
+	CreatedAt time.Time
+	// ImageTags and ImageDigests are those of its images, sorted. CreateRepository ignores them.
+	ImageTags, ImageDigests []string
 }
 
-type repository struct {
-	arn       string
-	name      string
-	key       registryKey
-	createdAt time.Time
-	settings
-	tags          []tagVersion // the last one is current
-	lifecycleText string
-	policyText    string
-	policy        *iam.Policy
-
-	images map[string]*image // by digest; the first push makes it, so that many repositories take little memory
-	pushed *images.Registry  // what the images hold, with that of the other repositories of its registry
+// CreateRepository makes a repository without asking anybody for permission. It panics on what ECR would refuse, one
+// that exists included.
+func (s *Server) CreateRepository(def Repository) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	if def.Account == "" {
+		def.Account = s.cloud.Account
+	}
+	if def.Region == "" {
+		def.Region = s.cloud.Region
+	}
+	if def.CreatedAt.IsZero() {
+		def.CreatedAt = s.cloud.Now()
+	}
+	set := def.settings()
+	if set.KMSKey = def.KMSKeyARN; set.KMSKey != "" {
+		set.Encryption = "KMS"
+	}
+	def.must(def.check())
+	r, err := s.cloud.Registries.Of(def.Account, def.Region).Create(def.Name, set, def.Tags, time.Time{}, def.CreatedAt)
+	if err != nil {
+		def.must(err)
+	}
+	r.LifecycleText = def.LifecyclePolicy
+	def.must(s.cloud.Registries.SetRepositoryPolicy(r, def.Policy))
 }
 
-// settings are what a repository is created with.
-type settings struct {
-	mutability string
-	exclusions []string
-	scanOnPush bool
-	kmsKey     string
-	encryption string // AES256, KMS or KMS_DSSE
+func (def *Repository) settings() repos.Settings {
+	return repos.Settings{Mutability: def.TagMutability, Exclusions: slices.Clone(def.MutabilityExclusions), ScanOnPush: def.ScanOnPush}
 }
 
-var repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
-
-// registry returns an account's registry in a region, made when it is first asked for.
-func (s *Server) registry(account, region string) *registry {
-	key := registryKey{account, region}
-	reg := s.registries[key]
-	if reg == nil {
-		pushed := images.New(images.Config{Account: account, MountWithoutFrom: s.cfg.MountWithoutFrom})
-		reg = &registry{key: key, repositories: map[string]*repository{}, pushed: pushed}
-		s.registries[key] = reg
+// check finds what ECR would refuse of tags, lifecycle policy and policy.
+func (def *Repository) check() error {
+	if err := repos.CheckTags(def.Tags); err != nil {
+		return err
 	}
-	return reg
-}
-
-func (s *Server) repositoryARN(key registryKey, name string) string {
-	return "arn:" + s.partition + ":ecr:" + key.region + ":" + key.account + ":repository/" + name
-}
-
-// create makes a repository, whatever the caller's rights. The tags count for authorization from then on.
-func (s *Server) create(reg *registry, name string, set settings, tags map[string]string, then,
-	now time.Time) (*repository, *awsError) {
-	if err := checkName(name); err != nil {
-		return nil, err
+	if def.LifecyclePolicy != "" {
+		if err := repos.CheckLifecycle(def.LifecyclePolicy); err != nil {
+			return fmt.Errorf("lifecycle policy: %w", err)
+		}
 	}
-	if err := set.check(); err != nil {
-		return nil, err
-	}
-	if reg.repositories[name] != nil {
-		return nil, errorf("RepositoryAlreadyExistsException",
-			"The repository with name '%s' already exists in the registry "+
-				"with id '%s'", name, reg.key.account)
-	}
-	if len(reg.names) >= s.cfg.MaxRepositories {
-		return nil, errorf("LimitExceededException",
-			"The maximum number of repositories per registry in the region has been "+
-				"exceeded: %d", s.cfg.MaxRepositories)
-	}
-	r := &repository{
-		arn: s.repositoryARN(reg.key, name), name: name, key: reg.key, createdAt: now, settings: set, pushed: reg.pushed,
-		tags: []tagVersion{{from: then, tags: maps.Clone(tags)}},
-	}
-	reg.repositories[name] = r
-	i, _ := slices.BinarySearch(reg.names, name)
-	reg.names = slices.Insert(reg.names, i, name)
-	return r, nil
-}
-
-func (reg *registry) remove(name string) {
-	delete(reg.repositories, name)
-	reg.pushed.DeleteRepository(name)
-	if i, found := slices.BinarySearch(reg.names, name); found {
-		reg.names = slices.Delete(reg.names, i, i+1)
-	}
-}
-
-func checkName(name string) *awsError {
-	switch n := len(name); {
-	case n < 2:
-		return invalidParameter("repositoryName", "must have length greater than or equal to 2")
-	case n > 256:
-		return invalidParameter("repositoryName", "must have length less than or equal to 256")
-	case !repositoryName.MatchString(name):
-		return invalidParameter("repositoryName", "must satisfy regular expression "+
-			"'(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'")
+	if def.Policy != "" {
+		if _, err := iam.Parse(def.Policy, iam.Repository); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
-
-func (set *settings) check() *awsError {
-	switch set.mutability {
-	case "":
-		set.mutability = "MUTABLE"
-	case "MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION":
-	default:
-		return invalidParameter("imageTagMutability", "must be one of MUTABLE, IMMUTABLE, MUTABLE_WITH_EXCLUSION, "+
-			"IMMUTABLE_WITH_EXCLUSION")
+func (def *Repository) must(err error) {
+	if err != nil {
+		must(fmt.Errorf("repository %s: %w", def.Name, err))
 	}
-	if strings.HasSuffix(set.mutability, "_WITH_EXCLUSION") != (len(set.exclusions) > 0) || len(set.exclusions) > 5 {
-		return invalidParameter("imageTagMutabilityExclusionFilters",
-			"must have 1 to 5 filters with a mutability that ends in "+
-				"_WITH_EXCLUSION, and none otherwise")
-	}
-	for _, filter := range set.exclusions {
-		if !exclusionPattern.MatchString(filter) || strings.Count(filter, "*") > 2 {
-			return invalidParameter("imageTagMutabilityExclusionFilters", "must satisfy regular expression "+
-				"'^[0-9a-zA-Z._*-]{1,128}$' with at most two wildcards")
-		}
-	}
-	switch set.encryption {
-	case "":
-		set.encryption = "AES256"
-	case "AES256", "KMS", "KMS_DSSE":
-	default:
-		return invalidParameter("encryptionConfiguration", "must be one of AES256, KMS, KMS_DSSE")
-	}
-	if set.kmsKey != "" && set.encryption == "AES256" {
-		return invalidParameter("encryptionConfiguration", "kmsKey must not be set with AES256")
-	}
-	return nil
 }
 
-// immutable reports whether a tag may not be moved to another image.
-func (set *settings) immutable(tag string) bool {
-	immutable := strings.HasPrefix(set.mutability, "IMMUTABLE")
-	for _, filter := range set.exclusions {
-		if iam.Match(filter, tag) {
-			return !immutable
-		}
+// Repository returns a repository of the server's own account and region as it is, and whether there is one of that
+// name.
+func (s *Server) Repository(name string) (Repository, bool) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	r := s.registry().Repositories[name]
+	if r == nil {
+		return Repository{}, false
 	}
-	return immutable
+	return describe(r), true
+}
+
+// Repositories returns all repositories of the server's own account and region, sorted by name.
+func (s *Server) Repositories() []Repository {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	reg := s.registry()
+	out := make([]Repository, len(reg.Names))
+	for i, name := range reg.Names {
+		out[i] = describe(reg.Repositories[name])
+	}
+	return out
+}
+
+func describe(r *repos.Repository) Repository {
+	out := Repository{
+		Name: r.Name, Account: r.Key.Account, Region: r.Key.Region, Tags: maps.Clone(r.Tags.Current()),
+		TagMutability: r.Mutability, MutabilityExclusions: slices.Clone(r.Exclusions), ScanOnPush: r.ScanOnPush,
+		KMSKeyARN: r.KMSKey, LifecyclePolicy: r.LifecycleText, Policy: r.PolicyText, CreatedAt: r.CreatedAt,
+		ImageDigests: slices.Sorted(maps.Keys(r.Images.ByDigest)),
+	}
+	for _, img := range r.Images.ByDigest {
+		out.ImageTags = slices.AppendSeq(out.ImageTags, maps.Keys(img.Tags))
+	}
+	slices.Sort(out.ImageTags)
+	return out
+}
+
+// registry is the server's own. The cloud is locked.
+func (s *Server) registry() *repos.Registry {
+	return s.cloud.Registries.Of(s.cloud.Account, s.cloud.Region)
+}
+
+// own finds a repository of the server's own account and region, and panics when there is none. The cloud is locked.
+func (s *Server) own(name string) *repos.Repository {
+	r := s.registry().Repositories[name]
+	if r == nil {
+		panic("ecrtest: no repository " + name)
+	}
+	return r
+}
+
+// DeleteRepository deletes a repository of the server's own account and region with its images, without asking anybody.
+// It panics when there is none.
+func (s *Server) DeleteRepository(name string) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	s.cloud.Registries.Delete(s.own(name))
+}
+
+// UpdateRepository changes a repository of the server's own account and region behind everybody's back: its tags, which
+// count for authorization at once, its settings, lifecycle policy, policy and creation time. Changes to other fields
+// are ignored. It panics on what ECR would refuse, and when there is no such repository. change must not call the
+// server's methods.
+func (s *Server) UpdateRepository(name string, change func(*Repository)) {
+	s.cloud.Lock()
+	defer s.cloud.Unlock()
+	r := s.own(name)
+	def := describe(r)
+	change(&def)
+	def.Name = name
+	set := def.settings()
+	set.KMSKey, set.Encryption = r.KMSKey, r.Encryption
+	if err := set.Check(); err != nil {
+		def.must(err)
+	}
+	def.must(def.check())
+	if def.Policy != r.PolicyText {
+		def.must(s.cloud.Registries.SetRepositoryPolicy(r, def.Policy))
+	}
+	r.Settings, r.LifecycleText, r.CreatedAt = set, def.LifecyclePolicy, def.CreatedAt
+	if !maps.Equal(def.Tags, r.Tags.Current()) {
+		r.Tags.Replace(def.Tags)
+	}
 }

@@ -70,7 +70,7 @@ func (s *Server) Setup(o SetupOptions) Deployment {
 	if o.MaxSessionDuration == 0 {
 		o.MaxSessionDuration = 12 * time.Hour
 	}
-	iamARN := "arn:" + s.partition + ":iam::" + s.cfg.Account + ":"
+	iamARN := "arn:" + s.cloud.Partition + ":iam::" + s.cloud.Account + ":"
 	d := Deployment{Options: o, ControllerRoleARN: iamARN + "role/" + setupController,
 		PushRoleARN: iamARN + "role/" + setupPush}
 	assumable := []string{d.PushRoleARN}
@@ -111,7 +111,7 @@ func (d Deployment) Repository(project string) Repository {
 }
 
 func (s *Server) repositories(name string) string {
-	return "arn:" + s.partition + ":ecr:" + s.cfg.Region + ":" + s.cfg.Account + ":repository/" + name
+	return "arn:" + s.cloud.Partition + ":ecr:" + s.cloud.Region + ":" + s.cloud.Account + ":repository/" + name
 }
 
 func (s *Server) pushPolicy(o SetupOptions) string {
@@ -204,7 +204,7 @@ func (s *Server) controllerPolicy(o SetupOptions, assumable []string) string {
 			object{"StringEquals": orphan}))
 	}
 	if o.KMSKeyARN != "" {
-		via := object{"kms:ViaService": "ecr." + s.cfg.Region + "." + s.dnsSuffix}
+		via := object{"kms:ViaService": "ecr." + s.cloud.Region + "." + s.cloud.DNSSuffix}
 		statements = append(statements,
 			statement("Kms", []string{"kms:DescribeKey", "kms:RetireGrant"}, o.KMSKeyARN, object{"StringEquals": via}),
 			statement("KmsGrant", "kms:CreateGrant", o.KMSKeyARN, object{"StringEquals": via,

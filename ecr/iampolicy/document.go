@@ -3,6 +3,9 @@ package iampolicy
 import (
 	"encoding/json"
 	"unicode/utf8"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // A Document is an IAM policy. encoding/json writes it in a stable order, and reads what any tool wrote.
@@ -81,3 +84,19 @@ const (
 	// MaxKey is that of a key policy.
 	MaxKey = 32768
 )
+
+// printed is d as this package has it. If it is longer than limit, that is because of what.
+func printed(d policy.Document, limit int, what string) (Document, error) {
+	text, err := d.JSON()
+	if err != nil {
+		return Document{}, err
+	}
+	var same Document
+	if err := json.Unmarshal([]byte(text), &same); err != nil {
+		return Document{}, err
+	}
+	if n := same.Size(); n > limit {
+		return Document{}, provider.NewConfigError(what, "make a policy of %d characters, which is more than the %d that AWS allows", n, limit)
+	}
+	return same, nil
+}

@@ -3,11 +3,14 @@ package iampolicy
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -47,17 +50,14 @@ type PodIdentity struct {
 
 // None of these lets *, ?, $ or white space through.
 var (
-	principalPattern      = regexp.MustCompile(`^(role|user)/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$`)
 	oidcPattern           = regexp.MustCompile(`^oidc-provider/([A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$`)
 	clusterPattern        = regexp.MustCompile(`^cluster/[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
-	accountPattern        = regexp.MustCompile(`^[0-9]{12}$`)
-	regionPattern         = regexp.MustCompile(`^[a-z]{2,8}(-[a-z]{2,20}){1,3}-[0-9]{1,3}$`)
 	namespacePattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	serviceAccountPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
-// controller returns the ARN of the controller.
-func (s scope) controller(o Options) (string, error) {
+// controllerOf returns the ARN of the controller.
+func controllerOf(s policy.Setup, o Options) (string, error) {
 	const key = "controller_arn"
 	switch {
 	case o.ControllerARN == "" && s.RoleARN == "":
@@ -70,76 +70,86 @@ func (s scope) controller(o Options) (string, error) {
 	if o.ControllerARN == s.PushRoleARN || o.ControllerARN == s.PullRoleARN {
 		return "", provider.NewConfigError(key, "must be another role than push_role_arn and pull_role_arn, which have fewer rights")
 	}
-	return o.ControllerARN, s.principal(key, o.ControllerARN, true)
+	return o.ControllerARN, checkPrincipal(s, key, o.ControllerARN, true)
 }
 
-// principal checks the ARN of a role or a user.
-func (s scope) principal(key, text string, ownAccount bool) error {
+// checkPrincipal checks the ARN of a role or a user.
+func checkPrincipal(s policy.Setup, key, text string, ownAccount bool) error {
 	a, err := arn.Parse(text)
 	switch {
 	case err == nil && a.Service == "iam" && a.Resource == "root":
 		return provider.NewConfigError(key, "must not be an account's root: it lets in everybody whom that account trusts; name roles or users")
-	case err != nil || a.Service != "iam" || a.Region != "" || !accountPattern.MatchString(a.AccountID) || !principalPattern.MatchString(a.Resource):
+	case err != nil || !policy.IsPrincipal(a):
 		return provider.NewConfigError(key, "must be the ARN of an IAM role or user such as arn:aws:iam::123456789012:role/rise-backend, without wildcards or variables")
-	case a.Partition != s.partition:
-		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.partition)
+	case a.Partition != s.Partition:
+		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.Partition)
 	case ownAccount && a.AccountID != s.AccountID:
 		return provider.NewConfigError(key, "must be of the account in account_id")
 	}
 	return nil
 }
 
-// principals checks a list of them.
-func (s scope) principals(key string, list []string) error {
+// checkPrincipals checks a list of them.
+func checkPrincipals(s policy.Setup, key string, list []string) error {
 	var errs []error
 	for i, text := range list {
-		errs = append(errs, s.principal(fmt.Sprintf("%s[%d]", key, i), text, false))
+		errs = append(errs, checkPrincipal(s, fmt.Sprintf("%s[%d]", key, i), text, false))
 	}
 	return errors.Join(errs...)
 }
 
-// oidc checks an IRSA and returns its provider's issuer, without https://.
-func (s scope) oidc(i IRSA) (issuer string, err error) {
+func checkIRSA(s policy.Setup, i IRSA) error {
 	a, err := arn.Parse(i.ProviderARN)
 	if err != nil || a.Service != "iam" || a.Region != "" || !oidcPattern.MatchString(a.Resource) {
 		err = provider.NewConfigError("irsa.oidc_provider_arn", "must be the ARN of an IAM OIDC provider such as "+
 			"arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE")
 	} else {
-		err = s.here("irsa.oidc_provider_arn", a)
+		err = checkHere(s, "irsa.oidc_provider_arn", a)
 	}
-	return strings.TrimPrefix(a.Resource, "oidc-provider/"), errors.Join(err, serviceAccount("irsa", i.Namespace, i.ServiceAccount))
+	return errors.Join(err, checkServiceAccount("irsa", i.Namespace, i.ServiceAccount))
 }
 
-// cluster checks a PodIdentity.
-func (s scope) cluster(p PodIdentity) error {
+func checkPodIdentity(s policy.Setup, p PodIdentity) error {
 	a, err := arn.Parse(p.ClusterARN)
-	if err != nil || a.Service != "eks" || !regionPattern.MatchString(a.Region) || !clusterPattern.MatchString(a.Resource) {
+	if err != nil || a.Service != "eks" || !policy.IsRegion(a.Region) || !clusterPattern.MatchString(a.Resource) {
 		err = provider.NewConfigError("pod_identity.cluster_arn",
 			"must be the ARN of an EKS cluster such as arn:aws:eks:eu-west-1:123456789012:cluster/main")
 	} else {
-		err = s.here("pod_identity.cluster_arn", a)
+		err = checkHere(s, "pod_identity.cluster_arn", a)
 	}
-	return errors.Join(err, serviceAccount("pod_identity", p.Namespace, p.ServiceAccount))
+	return errors.Join(err, checkServiceAccount("pod_identity", p.Namespace, p.ServiceAccount))
 }
 
-// here checks that a is of the partition and account that the controller role is in, as AWS demands.
-func (s scope) here(key string, a arn.ARN) error {
+// checkHere checks that a is of the partition and account that the controller role is in, as AWS demands.
+func checkHere(s policy.Setup, key string, a arn.ARN) error {
 	switch {
-	case a.Partition != s.partition:
-		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.partition)
+	case a.Partition != s.Partition:
+		return provider.NewConfigError(key, "must be in partition %s, which is the region's", s.Partition)
 	case a.AccountID != s.AccountID:
 		return provider.NewConfigError(key, "must be of the account in account_id, which the controller role is in")
 	}
 	return nil
 }
 
-func serviceAccount(key, namespace, name string) error {
+func checkServiceAccount(key, namespace, name string) error {
 	var errs []error
 	if !namespacePattern.MatchString(namespace) {
 		errs = append(errs, provider.NewConfigError(key+".namespace", "must be the name of a Kubernetes namespace"))
 	}
 	if !serviceAccountPattern.MatchString(name) {
 		errs = append(errs, provider.NewConfigError(key+".service_account", "must be the name of a Kubernetes service account"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkTagKeys checks the keys of configured tags, which policies name.
+func checkTagKeys(tags map[string]string) error {
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		// IAM's pattern for policy documents is [\u0009\u000A\u000D\u0020-\u00FF]+.
+		if strings.ContainsFunc(key, func(r rune) bool { return r > 0xFF || r < ' ' }) {
+			errs = append(errs, provider.NewConfigError("tags", "has a key that no IAM policy can name: letters must be of ISO 8859-1"))
+		}
 	}
 	return errors.Join(errs...)
 }

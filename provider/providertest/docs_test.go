@@ -1,36 +1,12 @@
 package providertest_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-// TestDocs: the harness that docs/adding-a-provider.md shows is the one that is tested, and has less than 30 lines.
-func TestDocs(t *testing.T) {
-	t.Parallel()
-	source, err := os.ReadFile("harness_test.go")
-	require.NoError(t, err)
-	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "harness_test.go", source, 0)
-	require.NoError(t, err)
-	guide, err := os.ReadFile("../../docs/adding-a-provider.md")
-	require.NoError(t, err)
-	for _, declaration := range file.Decls {
-		f, ok := declaration.(*ast.FuncDecl)
-		if !ok {
-			continue
-		}
-		text := string(source[files.Position(f.Pos()).Offset:files.Position(f.End()).Offset])
-		require.Contains(t, string(guide), "\n"+text+"\n", "%s, in the guide", f.Name)
-		require.Less(t, strings.Count(text, "\n")+1, 30, "lines of %s", f.Name)
-	}
-}
 
 // TestSubtests: the package's documentation lists the subtests that there are, in their order.
 func TestSubtests(t *testing.T) {

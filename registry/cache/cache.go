@@ -2,10 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,29 +16,7 @@ import (
 type Cache struct {
 	provider provider.Provider
 	inner    provider.Provider // what Unwrap returns: provider, behind what hears of changes of its repositories
-	options  Options
-
-	hits counter
-
-	// life ends with Close.
-	life context.Context //nolint:containedctx // of the issues, which belong to no caller
-	end  context.CancelFunc
-	// running are the issues that a goroutine works on.
-	running sync.WaitGroup
-
-	mu       sync.Mutex
-	kept     store // its get needs no mu
-	calls    map[provider.Request]*call
-	failures map[provider.Request]failure // without callers: what fails, fails for each of them
-	stats    Stats                        // without hits, and without what is counted when asked for
-	closed   bool
-
-	// callers and refreshes hold the calls that wait for a turn, those that somebody waits for and the others.
-	callers, refreshes turns
-	round              uint64 // of turns, from one refresh to the next
-	inFlight, slowed   int    // calls that are running, and those of them that the provider is being throttled for
-	pausedUntil        time.Time
-	resume, sweeper    *time.Timer // nil: not set
+	core
 }
 
 // New returns a cache around p. Close it with [provider.Close], which closes p too.
@@ -58,15 +32,17 @@ func New(p provider.Provider, o Options) *Cache {
 	if inner, ok := p.(*Cache); ok {
 		p = inner.provider
 	}
-	c := &Cache{
-		provider: p, inner: p, options: o.withDefaults(), round: 1,
-		calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
+	c := &Cache{provider: p, inner: p, core: core{
+		options: o.withDefaults(), round: 1, calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
+	}}
+	c.issue = func(ctx context.Context, r provider.Request) (decorator.Issued, error) {
+		return decorator.IssueForReuse(ctx, c, p, r)
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.hits.init()
 	c.kept.init()
 	if m, ok := provider.As[repository.Manager](p); ok {
-		c.inner = &repositories{Provider: p, Manager: m, cache: c}
+		c.inner = &repositories{Provider: p, Manager: m, forgets: c.Forget}
 	}
 	return c
 }
@@ -136,91 +112,57 @@ func (c *Cache) miss(ctx context.Context, r provider.Request) (provider.Credenti
 	}
 }
 
-// join returns the call that is to answer r, or the answer.
-func (c *Cache) join(ctx context.Context, r provider.Request) (*call, provider.Credentials, error) {
+// Forget drops all credentials that are kept for project, of every id that the name has had, every access, consumer and caller,
+// and what is remembered of failures. An issue that is running is left to those who wait for it, but its result isn't kept, and who asks from now
+// on gets one that was issued after Forget: what the wrapped provider keeps for itself it forgets first, if that has a method
+// Forget too. An empty project stands for the credential for all projects, which no other
+// call of Forget touches.
+//
+// It only forgets. The upstream revokes nothing: a credential that was handed out works until it expires. It looks at
+// everything that is kept, which takes milliseconds; hits don't wait for it.
+func (c *Cache) Forget(project string) {
+	its := func(r provider.Request) bool { return r.Project == project && r.AllProjects == (project == "") }
+	if p, ok := provider.As[interface{ Forget(project string) }](c.provider); ok {
+		p.Forget(project)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return nil, provider.Credentials{}, errClosed(r)
-	}
-	now := time.Now()
-	if e := c.kept.get(r); e != nil && e.usable(now) { // since the caller looked
-		c.stats.Hits++
-		e.use()
-		return nil, e.issued.Credentials(), nil
-	}
-	k, found := c.calls[r]
-	if !found {
-		f := c.failures[forAnyone(r)]
-		if wait := f.wait(now); wait > 0 {
-			c.stats.Refusals++
-			return nil, provider.Credentials{}, f.errorFor(r, wait, now)
-		}
-		// They may be parts of a whole request.
-		r.Project, r.ProjectID, r.Caller = strings.Clone(r.Project), strings.Clone(r.ProjectID), strings.Clone(r.Caller)
-		k = newCall(ctx, r)
-		c.calls[r] = k
-		c.stats.Misses++
-	} else {
-		c.stats.Joins++
-	}
-	caller := callerOf(ctx, r)
-	k.waiters++
-	k.share(caller).waiters++
-	if !k.running {
-		c.queue(k, &c.callers, caller)
-		c.dispatch(now)
-	}
-	return k, provider.Credentials{}, nil
-}
-
-// leave is for a caller whose ctx has ended. It returns the error for it.
-func (c *Cache) leave(ctx context.Context, k *call) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return errClosed(k.request)
-	}
-	caller := callerOf(ctx, k.request)
-	if s := k.share(caller); s.waiters > 1 {
-		s.waiters--
-	} else {
-		c.callers.leave(s)
-		delete(k.shares, caller)
-	}
-	if k.waiters--; k.waiters == 0 && !k.running {
-		c.abandon(k)
-	}
-	err := ended(ctx, k.request)
-	throttled := k.slowed
-	if throttled == nil {
-		throttled = k.throttled
-	}
-	if pause := time.Until(c.pausedUntil); throttled != nil || (!k.running && (pause > 0 || c.slowed > 0)) {
-		err.Kind, err.RetryAfter = provider.ErrThrottled, max(pause, minPause)
-		if throttled != nil {
-			err.Err = fmt.Errorf("%w, after %w", err.Err, throttled)
+	var entries []*entry
+	for _, e := range c.kept.heap {
+		if its(e.issued.Request()) {
+			entries = append(entries, e)
 		}
 	}
-	return err
+	for _, e := range entries {
+		c.kept.drop(e)
+	}
+	c.forget(its)
 }
 
-// refresh has e replaced. It doesn't wait for that.
-func (c *Cache) refresh(ctx context.Context, e *entry) {
+// ForgetAll is [Cache.Forget] for every project, and for all projects: what to do when the upstream doesn't take any more what it
+// issued, as after a role was made again or its sessions were revoked. What the wrapped provider keeps for itself it forgets first, if that
+// has a method ForgetAll too.
+func (c *Cache) ForgetAll() {
+	if p, ok := provider.As[interface{ ForgetAll() }](c.provider); ok {
+		p.ForgetAll()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := e.issued.Request()
-	if c.closed || c.kept.get(r) != e || c.calls[r] != nil {
-		return
+	c.kept.dropAll()
+	c.forget(func(provider.Request) bool { return true })
+}
+
+// Stats returns the present numbers. It is cheap enough to be called on each scrape.
+func (c *Cache) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.stats
+	s.Hits += c.hits.sum() // those in stats are late ones
+	s.Entries, s.InFlight, s.Queued = len(c.kept.heap), c.inFlight, c.callers.calls+c.refreshes.calls
+	if len(c.kept.heap) > 0 {
+		s.EarliestExpiry = c.kept.heap[0].issued.Credentials().ExpiresAt
 	}
-	k := newCall(ctx, r)
-	c.calls[r] = k
-	c.stats.Refreshes++
-	if c.refreshes.calls == 0 {
-		c.round++ // those who wait come first
-	}
-	c.queue(k, &c.refreshes, callerOf(ctx, r))
-	c.dispatch(time.Now())
+	return s
 }
 
 // Close ends all background work and drops what is kept. It waits until the issues that are running have ended, which
@@ -243,14 +185,4 @@ func (c *Cache) Close() error {
 	c.mu.Unlock()
 	c.running.Wait()
 	return nil
-}
-
-func errClosed(r provider.Request) error {
-	return &provider.Error{
-		Kind: provider.ErrUnavailable, Op: "issue credential", Project: r.Project, Err: errors.New("the cache is closed"),
-	}
-}
-
-func ended(ctx context.Context, r provider.Request) *provider.Error {
-	return &provider.Error{Kind: provider.ErrTimeout, Op: "wait for credential", Project: r.Project, Err: ctx.Err()}
 }

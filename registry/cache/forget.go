@@ -2,6 +2,7 @@ package cache
 
 import (
 	"maps"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -15,51 +16,50 @@ type Forgetter interface {
 	ForgetAll()
 }
 
-// Forget drops all credentials that are kept for project, of every id that the name has had, every access, consumer and caller,
-// and what is remembered of failures. An issue that is running is left to those who wait for it, but its result isn't kept, and who asks from now
-// on gets one that was issued after Forget: what the wrapped provider keeps for itself it forgets first, if that has a method
-// Forget too. An empty project stands for the credential for all projects, which no other
-// call of Forget touches.
-//
-// It only forgets. The upstream revokes nothing: a credential that was handed out works until it expires. It looks at
-// everything that is kept, which takes milliseconds; hits don't wait for it.
-func (c *Cache) Forget(project string) {
-	its := func(r provider.Request) bool { return r.Project == project && r.AllProjects == (project == "") }
-	if p, ok := provider.As[interface{ Forget(project string) }](c.provider); ok {
-		p.Forget(project)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var entries []*entry
-	for _, e := range c.kept.heap {
-		if its(e.issued.Request()) {
-			entries = append(entries, e)
-		}
-	}
-	for _, e := range entries {
-		c.kept.drop(e)
-	}
-	c.forgetIssues(its)
-}
-
-// ForgetAll is [Cache.Forget] for every project, and for all projects: what to do when the upstream doesn't take any more what it
-// issued, as after a role was made again or its sessions were revoked. What the wrapped provider keeps for itself it forgets first, if that
-// has a method ForgetAll too.
-func (c *Cache) ForgetAll() {
-	if p, ok := provider.As[interface{ ForgetAll() }](c.provider); ok {
-		p.ForgetAll()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.kept.dropAll()
-	c.forgetIssues(func(provider.Request) bool { return true })
-}
-
-// forgetIssues forgets failures, and sees to it that the issues which are running aren't kept.
-func (c *Cache) forgetIssues(its func(provider.Request) bool) {
+// forget forgets failures, and sees to it that the issues which are running aren't kept.
+func (c *core) forget(its func(provider.Request) bool) {
 	maps.DeleteFunc(c.failures, func(r provider.Request, _ failure) bool { return its(r) })
 	maps.DeleteFunc(c.calls, func(r provider.Request, k *call) bool {
 		k.forgotten = k.forgotten || (k.running && its(r))
 		return k.forgotten
 	})
+}
+
+const (
+	sweepInterval = time.Minute
+	sweepBatch    = 1000 // bounds how long requests that miss wait for a sweep
+)
+
+// sweepLater sees to it that what isn't usable any more leaves memory, asked for or not.
+func (c *core) sweepLater() {
+	if c.sweeper == nil && len(c.kept.heap)+len(c.failures) > 0 {
+		c.sweeper = time.AfterFunc(sweepInterval, c.sweep)
+	}
+}
+
+func (c *core) sweep() {
+	for c.sweepSome(time.Now()) {
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweeper = nil
+	if !c.closed {
+		c.sweepFailures(time.Now())
+		c.sweepLater()
+	}
+}
+
+// sweepSome drops a batch of entries and reports whether there are more.
+func (c *core) sweepSome(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.kept.dropUnusable(now, sweepBatch)
+}
+
+func (c *core) sweepFailures(now time.Time) {
+	for r, f := range c.failures {
+		if f.forgotten(now) {
+			delete(c.failures, r)
+		}
+	}
 }

@@ -12,7 +12,7 @@ const (
 )
 
 // queue puts k at the end of caller's line in q, unless it stands there already.
-func (c *Cache) queue(k *call, q *turns, caller string) {
+func (c *core) queue(k *call, q *turns, caller string) {
 	if k.queue != q {
 		c.dequeue(k)
 	}
@@ -23,7 +23,7 @@ func (c *Cache) queue(k *call, q *turns, caller string) {
 
 // queueAgain puts k, which was throttled, before the other calls of those who wait for it, for it has waited already; the second
 // time behind them, as it may be this project alone that is throttled.
-func (c *Cache) queueAgain(k *call) {
+func (c *core) queueAgain(k *call) {
 	for caller, s := range k.shares {
 		if s.waiters > 0 {
 			c.callers.add(k, caller, k.throttled == nil)
@@ -31,20 +31,20 @@ func (c *Cache) queueAgain(k *call) {
 	}
 }
 
-func (c *Cache) dequeue(k *call) {
+func (c *core) dequeue(k *call) {
 	if k.queue != nil {
 		k.queue.remove(k)
 	}
 }
 
 // abandon ends a call that isn't running and that nobody waits for.
-func (c *Cache) abandon(k *call) {
+func (c *core) abandon(k *call) {
 	c.dequeue(k)
 	c.forgetCall(k)
 }
 
 // pause starts no more issues for wait, within bounds.
-func (c *Cache) pause(now time.Time, wait time.Duration) {
+func (c *core) pause(now time.Time, wait time.Duration) {
 	c.stats.Throttled++
 	until := now.Add(min(max(wait, minPause), maxPause))
 	if until.After(c.pausedUntil) {
@@ -52,38 +52,9 @@ func (c *Cache) pause(now time.Time, wait time.Duration) {
 	}
 }
 
-// dispatch starts the issues whose turn it is.
-func (c *Cache) dispatch(now time.Time) {
-	for !c.closed && c.inFlight < c.options.MaxInFlight {
-		if wait := c.pausedUntil.Sub(now); wait > 0 {
-			c.dispatchAfter(wait)
-			return
-		}
-		k := c.nextInTurn(now)
-		if k == nil {
-			return
-		}
-		k.running = true
-		c.inFlight++
-		c.running.Go(func() { c.run(k) })
-	}
-}
-
-func (c *Cache) dispatchAfter(wait time.Duration) {
-	if c.resume != nil || c.callers.calls+c.refreshes.calls == 0 {
-		return
-	}
-	c.resume = time.AfterFunc(wait, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.resume = nil
-		c.dispatch(time.Now())
-	})
-}
-
 // nextInTurn takes the next call out of its queue: one that somebody waits for, or one that refreshes a credential which is
 // still in use.
-func (c *Cache) nextInTurn(now time.Time) *call {
+func (c *core) nextInTurn(now time.Time) *call {
 	for k, refresh := c.takeTurn(); k != nil; k, refresh = c.takeTurn() {
 		if refresh {
 			if e := c.kept.get(k.request); e != nil && e.usable(now) {
@@ -105,7 +76,7 @@ func (c *Cache) nextInTurn(now time.Time) *call {
 // takeTurn takes the next call. Refreshes come behind every caller, but not behind every call: one takes the turn of a caller
 // that had one since the last refresh. Else what one caller asks for keeps all that is in use from being refreshed, until
 // everybody waits.
-func (c *Cache) takeTurn() (k *call, refresh bool) {
+func (c *core) takeTurn() (k *call, refresh bool) {
 	l := c.callers.next()
 	switch {
 	case c.refreshes.calls > 0 && (l == nil || l.round == c.round):
@@ -118,5 +89,12 @@ func (c *Cache) takeTurn() (k *call, refresh bool) {
 		return nil, false
 	default:
 		return c.callers.take(c.round), false
+	}
+}
+
+// forgetCall has the next request for the same make a call of its own.
+func (c *core) forgetCall(k *call) {
+	if c.calls[k.request] == k {
+		delete(c.calls, k.request)
 	}
 }

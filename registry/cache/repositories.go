@@ -15,14 +15,14 @@ import (
 type repositories struct {
 	provider.Provider
 	repository.Manager
-	cache *Cache
+	forgets func(project string) // the cache's Forget
 }
 
 func (r *repositories) Unwrap() provider.Provider { return r.Provider }
 
 func (r *repositories) forget(project string) {
 	if project != "" { // which is an invalid name here, and all projects there
-		r.cache.Forget(project)
+		r.forgets(project)
 	}
 }
 

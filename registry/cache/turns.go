@@ -9,6 +9,36 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
 
+// A call is an issue in progress, or one that waits for its turn.
+type call struct {
+	request provider.Request
+	// ctx has the values of the first caller's, but not its end.
+	ctx context.Context //nolint:containedctx // there may be no goroutine yet that could have it
+
+	done        chan struct{} // closed when the result is there
+	credentials provider.Credentials
+	err         error
+
+	// The rest is guarded by core.mu.
+
+	waiters   int
+	shares    map[string]*share // of each caller that waits
+	running   bool
+	queue     *turns // nil: not queued
+	forgotten bool   // the result isn't to be kept
+	throttled error  // of the last attempt, if there is to be another
+	slowed    error  // why the attempt that is running is being waited out by the provider
+}
+
+func newCall(ctx context.Context, r provider.Request) *call {
+	return &call{request: r, ctx: context.WithoutCancel(ctx), done: make(chan struct{}), shares: map[string]*share{}}
+}
+
+func (k *call) settle(credentials provider.Credentials, err error) {
+	k.credentials, k.err = credentials, err
+	close(k.done)
+}
+
 // turns is a queue that is fair by caller: callers take turns, and each has a line of its own calls, first come, first served. A
 // call that several callers wait for stands in the line of each. A caller whose line is empty isn't remembered.
 type turns struct {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -16,10 +15,6 @@ import (
 // ErrUnauthenticated is what an authenticate function returns, or wraps, when a request carries no valid credential: 401.
 // Any other error means that it couldn't tell: 503.
 const ErrUnauthenticated = sentinel("unauthenticated")
-
-type sentinel string
-
-func (s sentinel) Error() string { return string(s) }
 
 // Caller is an authenticated caller, of the service's own type.
 type Caller interface {
@@ -187,12 +182,4 @@ func fail(e *Event, a answer, err error) answer {
 		e.Details = failure.Details
 	}
 	return a
-}
-
-// recovered makes an error of a panic's value, which may hold anything: only the runtime's own are shown.
-func recovered(v any) error {
-	if err, ok := v.(runtime.Error); ok {
-		return fmt.Errorf("panic: %w", err)
-	}
-	return fmt.Errorf("panic of type %T", v)
 }

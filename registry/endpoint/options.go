@@ -2,12 +2,11 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/netip"
 	"time"
 
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
 // DefaultTimeout is how long a request may take, authentication and authorization included.
@@ -59,12 +58,50 @@ func WithSubjectLimit(limit func(ctx context.Context, subject string) time.Durat
 	return func(o *options) { o.subjectLimiter = limit }
 }
 
+// WithTrustedProxies names the proxies, by address, whose X-Forwarded-For header is believed: [Event].SourceAddr is then the
+// client's. By default nobody's is, since anybody can send one; for that reason 0.0.0.0/0 and ::/0 are never right. It is about
+// events only: [RateLimit.ByAddress] has its own.
+func WithTrustedProxies(proxies ...netip.Prefix) Option {
+	return func(o *options) { o.proxies = append(o.proxies, proxies...) }
+}
+
 // WithSessionPerCaller issues a credential of each caller's own, named by its subject in the upstream's log (see
 // [provider.Request].Caller), where callers of one project otherwise share one. It costs an issue for each caller. A subject
 // that is empty, or that can't be a Caller, is answered with 500. Providers whose credentials are bound to callers
 // ([provider.CallerBound]) have it always.
 func WithSessionPerCaller() Option {
 	return func(o *options) { o.ownSessions = true }
+}
+
+// WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is
+// ([repository.Manager.RepositoryOwner]), and what isn't there it makes, for a push
+// ([repository.Manager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
+// no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
+//
+// What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
+// failure is remembered for three seconds. A few looks and a few makings go on at once; other requests wait for
+// their turn, fair by the callers' subjects, and are answered with 503 where too many do.
+//
+// A pull makes none, as whoever may pull all of "team-*" could make as many as there are names: it is 409 until the
+// project's first push. See [WithRepositoriesOnPull]. For pushes, an [Authorize] has to refuse names of projects that don't exist.
+//
+// The service that gives a name to another project needs [WithProjectIDs], so that the new project gets 409 and not the former
+// one's images.
+//
+// A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
+// the provider's Credentials. It panics if m is nil: repository.ManagerOf says why there is none.
+func WithRepositories(m repository.Manager) Option {
+	if m == nil {
+		panic("endpoint.WithRepositories: the manager is required")
+	}
+	r := newRepositories(m)
+	return func(o *options) { o.repositories = r }
+}
+
+// WithRepositoriesOnPull has [WithRepositories] make a project's repository for a pull, too: for services whose [Authorize] lets
+// nobody pull from a project that doesn't exist.
+func WithRepositoriesOnPull() Option {
+	return func(o *options) { o.makeOnPull = true }
 }
 
 // WithProjectIDs has each request name the service's immutable id of its project ([provider.Request].ProjectID), and the
@@ -94,12 +131,4 @@ func (o *options) limitSubject(ctx context.Context, subject string) time.Duratio
 		return 0
 	}
 	return o.subjectLimiter(ctx, subject)
-}
-
-func retryAfterOf(err error) time.Duration {
-	var e *provider.Error
-	if errors.As(err, &e) {
-		return e.RetryAfter
-	}
-	return 0
 }

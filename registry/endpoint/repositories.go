@@ -22,44 +22,7 @@ const (
 	lingering = 2 * time.Second
 	// maxEnsured and maxFailed bound what is remembered.
 	maxEnsured, maxFailed = 100_000, 4000
-
-	opEnsure = "ensure repository"
 )
-
-// WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is
-// ([repository.Manager.RepositoryOwner]), and what isn't there it makes, for a push
-// ([repository.Manager.EnsureRepository]); what was released is restored for a project with the same id, and what bears
-// no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
-//
-// What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
-// failure is remembered for three seconds. A few looks and a few makings go on at once; other requests wait for
-// their turn, fair by the callers' subjects, and are answered with 503 where too many do.
-//
-// A pull makes none, as whoever may pull all of "team-*" could make as many as there are names: it is 409 until the
-// project's first push. See [WithRepositoriesOnPull]. For pushes, an [Authorize] has to refuse names of projects that don't exist.
-//
-// The service that gives a name to another project needs [WithProjectIDs], so that the new project gets 409 and not the former
-// one's images.
-//
-// A suspended repository, one that isn't ours and one of a former project are 409; other errors are answered as those of
-// the provider's Credentials. It panics if m is nil: repository.ManagerOf says why there is none.
-func WithRepositories(m repository.Manager) Option {
-	if m == nil {
-		panic("endpoint.WithRepositories: the manager is required")
-	}
-	r := &repositories{
-		manager: m, looks: newTurns(ensuringAtOnce, 0), makings: newTurns(ensuringAtOnce, lingering),
-		ensured: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2}, failed: memory[error]{lasts: failedFor, half: maxFailed / 2},
-		unfinished: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2},
-	}
-	return func(o *options) { o.repositories = r }
-}
-
-// WithRepositoriesOnPull has [WithRepositories] make a project's repository for a pull, too: for services whose [Authorize] lets
-// nobody pull from a project that doesn't exist.
-func WithRepositoriesOnPull() Option {
-	return func(o *options) { o.makeOnPull = true }
-}
 
 type repositories struct {
 	manager repository.Manager
@@ -74,6 +37,14 @@ type repositories struct {
 	failed memory[error]
 	// unfinished are the projects whose repository was begun to be made: being there, it may lack settings.
 	unfinished memory[struct{}]
+}
+
+func newRepositories(m repository.Manager) *repositories {
+	return &repositories{
+		manager: m, looks: newTurns(ensuringAtOnce, 0), makings: newTurns(ensuringAtOnce, lingering),
+		ensured: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2}, failed: memory[error]{lasts: failedFor, half: maxFailed / 2},
+		unfinished: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2},
+	}
 }
 
 // What a look at a repository may find out. These are no answers.

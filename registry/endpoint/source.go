@@ -6,13 +6,6 @@ import (
 	"strings"
 )
 
-// WithTrustedProxies names the proxies, by address, whose X-Forwarded-For header is believed: [Event].SourceAddr is then the
-// client's. By default nobody's is, since anybody can send one; for that reason 0.0.0.0/0 and ::/0 are never right. It is about
-// events only: [RateLimit.ByAddress] has its own.
-func WithTrustedProxies(proxies ...netip.Prefix) Option {
-	return func(o *options) { o.proxies = append(o.proxies, proxies...) }
-}
-
 // SourceAddress returns the address that r came from: its peer's, or, where the peer is a trusted proxy, the last one in
 // X-Forwarded-For that isn't a trusted proxy's. What comes before that, the client may have written itself. It is the zero
 // address when the peer's isn't known, as behind a Unix socket.

@@ -9,6 +9,9 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
+// opEnsure is the work that is done in turns.
+const opEnsure = "ensure repository"
+
 // maxWaiting bounds how many questions wait for a turn, of all subjects together.
 const maxWaiting = 4096
 

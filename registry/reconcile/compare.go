@@ -1,10 +1,7 @@
 package reconcile
 
 import (
-	"cmp"
-	"context"
 	"slices"
-	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
@@ -14,34 +11,6 @@ import (
 type pair struct {
 	project    provider.Project
 	repository *repository.Repository
-}
-
-// list returns all repositories, sorted by project.
-func (n *run) list(ctx context.Context) ([]repository.Repository, error) {
-	const op = "list repositories"
-	n.progress(PhaseList, 0, 0)
-	var listed []repository.Repository
-	for r, err := range n.manager.ListRepositories(ctx) {
-		if err != nil {
-			return nil, &provider.Error{Kind: kindOf(err), Op: op, Err: err}
-		}
-		n.clock(r.ReadAt)
-		if len(r.Drift) == 0 {
-			r.Drift = nil
-		}
-		if listed = append(listed, r); len(listed)%progressEvery == 0 {
-			n.progress(PhaseList, len(listed), 0)
-		}
-	}
-	if err := ctx.Err(); err != nil { // a provider may take its end for that of the listing
-		return nil, ended(op, err)
-	}
-	n.progress(PhaseList, len(listed), 0)
-	// Pages may overlap while repositories come and go: the youngest of a name counts.
-	slices.SortFunc(listed, func(a, b repository.Repository) int {
-		return cmp.Or(strings.Compare(a.Project, b.Project), b.CreatedAt.Compare(a.CreatedAt))
-	})
-	return slices.CompactFunc(listed, func(a, b repository.Repository) bool { return a.Project == b.Project }), nil
 }
 
 // compare tells apart the projects without a repository, those with one, and the repositories without a project. Both lists

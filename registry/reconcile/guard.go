@@ -26,7 +26,7 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 	g.Purged = n.memory.lately(n.time())
 	g.ToRelease = len(releases)
 	for _, r := range n.regrets {
-		if r.missing && !n.removesAtOnce() {
+		if r.missing && !removesAtOnce(n.retention) {
 			g.ToRelease++
 		}
 	}
@@ -35,7 +35,7 @@ func (n *run) guard(releases []leftOver, there []pair) ([]leftOver, error) {
 		g.Limit = max(g.Ours, g.sum())
 	}
 	var refused error
-	if n.removesAtOnce() {
+	if removesAtOnce(n.retention) {
 		if len(releases) > 0 {
 			refused = &provider.Error{
 				Kind: provider.ErrMisconfigured, Op: "release repositories",

@@ -9,10 +9,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
 
-func has(c repository.Change, a repository.Action) bool {
-	return slices.Contains(c.Actions, a)
-}
-
 // keep makes or mends a wanted project's repository.
 func (n *run) keep(ctx context.Context, p provider.Project, o repository.EnsureOptions) (repository.Change, error) {
 	change, err := n.ensure(ctx, p, o)
@@ -24,14 +20,6 @@ func (n *run) keep(ctx context.Context, p provider.Project, o repository.EnsureO
 		n.confirm(ctx, regret{p, change.Name, o.Listed == nil})
 	}
 	return change, err
-}
-
-// regret is a repository that the run made or restored for a project that is gone by now.
-type regret struct {
-	project provider.Project
-	name    string
-	// missing tells whether there was none: what was there counts already, as a wanted one that was orphaned.
-	missing bool
 }
 
 // confirm asks whether the project that a repository was made or restored for is still there. If not, the repository is
@@ -56,7 +44,7 @@ func (n *run) takeBack(ctx context.Context, r regret) {
 // formerOwner sees to it that a former project's repository is purged in time when another project has its name: nobody
 // else would, as the name is wanted.
 func (n *run) formerOwner(p provider.Project, r repository.Repository, o repository.Owner, err error) {
-	if errors.Is(err, provider.ErrOrphaned) && former(p, o) && n.purgeable(o) && !young(r) && n.ids()[o.ProjectID] == "" {
+	if errors.Is(err, provider.ErrOrphaned) && former(p, o) && purgeable(n.retention, o) && !young(r) && n.ids()[o.ProjectID] == "" {
 		n.memory.remains(r.Project)
 		n.mu.Lock()
 		defer n.mu.Unlock()

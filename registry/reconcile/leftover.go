@@ -3,19 +3,9 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
-)
-
-const (
-	// minAge is how old a repository is before it counts as left over: a service may make it before it has the project.
-	minAge = time.Hour
-	// guardWindow is for how long an orphan counts for the guard, and is kept for that.
-	guardWindow = 24 * time.Hour
-	// oneClock is how far apart the registry's times may seem to be: it takes a while until a page is looked at.
-	oneClock = minAge / 2
 )
 
 // Why repositories are left alone.
@@ -31,34 +21,6 @@ const (
 	reasonClocks  = "the registry's clocks disagree"
 	reasonOpen    = "it may have been wanted since it was released"
 )
-
-// leftOver is a repository of ours without a project.
-type leftOver struct{ project, id, repository string }
-
-// Ages are by the registry's own clock. What can't be told is young, and recent.
-
-func noAge(r repository.Repository) bool { return r.CreatedAt.IsZero() || r.ReadAt.IsZero() }
-
-func young(r repository.Repository) bool { return noAge(r) || r.ReadAt.Sub(r.CreatedAt) < minAge }
-
-// settled tells whether a repository was there before what the guard looks at: one list can't make its own majority.
-func settled(r repository.Repository) bool {
-	return !noAge(r) && r.ReadAt.Sub(r.CreatedAt) >= guardWindow
-}
-
-// recent tells whether an orphan is one of those that the guard counts.
-func recent(o repository.Owner) bool {
-	return o.ReadAt.IsZero() || o.ReadAt.Sub(o.OrphanedAt) < guardWindow
-}
-
-// removesAtOnce tells whether releasing removes, so that no tags are left to count.
-func (n *run) removesAtOnce() bool { return n.retention.Remove && n.retention.After <= 0 }
-
-func (n *run) purgeAge() time.Duration { return max(n.retention.After, guardWindow) }
-
-func (n *run) purgeable(o repository.Owner) bool {
-	return n.retention.Remove && o.Orphaned && !o.OrphanedAt.IsZero() && !o.ReadAt.IsZero() && o.ReadAt.Sub(o.OrphanedAt) >= n.purgeAge()
-}
 
 // owners reads whose the repositories without a project are, and returns those to release. Those to purge it keeps.
 func (n *run) owners(ctx context.Context, rest []*repository.Repository) (releases []leftOver) {
@@ -101,7 +63,7 @@ func (n *run) owners(ctx context.Context, rest []*repository.Repository) (releas
 			n.leave(r.Project, reasonYoung)
 		case renamed != "":
 			n.leave(r.Project, reasonRenamed+renamed)
-		case n.purgeable(owner):
+		case purgeable(n.retention, owner):
 			n.memory.remains(r.Project) // as it turns out, if its answer was lost
 			n.add(&n.purges, leftOver{r.Project, owner.ProjectID, r.Name})
 		case owner.Orphaned:
@@ -111,18 +73,6 @@ func (n *run) owners(ctx context.Context, rest []*repository.Repository) (releas
 		}
 	})
 	return releases
-}
-
-func (n *run) count(number *int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	*number++
-}
-
-func (n *run) add(list *[]leftOver, l leftOver) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	*list = append(*list, l)
 }
 
 // letGo releases what is left over, unless the service wants it by now.
@@ -154,7 +104,7 @@ func (n *run) purge(ctx context.Context) {
 			n.did(repository.Change{Project: l.project, Name: l.repository, Actions: []repository.Action{repository.ActionRemove}})
 			return
 		}
-		change, err := n.manager.PurgeRepository(ctx, l.project, n.purgeAge())
+		change, err := n.manager.PurgeRepository(ctx, l.project, purgeAge(n.retention))
 		n.did(change)
 		if err != nil || has(change, repository.ActionRemove) { // the answer may be lost
 			n.memory.purged(l.project, n.time())

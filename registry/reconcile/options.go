@@ -33,6 +33,8 @@ type Options struct {
 	Progress func(Progress)
 }
 
+const opRun = "reconcile repositories"
+
 const (
 	defaultAuditBudget        = 500
 	defaultMaxOrphanedPercent = 20

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +17,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
-
-const opRun = "reconcile repositories"
 
 // A Reconciler keeps repositories in step with projects; see the package's documentation. It is safe for concurrent use.
 type Reconciler struct {
@@ -50,37 +50,6 @@ func New(p provider.Provider, wanted Wanted, o Options) (*Reconciler, error) {
 	}, nil
 }
 
-// Run brings repositories and projects in step once. Its error joins all failures, of which the first hundred are kept; each
-// is a [provider.Error] that names the project, if it is about one. What ended the run or held it back comes first:
-//
-//   - [provider.ErrMisconfigured], before any call: the configuration doesn't allow letting go of repositories, dry run or not
-//   - any kind: the listing failed, or the service's list; nothing was changed
-//   - [provider.ErrInvalidRequest]: a wanted project's name isn't valid, or has two ids; nothing was changed
-//   - [provider.ErrConflict]: no projects are wanted, and nothing was changed; or the guard held back releasing and purging
-//   - [provider.ErrMisconfigured], at the end: released repositories are removed at once, so none was released
-//   - [provider.ErrBadResponse]: the registry's times contradict one another, and nothing was released or purged
-//   - [provider.ErrTimeout]: ctx ended, or the lease was lost
-//   - any kind: [Options].Lease failed; nothing was done
-func (r *Reconciler) Run(ctx context.Context) (Report, error) {
-	n := &run{Reconciler: r, report: Report{DryRun: r.options.DryRun}, begun: time.Now()}
-	if r.options.Lease != nil {
-		held, release, err := r.options.Lease(ctx)
-		if err != nil {
-			return n.report, &provider.Error{Kind: kindOf(err), Op: "take the lease", Err: err}
-		}
-		defer release()
-		ctx = held
-	}
-	err := n.run(ctx)
-	if n.over(ctx) {
-		cause := cmp.Or(context.Cause(ctx), context.DeadlineExceeded)
-		if provider.KindOf(err) != provider.ErrTimeout || !errors.Is(err, cause) {
-			err = errors.Join(ended(opRun, cause), err)
-		}
-	}
-	return n.report, n.joined(err)
-}
-
 // run is one Run.
 type run struct {
 	*Reconciler
@@ -108,47 +77,15 @@ type run struct {
 	progressing sync.Mutex
 }
 
-func (n *run) run(ctx context.Context) (err error) {
-	if n.retention, err = n.manager.Retention(); err != nil {
-		return err
-	}
-	listed, err := n.list(ctx)
-	if err != nil {
-		return err
-	}
-	wanted, err := n.ask(ctx)
-	if err != nil {
-		return err
-	}
-	n.report.Listed, n.report.Wanted = len(listed), len(wanted)
-	missing, there, rest := compare(listed, wanted)
-	n.ids = sync.OnceValue(func() map[string]string { return byID(wanted) })
+// leftOver is a repository of ours without a project.
+type leftOver struct{ project, id, repository string }
 
-	n.each(ctx, PhaseCreate, len(missing), func(i int) { _, _ = n.keep(ctx, missing[i], repository.EnsureOptions{}) })
-	again := n.memory.wantedAgain(listed, there, n.time()) // and so to be restored
-	mend := toMend(there, again)
-	n.each(ctx, PhaseMend, len(mend), func(i int) {
-		change, err := n.keep(ctx, mend[i].project, repository.EnsureOptions{Listed: mend[i].repository, ListedOnly: i >= len(again)})
-		n.saw(mend[i].project, change, err, false)
-	})
-	releases := n.owners(ctx, rest)
-	n.audit(ctx, there, len(releases)+len(n.regrets)+len(n.purges) > 0)
-	if n.over(ctx) {
-		return nil // what isn't read to the end isn't counted
-	}
-	releases, refused := n.guard(releases, there)
-	n.each(ctx, PhaseRelease, len(releases)+len(n.regrets), func(i int) {
-		if i < len(releases) {
-			n.letGo(ctx, releases[i])
-		} else {
-			n.takeBack(ctx, n.regrets[i-len(releases)])
-		}
-	})
-	n.purge(ctx)
-	if n.report.Guard.Held {
-		return errors.Join(n.report.Guard.err(n.options.MaxOrphanedPercent), refused)
-	}
-	return refused
+// regret is a repository that the run made or restored for a project that is gone by now.
+type regret struct {
+	project provider.Project
+	name    string
+	// missing tells whether there was none: what was there counts already, as a wanted one that was orphaned.
+	missing bool
 }
 
 // each runs do for 0 to count-1, some at once, until the run is over.
@@ -242,4 +179,73 @@ func (n *run) advance(phase Phase, done *atomic.Int64, total int) {
 	n.progressing.Lock()
 	defer n.progressing.Unlock()
 	n.options.Progress(Progress{phase, int(done.Add(1)), total})
+}
+
+// did records what an operation did.
+func (n *run) did(c repository.Change) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.report.did(c)
+}
+
+func (n *run) leave(project, reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.report.LeftAlone = append(n.report.LeftAlone, LeftAlone{project, reason})
+}
+
+// saw records what was found at a wanted project's repository, before anything was done about it.
+func (n *run) saw(p provider.Project, c repository.Change, err error, sampled bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.evidence.saw(p, c, err, sampled)
+}
+
+func (n *run) count(number *int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	*number++
+}
+
+func (n *run) add(list *[]leftOver, l leftOver) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	*list = append(*list, l)
+}
+
+// maxErrors is how many errors are kept of a run: there may be as many as projects.
+const maxErrors = 100
+
+// fail records that something went wrong with one project. What fails because the run was stopped is no failure.
+func (n *run) fail(ctx context.Context, op, project string, err error) {
+	if n.over(ctx) && provider.KindOf(err) == provider.ErrTimeout {
+		return
+	}
+	var e *provider.Error
+	if !errors.As(err, &e) || e.Project != project {
+		err = &provider.Error{Kind: kindOf(err), Op: op, Project: project, Err: err}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.report.Failures++; len(n.errs) < maxErrors {
+		n.errs = append(n.errs, err)
+	}
+}
+
+// joined is the run's error: what ended it or held it back, and what it went on past.
+func (n *run) joined(first ...error) error {
+	errs := slices.Concat(first, n.errs)
+	if more := n.report.Failures - len(n.errs); more > 0 {
+		errs = append(errs, fmt.Errorf("and %d more failures", more))
+	}
+	return errors.Join(errs...)
+}
+
+// kindOf is err's kind; what has none comes from the service, or from a provider of a third party.
+func kindOf(err error) provider.Kind {
+	return cmp.Or(provider.KindOf(err), provider.ErrUnavailable)
+}
+
+func ended(op string, err error) error {
+	return &provider.Error{Kind: provider.ErrTimeout, Op: op, Err: err}
 }

@@ -1,6 +1,10 @@
 package reconcile
 
-import "github.com/rise-deploy/rise-registry-go/provider/repository"
+import (
+	"slices"
+
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
+)
 
 // Report is what a run found and did, or in a dry run, what it would do. It is meaningful beside an error too.
 type Report struct {
@@ -59,30 +63,26 @@ type Guard struct {
 }
 
 // did records what an operation did.
-func (n *run) did(c repository.Change) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.report.Calls += c.Calls
+func (r *Report) did(c repository.Change) {
+	r.Calls += c.Calls
 	if !c.Changed() {
 		return
 	}
-	n.report.Changes = append(n.report.Changes, c)
+	r.Changes = append(r.Changes, c)
 	switch {
 	case has(c, repository.ActionCreate):
-		n.report.Created++
+		r.Created++
 	case has(c, repository.ActionRestore):
-		n.report.Restored++
+		r.Restored++
 	case has(c, repository.ActionRemove):
-		n.report.Purged++
+		r.Purged++
 	case has(c, repository.ActionRelease):
-		n.report.Released++
+		r.Released++
 	default:
-		n.report.Mended++
+		r.Mended++
 	}
 }
 
-func (n *run) leave(project, reason string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.report.LeftAlone = append(n.report.LeftAlone, LeftAlone{project, reason})
+func has(c repository.Change, a repository.Action) bool {
+	return slices.Contains(c.Actions, a)
 }

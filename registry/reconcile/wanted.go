@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -62,58 +61,4 @@ func (f wantedFunc) Project(ctx context.Context, name string) (provider.Project,
 		return provider.Project{}, false, nil
 	}
 	return projects[i], true, nil
-}
-
-const (
-	opWanted = "list wanted projects"
-	opAsk    = "ask whether the project is wanted"
-)
-
-// ask returns the wanted projects, sorted by name.
-func (n *run) ask(ctx context.Context) ([]provider.Project, error) {
-	n.progress(PhaseWanted, 0, 0)
-	refuse := func(kind provider.Kind, project, hint string, err error) error {
-		return &provider.Error{Kind: kind, Op: opWanted, Project: project, Hint: hint, Err: err}
-	}
-	var wanted []provider.Project
-	for p, err := range n.wanted.Projects(ctx) {
-		if err != nil {
-			return nil, refuse(kindOf(err), "", "", err)
-		}
-		if err := provider.ValidateProject(p.Name); err != nil {
-			return nil, refuse(provider.ErrInvalidRequest, "", "", err)
-		}
-		wanted = append(wanted, p)
-		if len(wanted)%progressEvery == 0 {
-			n.progress(PhaseWanted, len(wanted), 0)
-		}
-	}
-	if err := ctx.Err(); err != nil { // a source may take its end for that of the list
-		return nil, ended(opWanted, err)
-	}
-	n.progress(PhaseWanted, len(wanted), 0)
-	if len(wanted) == 0 {
-		return nil, refuse(provider.ErrConflict, "", "a service without any project needs no reconciling; release its repositories one by one",
-			errors.New("there are none, which is taken for a failure"))
-	}
-	slices.SortFunc(wanted, func(a, b provider.Project) int { return strings.Compare(a.Name, b.Name) })
-	wanted = slices.Compact(wanted)
-	for i := range len(wanted) - 1 {
-		if wanted[i].Name == wanted[i+1].Name {
-			return nil, refuse(provider.ErrInvalidRequest, wanted[i].Name, "", errors.New("two projects of one name, with different ids"))
-		}
-	}
-	return wanted, nil
-}
-
-// askAgain asks for one.
-func (n *run) askAgain(ctx context.Context, name string) (provider.Project, bool, error) {
-	p, wanted, err := n.wanted.Project(ctx, name)
-	if err == nil && wanted && p.Name != name {
-		err = errors.New("the answer is about another project")
-	}
-	if err != nil {
-		return p, false, &provider.Error{Kind: kindOf(err), Op: opAsk, Project: name, Err: err}
-	}
-	return p, wanted, nil
 }

@@ -17,7 +17,6 @@ import (
 	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
-	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
@@ -118,19 +117,33 @@ var builtin embed.FS
 // Load reads the configuration with loader. If that doesn't say from where, it is RISE_CONFIG_DIR or ./config, and with
 // neither, the built-in configuration of the run mode.
 func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
-	c := Config{Server: Server{Listen: defaultListen}, Registry: factory.Config()}
-	if BuiltInMode(loader) != "" {
-		loader.FS, loader.Dir, c.BuiltIn = builtin, "builtin", true
-	}
-	err := loader.Load(&c)
-	if c.BuiltIn && errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf("%w (RISE_CONFIG_DIR isn't set and there is no ./config, so only the built-in configurations can be used: %s)",
-			err, strings.Join(builtinModes(), ", "))
-	}
-	if err != nil {
+	c := Config{Server: Server{Listen: defaultListen}, Registry: factory.Config(), BuiltIn: BuiltInMode(loader) != ""}
+	if err := load(loader, &c); err != nil {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// LoadRegistry reads the section that loader names, as the registry section, from where Load reads.
+func LoadRegistry(loader configload.Loader, factory *registry.Factory) (registry.Config, error) {
+	c := factory.Config()
+	if err := load(loader, &c); err != nil {
+		return registry.Config{}, err
+	}
+	return c, nil
+}
+
+func load(loader configload.Loader, into any) error {
+	if BuiltInMode(loader) == "" {
+		return loader.Load(into)
+	}
+	loader.FS, loader.Dir = builtin, "builtin"
+	err := loader.Load(into)
+	if err != nil {
+		err = fmt.Errorf("%w (RISE_CONFIG_DIR isn't set and there is no ./config, so only the built-in configurations can be used: %s)",
+			err, strings.Join(builtinModes(), ", "))
+	}
+	return err
 }
 
 // BuiltInMode returns the run mode if Load is going to use the built-in configuration, else nothing.
@@ -241,5 +254,6 @@ func onLoopback(address string) (bool, error) {
 	if err != nil || port == "" {
 		return false, errors.New("must be host:port, such as 127.0.0.1:3000, or :3000 for every address")
 	}
-	return hostport.IsLoopback(host), nil
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback(), nil
 }

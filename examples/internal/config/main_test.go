@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 func TestMain(m *testing.M) {

@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/app"
+	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
+	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
 // blocks are the README's code blocks of a language.
@@ -36,7 +38,7 @@ func TestReadmeConfigurations(t *testing.T) {
 	for i, text := range blocks(t, "yaml") {
 		t.Run(fmt.Sprint("block ", i), func(t *testing.T) {
 			t.Parallel()
-			factory, err := providers.Factory()
+			factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
 			require.NoError(t, err)
 			c, err := config.Load(configload.Loader{
 				FS:        fstest.MapFS{"development.yaml": &fstest.MapFile{Data: []byte(text)}},
@@ -56,12 +58,12 @@ func TestReadmeProgram(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
 	require.NoError(t, os.WriteFile(source, []byte(program), 0o600))
-	root, err := filepath.Abs("../../..")
+	examples, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	overlay := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace": {%q: %q}}`, filepath.Join(root, "examples/readme/main.go"), source), 0o600))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", os.DevNull, "./examples/readme")
-	cmd.Dir = root
+	require.NoError(t, os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace": {%q: %q}}`, filepath.Join(examples, "readme/main.go"), source), 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", os.DevNull, "./readme")
+	cmd.Dir = examples
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Less(t, strings.Count(program[strings.Index(program, "func main"):strings.Index(program, "func authenticate")], "\n"), 25, "20 lines and a half")

@@ -15,9 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/app"
+	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/providers"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
 // required are the keys of each type that have no default.
@@ -37,7 +39,7 @@ func TestZeroMeansLeftOut(t *testing.T) {
 	t.Parallel()
 	walked := map[reflect.Type]bool{}
 	defaults := map[string]bool{}
-	factory, err := providers.Factory()
+	factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
 	require.NoError(t, err)
 	for _, typ := range factory.Types() {
 		require.Contains(t, required, typ)
@@ -143,7 +145,7 @@ func configurations(t *testing.T) map[string]bool {
 // A configuration written in Go has its tokens checked as one that is loaded has.
 func TestTokensWrittenInGo(t *testing.T) {
 	t.Parallel()
-	factory, err := providers.Factory()
+	factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
 	require.NoError(t, err)
 	for text, want := range map[string]string{
 		"hunter2\n": "ends in the end of a line", " hunter2": "begins or ends with white space", `"hunter2"`: "has quotes around it",

@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest/internal/awswire"
 )
 
 // Response is an answer before it is sent.
-type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
-	Code   string // of the error; empty on success
-}
+type Response = awswire.Response
 
 // Failure is the answer of an error. Throttling has one code and status here, whatever it is called elsewhere.
 func Failure(status int, code, message string) Response {

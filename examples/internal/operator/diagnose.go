@@ -1,0 +1,111 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
+)
+
+type diagnose struct {
+	Project    string        `arg:"" optional:"" help:"A project whose repository is looked at too."`
+	ID         string        `name:"id" help:"The service's immutable id of the project. Default: the one that its repository bears."`
+	JSON       bool          `name:"json" help:"Print a JSON array of findings."`
+	WriteProbe bool          `help:"Start an upload to the project's repository. It is canceled, or on ECR, which can't, left to expire."`
+	Timeout    time.Duration `default:"2m" help:"When to give up."`
+}
+
+// readingID is how long reading a project's id may keep the diagnosis waiting.
+const readingID = 5 * time.Second
+
+// Run prints a finding for each check. It fails if one of them did.
+func (c diagnose) Run(env *environment) error {
+	ctx, cancel := context.WithTimeout(env, c.Timeout)
+	defer cancel()
+	_, p, err := env.load()
+	if err != nil { // its text holds no configured values
+		return c.print(env.stdout, func(yield func(diagnosis.Finding) bool) {
+			yield(diagnosis.Finding{Check: "config", Status: diagnosis.Failed, Summary: "the configuration can't be used",
+				Remedy: "correct it:\n" + err.Error()})
+		})
+	}
+	findings, err := diagnosis.Of(ctx, p, diagnosis.Options{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
+	if err == nil {
+		err = c.print(env.stdout, findings)
+	}
+	return errors.Join(err, provider.Close(p))
+}
+
+// id is the project's, as far as it can be found out: what keeps that from it, the diagnosis says.
+func (c diagnose) id(ctx context.Context, p provider.Provider) string {
+	if c.ID != "" || c.Project == "" {
+		return c.ID
+	}
+	m, err := repository.ManagerOf(p)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, readingID)
+	defer cancel()
+	owner, err := m.RepositoryOwner(ctx, c.Project)
+	if err != nil {
+		return ""
+	}
+	return idOf(owner)
+}
+
+func (c diagnose) print(w io.Writer, findings func(func(diagnosis.Finding) bool)) error {
+	all, failed := []diagnosis.Finding{}, []string{}
+	var err error
+	for f := range findings {
+		if f.Status == diagnosis.Failed {
+			failed = append(failed, f.Check)
+		}
+		if c.JSON {
+			all = append(all, f)
+		} else if _, err = io.WriteString(w, line(f)); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if err = encoder.Encode(all); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return errors.New("failed: " + strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// line is a finding for people: its evidence only where there is something to look into.
+func line(f diagnosis.Finding) string {
+	mark := map[diagnosis.Status]string{diagnosis.Passed: "✓", diagnosis.Failed: "✗", diagnosis.Warned: "!", diagnosis.Skipped: "–"}[f.Status]
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %-18s %s\n", mark, f.Check, f.Summary)
+	if f.Status != diagnosis.Passed {
+		for _, a := range f.Evidence {
+			fmt.Fprintf(&b, "    %s: %s\n", a.Key, a.Value.Resolve())
+		}
+	}
+	for i, text := range strings.Split(f.Remedy, "\n") {
+		switch {
+		case text == "":
+		case i == 0:
+			b.WriteString("  → " + text + "\n")
+		default:
+			b.WriteString("    " + text + "\n")
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,144 @@
+package realtest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// The login of a Registry with authentication.
+const (
+	User     = "someone"
+	Password = "correct-horse"
+	// htpasswd is "htpasswd -nbB -C 5" of both.
+	htpasswd = "someone:$2y$05$29pNN13QPcP9Af6mffq3duj7Tb84cEDxXbwV5TnT0ky/1Grciu/SG\n"
+)
+
+// Registry starts Debian's docker-registry for the length of the test and returns its address.
+func Registry(t *testing.T, authentication bool) string {
+	t.Helper()
+	program := Program(t, "docker-registry")
+	dir := t.TempDir()
+	address := FreeAddress(t)
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		filepath.Join(dir, "data"), address)
+	if authentication {
+		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", filepath.Join(dir, "htpasswd"))
+	}
+	write(t, filepath.Join(dir, "htpasswd"), htpasswd)
+	write(t, filepath.Join(dir, "config.yml"), config)
+	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
+	err := wait(t, 30*time.Second, func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	})
+	if err != nil {
+		t.Fatalf("docker-registry doesn't answer: %v", err)
+	}
+	return address
+}
+
+// Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
+// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
+func Docker(t *testing.T) func(env []string, args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "docker"), Program(t, "dockerd")
+	if os.Geteuid() != 0 {
+		missing(t, "a Docker engine needs root")
+	}
+	dir, err := os.MkdirTemp("", "rise-docker") //nolint:usetesting // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	host := "unix://" + filepath.Join(dir, "sock")
+	start(t, exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
+		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host))
+	run := func(env []string, args ...string) Output {
+		t.Helper()
+		return Run(t, append([]string{"DOCKER_HOST=" + host}, env...), client, args...)
+	}
+	var out Output
+	if wait(t, time.Minute, func(context.Context) error { out = run(nil, "version"); return out.Err }) != nil {
+		missing(t, "the Docker engine doesn't start here: "+out.Text)
+	}
+	return run
+}
+
+// RootFS writes a root file system with one file, as docker import takes it, and returns its path.
+func RootFS(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	const text = "hello\n"
+	err := w.WriteHeader(&tar.Header{Name: "hello.txt", Mode: 0o644, Size: int64(len(text))})
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "root.tar")
+	write(t, file, out.String())
+	return file
+}
+
+// start starts a program that ends with the test.
+func start(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			_ = cmd.Process.Kill()
+			<-ended
+		}
+	})
+}
+
+// wait polls until ready succeeds: another process has no way to tell us.
+func wait(t *testing.T, patience time.Duration, ready func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		err := ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

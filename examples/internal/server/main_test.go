@@ -1,0 +1,14 @@
+package server_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
+)
+
+func TestMain(m *testing.M) {
+	realtest.WithoutAWS()
+	realtest.Long("45 s")
+	os.Exit(m.Run())
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+// The endpoint's own limit for a request is endpoint.DefaultTimeout; what is around it gives that time to end.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 20 * time.Second // the endpoint reads no body; uploads to the embedded registry take what they take
+	writeTimeout      = endpoint.DefaultTimeout + 10*time.Second
+	idleTimeout       = 2 * time.Minute
+	shutdownTimeout   = endpoint.DefaultTimeout + 5*time.Second
+	maxHeader         = 16 << 10
+)
+
+// part is one thing that is served, at an address of its own.
+type part struct {
+	name     string
+	http     *http.Server
+	listener net.Listener
+}
+
+// listen returns a part that listens already.
+func listen(ctx context.Context, name, address string, files config.TLS, handler http.Handler, logger *slog.Logger) (part, error) {
+	var secure *tls.Config
+	if files.Enabled() {
+		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		if err != nil {
+			return part{}, fmt.Errorf("%s: server.tls: %w", name, err)
+		}
+		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return part{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return part{name: name, listener: listener, http: &http.Server{
+		Handler:           handler,
+		TLSConfig:         secure,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}}, nil
+}
+
+func (p part) serve() error {
+	var err error
+	if p.http.TLSConfig != nil {
+		err = p.http.ServeTLS(p.listener, "", "")
+	} else {
+		err = p.http.Serve(p.listener)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", p.name, err)
+}

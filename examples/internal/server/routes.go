@@ -1,0 +1,65 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/repository"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+// CredentialsPath is where credentials are asked for.
+const CredentialsPath = "/api/v1/registry/credentials"
+
+// routes are what is served at server.listen: credentials is the endpoint, and the rest is for who watches over it.
+func routes(credentials http.Handler, m *metrics.Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(CredentialsPath, credentials)
+	mux.Handle("GET /metrics", m.Handler())
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
+	return mux
+}
+
+func ok(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// ensures returns the option that makes p's repositories, if that is configured and they don't appear by themselves.
+func ensures(c config.Server, p provider.Provider) ([]endpoint.Option, error) {
+	onPush, _ := provider.As[repository.PushCreator](p)
+	if !c.EnsureRepositories || onPush != nil && onPush.CreatesOnPush() {
+		return nil, nil
+	}
+	m, err := repository.ManagerOf(p)
+	if err != nil {
+		return nil, fmt.Errorf("server.ensure_repositories: %w", err)
+	}
+	return []endpoint.Option{endpoint.WithRepositories(m)}, nil
+}
+
+// guards are the endpoint's options for who asks, and how often.
+func guards(c config.Server) []endpoint.Option {
+	var opts []endpoint.Option
+	proxies := c.Proxies()
+	if len(proxies) > 0 {
+		opts = append(opts, endpoint.WithTrustedProxies(proxies...))
+	}
+	if l := c.RateLimits.PerAddress; l.RequestsPerSecond > 0 {
+		opts = append(opts, endpoint.WithAddressLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).ByAddress(proxies...)))
+	}
+	if l := c.RateLimits.PerSubject; l.RequestsPerSecond > 0 {
+		opts = append(opts, endpoint.WithSubjectLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).BySubject))
+	}
+	if c.SessionPerCaller {
+		opts = append(opts, endpoint.WithSessionPerCaller())
+	}
+	return opts
+}

@@ -1,0 +1,44 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+
+	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/registry"
+)
+
+// Process is what the server's process gives it.
+type Process struct {
+	Name           string   // of the program, in its usage
+	Args           []string // without the name
+	Stdout, Stderr io.Writer
+}
+
+// Run runs the server as a program: until ctx ends or it fails.
+func Run(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, process Process) error {
+	var level slog.Level
+	flags := flag.NewFlagSet(process.Name, flag.ContinueOnError)
+	flags.SetOutput(process.Stderr)
+	flags.TextVar(&level, "log-level", slog.LevelInfo, "log this and what is worse: `debug`, info, warn or error")
+	if err := flags.Parse(process.Args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	forget := make(chan os.Signal, 1)
+	notifyForget(forget) // before anything else: without it the signal ends the process
+	defer signal.Stop(forget)
+	logger := slog.New(slog.NewTextHandler(process.Stderr, &slog.HandlerOptions{Level: level}))
+	s, err := New(ctx, factory, loader, own, logger)
+	if err != nil {
+		return err
+	}
+	s.Welcome(process.Stdout)
+	return s.Serve(ctx, forget)
+}

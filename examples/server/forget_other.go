@@ -1,8 +1,0 @@
-//go:build !unix
-
-package main
-
-import "os"
-
-// notifyForget does nothing: there is no such signal here, and a restart does the same.
-func notifyForget(chan<- os.Signal) {}

@@ -1,0 +1,3 @@
+package down
+
+type middle struct{ bottom func() int }

@@ -1,0 +1,3 @@
+package down
+
+const width = 1

@@ -1,0 +1,3 @@
+package down
+
+func elsewhere() int { return top() }

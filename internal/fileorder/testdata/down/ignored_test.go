@@ -1,0 +1,3 @@
+package down
+
+var _ = top()

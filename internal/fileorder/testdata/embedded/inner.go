@@ -1,0 +1,5 @@
+package embedded
+
+type inner struct{ *base }
+
+func (inner) stop() {}

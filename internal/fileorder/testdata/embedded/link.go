@@ -1,0 +1,3 @@
+package embedded
+
+type link struct{ ring *ring }

@@ -1,0 +1,5 @@
+package embedded
+
+type outer struct{ inner }
+
+func outermost() outer { return outer{} }

@@ -1,0 +1,3 @@
+package methods
+
+func (s *server) log() {}

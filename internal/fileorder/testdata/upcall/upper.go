@@ -1,0 +1,7 @@
+package upcall
+
+type upper struct{}
+
+func (upper) handle() {}
+
+func (u upper) run() { loop(u, u.handle) }

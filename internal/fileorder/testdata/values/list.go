@@ -1,0 +1,6 @@
+package values
+
+type list[T any] struct {
+	items [size]T
+	first T
+}
