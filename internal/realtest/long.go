@@ -19,7 +19,9 @@ func Long(took string) {
 // OnlyLong skips a test that takes minutes by the clock unless RISE_TEST_LONG is 1.
 func OnlyLong(t *testing.T, took string) {
 	t.Helper()
-	if os.Getenv("RISE_TEST_LONG") != "1" {
+	if !long() {
 		t.Skip("this takes " + took + ": set RISE_TEST_LONG=1")
 	}
 }
+
+func long() bool { return os.Getenv("RISE_TEST_LONG") == "1" }

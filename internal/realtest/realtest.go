@@ -52,7 +52,11 @@ type Output struct {
 // Run runs a program with env added to an environment in which no login of the machine's user is found.
 func Run(t *testing.T, env []string, path string, args ...string) Output {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	limit := 2 * time.Minute
+	if long() {
+		limit = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the test says which
 	home := t.TempDir()

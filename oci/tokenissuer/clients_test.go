@@ -44,26 +44,32 @@ type program struct {
 	start func(t *testing.T) func(t *testing.T, address string) client
 	// checksLogin: a login asks the registry.
 	checksLogin bool
-	// pushShows and pullShows are what it shows of a refusal: says, where it shows the sentence.
-	pushShows, pullShows string
+	// shows is what its user reads of a push or pull that is refused: says, where it shows the sentence. suspendedShows is the same of a credential that is no
+	// longer good.
+	shows, suspendedShows string
+	// again429 and again503: it asks again when /token is busy.
+	again429, again503 bool
 	// oneLayer: what it pushes has one.
 	oneLayer bool
 }
 
-// says is the sentence of a refusal.
-const says = "This credential is good for pushing to and pulling from rise-apps/hello, and not for what was asked for."
+// The sentences of refusals.
+const (
+	saysRevoked = "This credential is no longer good: its project is suspended, is gone, or its name is another project's."
+	says        = "This credential is good for pushing to and pulling from rise-apps/hello, and not for what was asked for."
+)
 
 var programs = map[string]program{
-	"docker":   {start: docker, checksLogin: true, pushShows: says, pullShows: says},
-	"podman":   {start: podman, checksLogin: true, pushShows: "403 (Forbidden)", pullShows: "403 (Forbidden)"},
-	"skopeo":   {start: skopeo, checksLogin: true, pushShows: "403 (Forbidden)", pullShows: "403 (Forbidden)"},
-	"buildah":  {start: buildah, checksLogin: true, pushShows: "403 (Forbidden)", pullShows: "403 (Forbidden)"},
-	"crane":    {start: crane, pushShows: says, pullShows: says},
-	"oras":     {start: oras, checksLogin: true, pushShows: says, pullShows: says},
-	"helm":     {start: helm, checksLogin: true, pushShows: says, pullShows: says, oneLayer: true},
-	"regctl":   {start: regctl, checksLogin: true, pushShows: "unauthorized", pullShows: "unauthorized"},
-	"ctr":      {start: ctr, pushShows: "403 Forbidden", pullShows: "403 Forbidden"},
-	"BuildKit": {start: buildkit, pushShows: says, pullShows: says},
+	"docker":   {start: docker, checksLogin: true, shows: says, suspendedShows: saysRevoked, again503: true},
+	"podman":   {start: podman, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
+	"skopeo":   {start: skopeo, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
+	"buildah":  {start: buildah, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
+	"crane":    {start: crane, shows: says, suspendedShows: saysRevoked, again429: true, again503: true},
+	"oras":     {start: oras, checksLogin: true, shows: says, suspendedShows: saysRevoked, again429: true, again503: true},
+	"helm":     {start: helm, checksLogin: true, shows: says, suspendedShows: saysRevoked, again429: true, again503: true, oneLayer: true},
+	"regctl":   {start: regctl, checksLogin: true, shows: "unauthorized", suspendedShows: "unauthorized"},
+	"ctr":      {start: ctr, shows: "403 Forbidden", suspendedShows: "401 Unauthorized"},
+	"BuildKit": {start: buildkit, shows: says, suspendedShows: saysRevoked, again503: true},
 }
 
 func docker(t *testing.T) func(t *testing.T, address string) client {

@@ -31,7 +31,6 @@ type front struct {
 
 	mu      sync.Mutex // of what follows
 	issuers []http.Handler
-	good    tokenissuer.StillGood
 	writes  int
 	onWrite func(n int)
 	slow    *rate.Limiter
@@ -40,7 +39,7 @@ type front struct {
 // newFront starts the registry's program behind a front, without an issuer yet.
 func newFront(t *testing.T, program string, s signing) *front {
 	t.Helper()
-	f := &front{good: allGood, onWrite: func(int) {}, slow: rate.NewLimiter(rate.Inf, 1<<20)}
+	f := &front{onWrite: func(int) {}, slow: rate.NewLimiter(rate.Inf, 1<<20)}
 	behind := realtest.FreeAddress(t)
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -74,13 +73,20 @@ func (f *front) config() tokenissuer.Config {
 }
 
 // serve makes these providers the replicas behind the front, which take turns. They remember nothing of before.
-func (f *front) serve(replicas ...*tokenissuer.Provider) {
+func (f *front) serve(replicas ...*tokenissuer.Provider) { f.serveWhile(allGood, replicas...) }
+
+func (f *front) serveWhile(good tokenissuer.StillGood, replicas ...*tokenissuer.Provider) {
+	var issuers []http.Handler
+	for _, p := range replicas {
+		issuers = append(issuers, p.Handler(good, nil, f.asked.option()))
+	}
+	f.serveBy(issuers...)
+}
+
+func (f *front) serveBy(issuers ...http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.issuers = nil
-	for _, p := range replicas {
-		f.issuers = append(f.issuers, p.Handler(f.good, nil, f.asked.option()))
-	}
+	f.issuers = issuers
 }
 
 func (f *front) issuer() http.Handler {

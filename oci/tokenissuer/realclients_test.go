@@ -1,12 +1,15 @@
 package tokenissuer_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
+	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // Each client that people use, with each registry: it logs in, pushes and pulls its project with a grant, and is refused another's, of which its user reads why; it
@@ -48,15 +51,21 @@ func testOneProject(t *testing.T, p program, c client, f *front, s signing) {
 
 	out := c.push(t, f.ref("other"), 1, 1024)
 	require.Error(t, out.Err)
-	require.Contains(t, out.Text, p.pushShows)
+	require.Contains(t, out.Text, p.shows)
 	t.Logf("push: %s", out.Text)
 	require.Empty(t, f.has(t, f.ref("other"), other))
 
 	require.NoError(t, f.push(t, f.ref("other"), other))
 	out = c.pull(t, f.ref("other"))
 	require.Error(t, out.Err)
-	require.Contains(t, out.Text, p.pullShows)
+	require.Contains(t, out.Text, p.shows)
 	t.Logf("pull: %s", out.Text)
+
+	f.serveWhile(func(context.Context, tokenissuer.Question) error { return &provider.Error{Kind: provider.ErrConflict} }, issuer)
+	out = c.push(t, f.ref("hello"), 1, 1024)
+	require.Error(t, out.Err)
+	require.Contains(t, out.Text, p.suspendedShows)
+	t.Logf("push when suspended: %s", out.Text)
 }
 
 // testRotation pushes while two replicas get a new key, one after the other: first all know it, then it signs.
