@@ -86,26 +86,29 @@ func importRules() map[string][]string {
 		"internal/hostport":     {},
 		"internal/probe":        {},
 		"internal/realtest":     {},
-		"ecr":                   {"provider/...", "internal/hostport", "internal/probe", "ecr/internal/..."},
+		"internal/sharedrepo":   {"provider"},
+		"ecr":                   {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
 		"ecr/internal/policy":   {"provider"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
 		"ecr/iampolicy":         {"ecr", "ecr/internal/policy", "provider"},
 		"oci":                   {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
 		"oci/internal":          {"provider/...", "internal/hostport", "internal/probe"},
 		"oci/imageregistry":     {},
+		"configload":            {},
+		"registry":              {"provider/...", "registry/..."},
+		"examples":              {"..."},
+		"modules":               {"..."},
+		"benchmarks":            {"..."},
+		"internal/sharedrepo":   {"provider"},
+
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
 		"oci/tokenissuer/internal":  {},
-		"oci/tokenissuer/tokenkeys": {},
-		"internal/sharedrepo":       {"provider"},
-		"configload":                {},
-		"registry":                  {"provider/...", "registry/..."},
-		"examples":                  {"..."},
-		"modules":                   {"..."},
-		"benchmarks":                {"..."},
+		"oci/tokenissuer/tokenkeys": {"oci/tokenissuer/internal/keys"},
 
-		// What talks to AWS: hints over what AWS said, clients over what goes out and comes in, all over what may be quoted.
+		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
+		// over what may be quoted.
 		"ecr/internal":                  {}, // one that is new says here what it needs
 		"ecr/internal/scrub":            {"provider"},
 		"ecr/internal/awsapi/source":    {"provider", "ecr/internal/scrub"},
@@ -113,6 +116,8 @@ func importRules() map[string][]string {
 		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
 		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
 		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
+		"ecr/internal/diagnosis":        {"provider", "provider/diagnosis", "internal/hostport", "internal/probe", "internal/sharedrepo", "ecr/internal/repositories", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
+		"ecr/internal/repositories":     {"provider", "provider/repository", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
 
 		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the
 		// cloud; that over who there is and what ECR keeps.
@@ -202,6 +207,20 @@ func TestNoAWSWithoutECR(t *testing.T) {
 		linked = linked || strings.HasPrefix(dep, "github.com/aws/aws-sdk-go-v2/")
 	}
 	require.True(t, linked, "this test would see it")
+}
+
+// A token issuer costs who uses it one module more than oci does.
+func TestModulesOfTokenIssuer(t *testing.T) {
+	t.Parallel()
+	linked := func(path string) []string {
+		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", path).Output()
+		require.NoError(t, err)
+		modules := strings.Fields(string(out))
+		slices.Sort(modules)
+		return slices.Compact(modules)
+	}
+	want := append(linked("./oci"), "github.com/go-jose/go-jose/v4")
+	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
 }
 
 // Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.

@@ -3,7 +3,6 @@ package ecr
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -12,6 +11,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/repositories"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
@@ -21,13 +21,12 @@ import (
 // Provider implements [provider.Provider] for ECR. Make it with [New] or [Builder]. It is safe for concurrent use and has
 // nothing to close.
 type Provider struct {
-	config      Config
-	setup       policy.Setup
-	host        name.Registry
-	hostWarning *hostWarning
-	aws         *awsapi.Client
-	// scansItself remembers that AWS leaves scanning to the registry, so that nobody tries again for each repository.
-	scansItself *atomic.Bool
+	config       Config
+	setup        policy.Setup
+	host         name.Registry
+	hostWarning  *hostWarning
+	aws          *awsapi.Client
+	repositories *repositories.Manager
 }
 
 var _ interface {
@@ -110,12 +109,12 @@ func New(ctx context.Context, c Config, opts ...Option) (*Provider, error) {
 		}
 	}
 	return &Provider{
-		config:      c,
-		setup:       setup,
-		host:        named,
-		hostWarning: &hostWarning{logger: o.logger, host: imageRegistry{named.RegistryStr(), c.AccountID, c.Region}},
-		aws:         client,
-		scansItself: new(atomic.Bool),
+		config:       c,
+		setup:        setup,
+		host:         named,
+		hostWarning:  &hostWarning{logger: o.logger, host: imageRegistry{named.RegistryStr(), c.AccountID, c.Region}},
+		aws:          client,
+		repositories: repositories.New(setup, c.settings(), client),
 	}, nil
 }
 

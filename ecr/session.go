@@ -9,6 +9,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi/failure"
+	"github.com/rise-deploy/rise-registry-go/ecr/internal/hint"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -46,7 +47,7 @@ func opAssumeRole(r provider.Request) string {
 func assumeRoleInput(s policy.Setup, r provider.Request) (awsapi.SessionInput, error) {
 	input, err := sessionInput(s, r)
 	if err == nil && s.ProjectIDs && r.ProjectID == "" && !r.AllProjects {
-		return awsapi.SessionInput{}, noProjectID(opAssumeRole(r), r.Project)
+		return awsapi.SessionInput{}, hint.NoProjectID(opAssumeRole(r), r.Project)
 	}
 	return input, err
 }

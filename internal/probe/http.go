@@ -94,6 +94,17 @@ func (t *trace) connected(err error) {
 
 // Do asks. login may be nil.
 func (h Host) Do(ctx context.Context, method, address string, login *url.Userinfo) Answer {
+	if login == nil {
+		return h.DoAs(ctx, method, address, "")
+	}
+	password, _ := login.Password()
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(login.Username(), password)
+	return h.DoAs(ctx, method, address, r.Header.Get("Authorization"))
+}
+
+// DoAs asks with an Authorization header; without one if it is empty.
+func (h Host) DoAs(ctx context.Context, method, address, authorization string) Answer {
 	u, err := url.Parse(address)
 	if err != nil {
 		return Answer{Failure: &Failure{Step: "http", Summary: "the address can't be used", Remedy: "check the host"}}
@@ -103,9 +114,8 @@ func (h Host) Do(ctx context.Context, method, address string, login *url.Userinf
 	if err != nil {
 		return Answer{Failure: &Failure{Step: "http", Summary: "the address can't be used", Remedy: "check the host"}}
 	}
-	if login != nil {
-		password, _ := login.Password()
-		r.SetBasicAuth(login.Username(), password)
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
 	}
 	r.Header.Set("User-Agent", "rise-registry-go")
 	if transport, ok := h.client.Transport.(*http.Transport); ok && transport.Proxy != nil {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -209,19 +210,19 @@ func oras(t *testing.T) func(t *testing.T, address string) client {
 }
 
 func helm(t *testing.T) func(t *testing.T, address string) client {
-	path := realtest.Program(t, "helm")
+	program := realtest.Program(t, "helm")
 	return func(t *testing.T, address string) client {
 		options := []string{"--plain-http", "--registry-config", filepath.Join(t.TempDir(), "config.json")}
 		run := func(t *testing.T, args ...string) realtest.Output {
-			return realtest.Run(t, nil, path, append(args, options...)...)
+			return realtest.Run(t, nil, program, append(args, options...)...)
 		}
 		return client{
 			login: func(t *testing.T, password string) realtest.Output {
 				return run(t, "registry", "login", "-u", "rise", "-p", password, address)
 			},
 			push: func(t *testing.T, ref string, _ int, size int64) realtest.Output {
-				repository, _, _ := strings.Cut(ref[strings.Index(ref, "/"):], ":")
-				parent, chart := filepath.Split(repository)
+				repository, _, _ := strings.Cut(strings.TrimPrefix(ref, address), ":")
+				parent, chart := path.Split(repository)
 				return run(t, "push", chartFile(t, chart, size), "oci://"+address+strings.TrimSuffix(parent, "/"))
 			},
 			pull: func(t *testing.T, ref string) realtest.Output {

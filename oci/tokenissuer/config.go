@@ -1,6 +1,7 @@
 package tokenissuer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -55,7 +57,6 @@ const (
 	defaultIssuer          = "rise"
 	defaultSessionDuration = time.Hour
 	defaultTokenDuration   = 5 * time.Minute
-	maxSessionDuration     = 12 * time.Hour
 	maxTokenDuration       = time.Hour
 	minDuration            = time.Minute
 	maxShared              = 100
@@ -142,17 +143,45 @@ func (s *settings) name(c Config) error {
 	if err != nil {
 		return errors.Unwrap(err)
 	}
-	const any = "x"
-	repository, err := names.Repository(any, provider.Cluster)
+	const project = "x"
+	repository, err := names.Repository(project, provider.Cluster)
 	if err != nil {
 		return err
 	}
 	if repository.RegistryStr() == name.DefaultRegistry {
 		return provider.NewConfigError("registry_url", "must not be Docker Hub, which has a token server of its own")
 	}
-	s.names, s.prefix = names, strings.TrimSuffix(repository.RepositoryStr(), any)
+	s.names, s.prefix = func() *oci.ClientAuth { return names }, strings.TrimSuffix(repository.RepositoryStr(), project)
 	if s.service == "" {
 		s.service = repository.RegistryStr()
 	}
 	return nil
+}
+
+// Challenge is what the registry has to know of its token server: where its clients are sent, for which service, and whose tokens it
+// takes. In the configuration of distribution's registry they are auth.token.realm, service and issuer.
+type Challenge struct {
+	Realm, Service, Issuer string
+}
+
+// Challenge returns what the registry has to be told for c. The realm is /token on the registry's own host, as clients know it: some of them
+// send a login to no other but public names. Errors are those of [Config.Validate].
+func (c Config) Challenge() (Challenge, error) {
+	s, err := c.resolve()
+	if err != nil {
+		return Challenge{}, err
+	}
+	repository, err := s.names().Repository("x", provider.Client)
+	if err != nil {
+		return Challenge{}, err
+	}
+	address := repository.RegistryStr()
+	scheme, _, configured := strings.Cut(strings.ToLower(cmp.Or(c.ClientRegistryURL, c.RegistryURL)), "://")
+	if !configured {
+		scheme = "https"
+		if host, _, err := hostport.Split(address); err == nil && hostport.IsLoopback(host) {
+			scheme = "http"
+		}
+	}
+	return Challenge{Realm: scheme + "://" + address + "/token", Service: s.service, Issuer: s.issuer}, nil
 }

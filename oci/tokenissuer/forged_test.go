@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,13 +169,13 @@ func TestForgedGrants(t *testing.T) {
 		"no id":                        g.with("jti", ""),
 		"id is empty":                  g.with("jti", `""`),
 		"id is long":                   g.with("jti", `"`+strings.Repeat("x", 65)+`"`),
-		"made in the future":           g.with("iat", fmt.Sprint(now+120)),
+		"made in the future":           g.with("iat", strconv.FormatInt(now+120, 10)),
 		"made never":                   g.with("iat", ""),
-		"made before the longest life": g.with("iat", fmt.Sprint(now-13*3600)),
+		"made before the longest life": g.with("iat", strconv.FormatInt(now-13*3600, 10)),
 		"made with a fraction":         g.with("iat", fmt.Sprintf("%d.5", now)),
 		"ends never":                   g.with("exp", ""),
-		"ends before it was made":      g.with("exp", fmt.Sprint(now-1)),
-		"ends too late":                g.with("exp", fmt.Sprint(now+13*3600)),
+		"ends before it was made":      g.with("exp", strconv.FormatInt(now-1, 10)),
+		"ends too late":                g.with("exp", strconv.FormatInt(now+13*3600, 10)),
 		"ends beyond numbers":          g.with("exp", "9223372036854775807"),
 		"ends as a text":               g.with("exp", fmt.Sprintf(`"%d"`, now+60)),
 		"ends with a fraction":         g.with("exp", fmt.Sprintf("%d.5", now+60)),

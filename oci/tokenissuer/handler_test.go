@@ -165,7 +165,7 @@ func TestToken(t *testing.T) {
 			"access": []any{map[string]any{"type": "repository", "name": "rise-apps/hello", "actions": []any{"pull", "push"}}},
 		}, r.claims)
 		require.Equal(t, "ES256", r.jose["alg"])
-		parsed, err := jose.ParseSigned(r.body["token"].(string), []jose.SignatureAlgorithm{jose.ES256})
+		parsed, err := jose.ParseSignedCompact(r.body["token"].(string), []jose.SignatureAlgorithm{jose.ES256})
 		require.NoError(t, err)
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(s.authorityPEM)

@@ -1,9 +1,12 @@
 package tokenissuer_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 // Passwords that aren't grants are asked about, once for each project; grants never are.
@@ -76,4 +80,54 @@ func TestLogin(t *testing.T) {
 		require.Empty(t, x.last().Subject)
 	}
 	require.Equal(t, tokenissuer.Failed, x.last().Outcome)
+}
+
+// member is a caller of an endpoint.
+type member string
+
+func (m member) Subject() string { return string(m) }
+
+// An endpoint's caller logs in with its bearer token where the endpoint is joined to the token server, as examples do it: for what it could get there.
+func TestEndpointsLogins(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, config(), newSigning(t))
+	authenticate := func(r *http.Request) (member, error) {
+		if token, ok := endpoint.BearerToken(r); ok && token.Equal(provider.NewSecret("alices-bearer-token")) {
+			return "alice", nil
+		}
+		return "", endpoint.ErrUnauthenticated
+	}
+	authorize := func(_ context.Context, _ member, r provider.Request) error {
+		if r.Project == "hello" || r.Project == "base" && r.Access == provider.Pull {
+			return nil
+		}
+		return provider.ErrNotFound
+	}
+	var events []endpoint.Event
+	audit := endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) })
+	x := &exchanges{}
+	h := p.Handler(allGood, endpoint.Logins(p, authenticate, authorize, audit), x.option())
+	r := exchange(t, h, "alices-bearer-token", "repository:rise-apps/hello:pull,push", "repository:rise-apps/base:pull,push", "repository:rise-apps/other:pull")
+	require.Equal(t, []string{"repository:rise-apps/hello:pull,push", "repository:rise-apps/base:pull"}, r.access())
+	require.Equal(t, []any{"alice", "alice", 4}, []any{x.last().Subject, r.claims["sub"], len(events)})
+	require.Equal(t, http.StatusOK, exchange(t, h, "alices-bearer-token").status)
+	require.Equal(t, http.StatusForbidden, exchange(t, h, "alices-bearer-token", "repository:rise-apps/other:pull").status)
+	require.Equal(t, http.StatusUnauthorized, exchange(t, h, "mallorys-token", "repository:rise-apps/hello:pull").status)
+
+	// The endpoint's credential is a grant that names its caller, and is itself no bearer token there.
+	e := endpoint.New(p, authenticate, authorize, audit)
+	get := func(token string) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodGet, "/?project=hello", nil)
+		request.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, request)
+		return w
+	}
+	var answer struct {
+		Credentials struct{ Password string }
+	}
+	require.NoError(t, json.Unmarshal(get("alices-bearer-token").Body.Bytes(), &answer))
+	require.Equal(t, "alice", exchange(t, h, answer.Credentials.Password).claims["sub"])
+	require.Equal(t, x.last().Grant, events[len(events)-1].Details[0].Value.String(), "both audits name the grant")
+	require.Equal(t, http.StatusUnauthorized, get(answer.Credentials.Password).Code)
 }

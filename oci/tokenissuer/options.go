@@ -13,7 +13,7 @@ type Option func(*options)
 type options struct {
 	log       *slog.Logger
 	read      keys.Read
-	transport http.RoundTripper
+	transport http.RoundTripper // nil: http.DefaultTransport
 }
 
 // WithKeys takes the keys and certificates from memory instead of files: in PEM, as the files would have them. [Config].SigningKeyFile and
@@ -30,7 +30,7 @@ func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log
 func WithTransport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
 
 func newOptions(opts []Option) options {
-	o := options{log: slog.Default(), transport: http.DefaultTransport}
+	o := options{log: slog.Default()}
 	for _, opt := range opts {
 		opt(&o)
 	}

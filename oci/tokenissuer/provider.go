@@ -122,7 +122,7 @@ func (p *Provider) CreatesOnPush() bool { return true }
 
 // Repository returns <host>/<namespace>/<project>, with the host for consumer. Errors are [provider.ErrInvalidRequest].
 func (p *Provider) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
-	return p.settings.names.Repository(project, consumer)
+	return p.settings.names().Repository(project, consumer)
 }
 
 // Credentials returns a grant for r, as [provider.LoginCredentials] that work until session_duration is over, or the signing certificate ends, or the
@@ -130,7 +130,7 @@ func (p *Provider) Repository(project string, consumer provider.Consumer) (name.
 //
 // Errors are [provider.ErrInvalidRequest], [provider.ErrTimeout] if ctx has ended, and [provider.ErrMisconfigured] when the signing certificate has.
 func (p *Provider) Credentials(ctx context.Context, r provider.Request) (provider.Credentials, error) {
-	c, err := p.settings.names.Credentials(ctx, r)
+	c, err := p.settings.names().Credentials(ctx, r)
 	if err != nil {
 		return provider.Credentials{}, err
 	}

@@ -1,9 +1,19 @@
 package tokenissuer_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/random"
@@ -86,4 +96,42 @@ func TestRealRegistry(t *testing.T) {
 		_, err = remote.Image(tag("rise-apps/hello"), login(r))
 		require.NoError(t, err)
 	}
+}
+
+// RSA keys, and an authority between the registry's and the signing certificate, work as well.
+func TestRealRegistryTakesChains(t *testing.T) {
+	t.Parallel()
+	realtest.Program(t, "docker-registry")
+	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	between, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	leaf, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	certify := func(name string, authority bool, of, by crypto.Signer, parent *x509.Certificate) *x509.Certificate {
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			IsCA: authority, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		}
+		if parent == nil {
+			parent = c
+		}
+		der, err := x509.CreateCertificate(rand.Reader, c, parent, of.Public(), by)
+		require.NoError(t, err)
+		parsed, err := x509.ParseCertificate(der)
+		require.NoError(t, err)
+		return parsed
+	}
+	rootCertificate := certify("root", true, root, root, nil)
+	betweenCertificate := certify("between", true, between, root, rootCertificate)
+	leafCertificate := certify("leaf", false, leaf, between, betweenCertificate)
+	text := func(typ string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: typ, Bytes: der}) }
+	s := signing{
+		authorityPEM: text("CERTIFICATE", rootCertificate.Raw), key: text("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(leaf)),
+		certificatePEM: append(text("CERTIFICATE", leafCertificate.Raw), text("CERTIFICATE", betweenCertificate.Raw)...),
+	}
+	f := newFront(t, "docker-registry", s)
+	p := newProvider(t, f.config(), s)
+	f.serve(p)
+	require.NoError(t, f.push(t, f.ref("hello"), grantFor(t, p, push("hello"))))
 }

@@ -42,6 +42,7 @@ func testOneProject(t *testing.T, p program, c client, f *front, s signing) {
 	if p.checksLogin {
 		out := c.login(t, hello+"x")
 		require.Error(t, out.Err, "a login with what is no credential")
+		require.NotContains(t, out.Text, hello)
 		t.Logf("login: %s", out.Text)
 	}
 	must(t, c.login(t, hello))
@@ -61,6 +62,14 @@ func testOneProject(t *testing.T, p program, c client, f *front, s signing) {
 	require.Contains(t, out.Text, p.shows)
 	t.Logf("pull: %s", out.Text)
 
+	before := f.has(t, f.ref("hello"), hello)
+	must(t, c.login(t, grantFor(t, issuer, provider.Request{Project: "hello", Access: provider.Pull})))
+	must(t, c.pull(t, f.ref("hello")))
+	out = c.push(t, f.ref("hello"), 1, 1024)
+	require.Error(t, out.Err, "with what is for pulling alone")
+	require.Equal(t, before, f.has(t, f.ref("hello"), hello))
+
+	must(t, c.login(t, hello))
 	f.serveWhile(func(context.Context, tokenissuer.Question) error { return &provider.Error{Kind: provider.ErrConflict} }, issuer)
 	out = c.push(t, f.ref("hello"), 1, 1024)
 	require.Error(t, out.Err)

@@ -89,8 +89,8 @@ func TestRealRegistryRefuses(t *testing.T) {
 	selfSigned, err := x509.CreateCertificate(rand.Reader, template, template, mine.Public(), mine)
 	require.NoError(t, err)
 	elsewhere := func(c tokenissuer.Config, s signing) string {
-		p := newProvider(t, c, s)
-		return tokenOf(p.Handler(allGood, nil, silent()), grantFor(t, p, push("hello")), scope)
+		another := newProvider(t, c, s)
+		return tokenOf(another.Handler(allGood, nil, silent()), grantFor(t, another, push("hello")), scope)
 	}
 	set := func(claim string, value any) func(map[string]any) {
 		return func(claims map[string]any) { claims[claim] = value }

@@ -10,7 +10,7 @@ import (
 
 // settings are a Config that was found right.
 type settings struct {
-	names          *oci.ClientAuth
+	names          func() *oci.ClientAuth // a closure, as printers walk fields, and would come to what all of the program shares
 	service        string
 	issuer         string
 	prefix         string // empty, or ends in a slash
@@ -18,6 +18,9 @@ type settings struct {
 	shared         []string
 	session, token time.Duration
 }
+
+// maxSessionDuration is the longest that settings have, and so the longest that a grant lives.
+const maxSessionDuration = 12 * time.Hour
 
 // repository is what a request is for, as the registry has it.
 func (s settings) repository(r provider.Request) string {

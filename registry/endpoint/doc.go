@@ -49,6 +49,9 @@
 //	504 timeout             the registry took too long: the request's time ended, or it hung in every attempt
 //	500 internal            a bug
 //
+// A service that is its registry's token server too (package oci/tokenissuer) lets its callers log in there with the same bearer tokens:
+// see [Logins].
+//
 // Every answer carries Cache-Control: no-store and X-Content-Type-Options: nosniff. Causes go to the audit hook, by
 // default the log, never to the caller.
 package endpoint

@@ -12,6 +12,9 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/scrub"
 )
 
+// ShortestSession is the shortest that AWS opens (STS API Reference, AssumeRole).
+const ShortestSession = 15 * time.Minute
+
 // SessionInput is a session to be had of a role.
 type SessionInput struct {
 	RoleARN string

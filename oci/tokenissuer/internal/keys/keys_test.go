@@ -80,7 +80,7 @@ func TestParseRefusals(t *testing.T) {
 	otherKey, _, _ := pair(t)
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is refused is the test
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestChain(t *testing.T) {
 	require.Equal(t, between.NotAfter, r.Ends(), "the first to end of the chain, and of it alone")
 	token, err := r.SignToken([]byte("{}"))
 	require.NoError(t, err)
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	roots.AddCert(root)
