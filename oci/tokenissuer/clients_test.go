@@ -45,9 +45,9 @@ type program struct {
 	start func(t *testing.T) func(t *testing.T, address string) client
 	// checksLogin: a login asks the registry.
 	checksLogin bool
-	// shows is what its user reads of a push or pull that is refused: says, where it shows the sentence. suspendedShows is the same of a credential that is no
-	// longer good.
-	shows, suspendedShows string
+	// What its user reads: of a push or pull of another's repository (says, where it shows the sentence), of a credential that is no longer good, and of a
+	// push with what is for pulling there, which gets a token and is refused by the registry.
+	shows, suspendedShows, pullerShows string
 	// again429 and again503: it asks again when /token is busy.
 	again429, again503 bool
 	// oneLayer: what it pushes has one.
@@ -58,19 +58,22 @@ type program struct {
 const (
 	saysRevoked = "This credential is no longer good: its project is suspended, is gone, or its name is another project's."
 	says        = "This credential is good for pushing to and pulling from rise-apps/hello, and not for what was asked for."
+	// What registries' answers become.
+	registryDenied = "denied: requested access to the resource is denied"
+	scopeTooSmall  = "insufficient_scope: authorization failed"
 )
 
 var programs = map[string]program{
-	"docker":   {start: docker, checksLogin: true, shows: says, suspendedShows: saysRevoked, again503: true},
-	"podman":   {start: podman, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
-	"skopeo":   {start: skopeo, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
-	"buildah":  {start: buildah, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked},
-	"crane":    {start: crane, shows: says, suspendedShows: saysRevoked, again429: true, again503: true},
-	"oras":     {start: oras, checksLogin: true, shows: says, suspendedShows: saysRevoked, again429: true, again503: true},
-	"helm":     {start: helm, checksLogin: true, shows: says, suspendedShows: saysRevoked, again429: true, again503: true, oneLayer: true},
-	"regctl":   {start: regctl, checksLogin: true, shows: "unauthorized", suspendedShows: "unauthorized"},
-	"ctr":      {start: ctr, shows: "403 Forbidden", suspendedShows: "401 Unauthorized"},
-	"BuildKit": {start: buildkit, shows: says, suspendedShows: saysRevoked, again503: true},
+	"docker":   {start: docker, checksLogin: true, shows: says, suspendedShows: saysRevoked, pullerShows: registryDenied, again503: true},
+	"podman":   {start: podman, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked, pullerShows: registryDenied},
+	"skopeo":   {start: skopeo, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked, pullerShows: registryDenied},
+	"buildah":  {start: buildah, checksLogin: true, shows: "403 (Forbidden)", suspendedShows: saysRevoked, pullerShows: registryDenied},
+	"crane":    {start: crane, shows: says, suspendedShows: saysRevoked, pullerShows: "UNAUTHORIZED: authentication required", again429: true, again503: true},
+	"oras":     {start: oras, checksLogin: true, shows: says, suspendedShows: saysRevoked, pullerShows: "unauthorized: authentication required", again429: true, again503: true},
+	"helm":     {start: helm, checksLogin: true, shows: says, suspendedShows: saysRevoked, pullerShows: "unauthorized: authentication required", again429: true, again503: true, oneLayer: true},
+	"regctl":   {start: regctl, checksLogin: true, shows: "unauthorized", suspendedShows: "unauthorized", pullerShows: "unauthorized"},
+	"ctr":      {start: ctr, shows: "403 Forbidden", suspendedShows: "401 Unauthorized", pullerShows: scopeTooSmall},
+	"BuildKit": {start: buildkit, shows: says, suspendedShows: saysRevoked, pullerShows: scopeTooSmall, again503: true},
 }
 
 func docker(t *testing.T) func(t *testing.T, address string) client {

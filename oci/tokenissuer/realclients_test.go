@@ -67,6 +67,7 @@ func testOneProject(t *testing.T, p program, c client, f *front, s signing) {
 	must(t, c.pull(t, f.ref("hello")))
 	out = c.push(t, f.ref("hello"), 1, 1024)
 	require.Error(t, out.Err, "with what is for pulling alone")
+	require.Contains(t, out.Text, p.pullerShows)
 	require.Equal(t, before, f.has(t, f.ref("hello"), hello))
 
 	must(t, c.login(t, hello))
@@ -135,6 +136,6 @@ func testSharedBase(t *testing.T, p program, c client, f *front, s signing) {
 	require.NotEmpty(t, before)
 	out := c.push(t, base, 1, 1024)
 	require.Error(t, out.Err)
-	t.Logf("push to the shared repository: %s", out.Text)
+	require.Contains(t, out.Text, p.pullerShows)
 	require.Equal(t, before, f.has(t, base, grant))
 }
