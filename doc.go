@@ -4,7 +4,10 @@
 // The packages, in the order in which a newcomer meets them:
 //
 //   - provider: the contract that every registry type implements, and the values it deals in
+//   - provider/repository, provider/diagnosis, provider/decorator: what a provider may do beside, and what those around it tell it
 //   - oci: registries that speak the OCI distribution API, reached with the client's own login
+//   - oci/tokenissuer: registries whose tokens this service signs, each for one repository
+//   - oci/imageregistry: a small registry in memory, for development and tests
 //   - ecr: AWS Elastic Container Registry, scoped with session policies
 //   - registry: choosing a provider from configuration
 //   - registry/cache: reuse of credentials; the factory of package registry puts one around every provider
@@ -15,5 +18,5 @@
 //   - provider/providertest: the conformance suite for providers
 //   - ecr/ecrtest: AWS STS, ECR and its image registry in one process, for tests
 //
-// Start with the README, then with package provider.
+// Start with the README, then with package provider. docs/architecture.md has the way of a request through the files.
 package riseregistry

@@ -86,7 +86,8 @@ func importRules() map[string][]string {
 		"internal/hostport":     {},
 		"internal/probe":        {},
 		"internal/realtest":     {},
-		"ecr":                   {"provider/...", "internal/hostport", "ecr/internal/..."},
+		"internal/sharedrepo":   {"provider"},
+		"ecr":                   {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
 		"ecr/internal/policy":   {"provider"},
 		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
 		"ecr/iampolicy":         {"ecr", "ecr/internal/policy", "provider"},
@@ -104,7 +105,7 @@ func importRules() map[string][]string {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
 		"oci/tokenissuer/internal":  {},
-		"oci/tokenissuer/tokenkeys": {},
+		"oci/tokenissuer/tokenkeys": {"oci/tokenissuer/internal/keys"},
 
 		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
 		// over what may be quoted.
@@ -115,7 +116,7 @@ func importRules() map[string][]string {
 		"ecr/internal/awsapi/failure":   {"provider", "internal/probe", "ecr/internal/scrub", "ecr/internal/awsapi/source", "ecr/internal/awsapi/transport"},
 		"ecr/internal/awsapi":           {"provider", "internal/hostport", "ecr/internal/scrub", "ecr/internal/policy", "ecr/internal/awsapi/..."},
 		"ecr/internal/hint":             {"provider", "ecr/internal/policy", "ecr/internal/awsapi/failure", "ecr/internal/awsapi/source"},
-		"ecr/internal/diagnosis":        {"provider", "provider/diagnosis", "internal/hostport", "internal/probe", "ecr/internal/repositories", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
+		"ecr/internal/diagnosis":        {"provider", "provider/diagnosis", "internal/hostport", "internal/probe", "internal/sharedrepo", "ecr/internal/repositories", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
 		"ecr/internal/repositories":     {"provider", "provider/repository", "ecr/internal/hint", "ecr/internal/awsapi", "ecr/internal/awsapi/failure", "ecr/internal/policy", "ecr/internal/scrub"},
 
 		// The double: its face over the protocols, of which none knows another; they over what they share on the wire and the

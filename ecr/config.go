@@ -21,6 +21,11 @@ type Config struct {
 
 	// RepoPrefix is put before a project's name, as it stands, to make its repository's name. Default "rise/".
 	RepoPrefix string `yaml:"repo_prefix"`
+	// SharedRepositories can be pulled with every credential, beside the project's own: names in the registry, such as "base", or
+	// with /* at the end all below one, such as "mirror/*"; none where projects' own are. No credential writes there. They are part of
+	// every session policy, which has room for about two; their names, and what the roles' policies say of them, go together
+	// (iampolicy.Push, iampolicy.Pull). Nobody makes them, tags them or looks at their tags. Default: none.
+	SharedRepositories []string `yaml:"shared_repositories"`
 	// RoleARN is the controller role: it is assumed first, unless the process already runs as it. Default: none.
 	RoleARN string `yaml:"role_arn"`
 	// RoleExternalID is the external ID for RoleARN.

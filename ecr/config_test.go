@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -319,4 +320,132 @@ func TestBrokenAWSConfiguration(t *testing.T) {
 	_, err := ecr.New(t.Context(), validConfig(), ecr.WithLoadOptions(func(*config.LoadOptions) error { return errors.New("broken profile") }))
 	require.ErrorIs(t, err, provider.ErrMisconfigured)
 	require.ErrorContains(t, err, "broken profile")
+}
+
+// Shared repositories are names in the registry, outside the projects', and as many as a session policy has room for.
+func TestConfigShared(t *testing.T) {
+	t.Parallel()
+	const (
+		form    = "must be a repository's name in the registry, such as base"
+		overlap = "must not be where projects' repositories are"
+		none    = "is a name that ECR has no repository of"
+	)
+	for _, test := range []struct {
+		prefix, entry, want string
+	}{
+		{"rise/", "base", ""},
+		{"rise/", "mirror/*", ""},
+		{"rise/", "mirror/docker.io/library/*", ""},
+		{"rise/", "rise", ""}, // a repository of that name, which no project has
+		{"rise/", "rise-base/*", ""},
+		{"rise/", "risen/x", ""},
+		{"rise/", "a/rise/*", ""},
+		{"team-", "team/*", ""},
+		{"", "rise/base", overlap}, // the default prefix
+		{"rise/", "rise/hello", overlap},
+		{"rise/", "rise/hello/*", overlap},
+		{"rise/", "rise/*", overlap},
+		{"rise", "rise", overlap},
+		{"rise", "rise/*", overlap},
+		{"rise", "risen/x", overlap},
+		{"a/rise/", "a/*", overlap},
+		{"a/rise-", "a/*", overlap},
+		{"a/rise/", "a/rise/*", overlap},
+		{"team-", "team-a/x", overlap},
+		{"rise/", "*", form},
+		{"rise/", "/*", form},
+		{"rise/", "*/", form},
+		{"rise/", "*/x", form},
+		{"rise/", "base*", form},
+		{"rise/", "ris*/hello", form},
+		{"rise/", "ris?/hello", form},
+		{"rise/", "ris?/*", form},
+		{"rise/", "a/*/b", form},
+		{"rise/", "a/**", form},
+		{"rise/", "a/*/*", form},
+		{"rise/", "a/b*", form},
+		{"rise/", "", form},
+		{"rise/", "/base", form},
+		{"rise/", "base/", form},
+		{"rise/", "a//b", form},
+		{"rise/", "..", form},
+		{"rise/", "../*", form},
+		{"rise/", "a/../rise/hello", form},
+		{"rise/", "./base", form},
+		{"rise/", "Base", form},
+		{"rise/", "RISE/hello", form},
+		{"rise/", "ｂａｓｅ", form},
+		{"rise/", "b\u0430se", form}, // Cyrillic
+		{"rise/", "base\n", form},
+		{"rise/", " base", form},
+		{"rise/", "base,other", form},
+		{"rise/", "base:latest", form},
+		{"rise/", "base@sha256:00", form},
+		{"rise/", "${aws:PrincipalTag/rise:project}", form},
+		{"rise/", "$", form},
+		{"rise/", `a","*`, form},
+		{"rise/", "arn:aws:ecr:eu-west-1:123456789012:repository/base", form},
+		{"rise/", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/base", ""}, // a name, of nothing that is there
+		{"rise/", "ba__se", none},
+		{"rise/", "ba--se/*", none},
+		{"rise/", strings.Repeat("a", 257), none},
+	} {
+		c := validConfig()
+		c.RepoPrefix, c.SharedRepositories = test.prefix, []string{"ok", test.entry}
+		err := c.Validate()
+		if test.want == "" {
+			require.NoError(t, err, "%q with %q", test.entry, test.prefix)
+			continue
+		}
+		found := problems(err)
+		require.Len(t, found, 1)
+		require.True(t, strings.HasPrefix(found["shared_repositories[1]"], test.want), "%q with %q: %v", test.entry, test.prefix, err)
+		if len(test.entry) > 9 {
+			require.NotContains(t, err.Error(), test.entry)
+		}
+		_, err = ecr.New(t.Context(), c, hermetic())
+		require.ErrorIs(t, err, provider.ErrMisconfigured)
+		_, err = ecr.SessionPolicy(c, push)
+		require.ErrorIs(t, err, provider.ErrMisconfigured)
+	}
+}
+
+// What fits is decided for the longest project and id, whatever the first request will be.
+func TestConfigSharedFits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*ecr.Config)
+		shared []string
+		want   string
+	}{
+		{"two", nil, []string{"base", "mirror/*"}, ""},
+		{"all", nil, []string{"base", "mirror/*", "x"}, ""},
+		{"one too many", nil, []string{"base", "mirror/*", "x", "y"}, "has 1 too many, from the end: with all 4, session policies would get up to 2133 characters, of which AWS allows 2048; leave"},
+		{"many too many", nil, slices.Repeat([]string{"a/*"}, 1000), "has 997 too many, from the end: with all 1000"},
+		{"a long prefix", func(c *ecr.Config) { c.RepoPrefix = strings.Repeat("a", 192) + "/" }, []string{"base"}, "has 1 too many, from the end"},
+		{"elsewhere", func(c *ecr.Config) {
+			c.Region, c.PushRoleARN = "us-gov-west-1", "arn:aws-us-gov:iam::123456789012:role/x"
+		}, []string{"base", "mirror/*"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := validConfig()
+			c.SharedRepositories = test.shared
+			if test.change != nil {
+				test.change(&c)
+			}
+			err := c.Validate()
+			if test.want != "" {
+				require.True(t, strings.HasPrefix(problems(err)["shared_repositories"], test.want), "%v", err)
+				return
+			}
+			require.NoError(t, err)
+			for _, access := range []provider.Access{provider.Push, provider.Pull} {
+				policy, err := ecr.SessionPolicy(c, provider.Request{Project: strings.Repeat("a", 63), ProjectID: strings.Repeat("i", 128), Access: access})
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(policy), 2048)
+			}
+		})
+	}
 }

@@ -27,6 +27,7 @@ import (
 //	repository_access   the credential can use it; with o.WriteProbe, it can push
 //	isolation           the credential can't read another project's repository
 //	repository_policy   what the repository's policy grants to others
+//	shared_repositories the credential can pull what is shared (only if it is set)
 //	registry_policy     what the registry's policy grants
 //	creation_templates  no template makes repositories under our prefix
 //	pull_through_rules  no pull-through cache rule does
@@ -37,7 +38,7 @@ import (
 // with the statement that allows it. With o.ProjectID, the session is that id's, as a request's is. Without a project, the push role is assumed for a project "diagnose", and the checks about a
 // project's repository are left out.
 //
-// It makes at most 19 calls upstream when nothing is wrong, and up to three more to tell apart why a role can't be assumed. All
+// It makes at most 19 calls upstream when nothing is wrong (with shared_repositories, one more for each and one to list), and up to three more to tell apart why a role can't be assumed. All
 // of them show in CloudTrail, refused ones as errors: AssumeRole under the usual session names, for isolation a
 // BatchGetImage of a tag that doesn't exist, denied as it has to be, and with session_tags an AssumeRole without a tag, likewise. No
 // session that it opens can do more than the session that it stands for, and all are dropped at once. A write probe's upload

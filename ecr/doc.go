@@ -22,7 +22,8 @@
 // The session policy allows the asked actions on the project's repository and carries explicit Denies for everything
 // else, since an Allow alone doesn't cut what resource policies grant to the session or to everybody (IAM User Guide,
 // "Policy evaluation logic"). Project names can't hold wildcards, variables or slashes, and so can't any configured value
-// that reaches a policy, an ARN or a host name. With Config.SessionTags the session also carries the tag rise:project,
+// that reaches a policy, an ARN or a host name, but for the last * of a pattern in Config.SharedRepositories: what these name, outside
+// the projects' repositories, every session may pull and none may change. With Config.SessionTags the session also carries the tag rise:project,
 // which the push role's own policy can require.
 //
 // # Identity

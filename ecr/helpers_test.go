@@ -42,6 +42,7 @@ func newAWS(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions) *awsServer {
 	cfg.PushRoleARN, cfg.PullRoleARN = d.PushRoleARN, d.PullRoleARN
 	cfg.AccessKeyID = provider.NewSecret(d.ControllerUser.ID)
 	cfg.SecretAccessKey = provider.NewSecret(d.ControllerUser.Secret)
+	cfg.SharedRepositories = o.SharedRepositories
 	cfg.ExternalID, cfg.SessionTags = o.ExternalID, o.SessionTags
 	return &awsServer{Server: server, deployment: d, config: cfg}
 }

@@ -1,7 +1,6 @@
 package ecr_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,7 +56,8 @@ type world struct {
 	http      *http.Client
 	sessions  *sync.Map // by name, as STS answered the provider
 	tokensDie bool
-	broken    map[string]string // check: what happened
+	broken    map[string]string    // check: what happened
+	all       provider.Credentials // admin
 }
 
 // session is a role session's key.
@@ -70,8 +70,15 @@ type session struct {
 
 func newWorld(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions, opts ...ecr.Option) *world {
 	t.Helper()
+	return newWorldFor(t, c, o, func(*ecr.Config) {}, opts...)
+}
+
+// newWorldFor is newWorld with a configuration that isn't the deployment's.
+func newWorldFor(t *testing.T, c ecrtest.Config, o ecrtest.SetupOptions, change func(*ecr.Config), opts ...ecr.Option) *world {
+	t.Helper()
 	c.InMemory = true
 	aws := newAWS(t, c, o)
+	change(&aws.config)
 	p, err := ecr.New(t.Context(), aws.config, append([]ecr.Option{hermetic(), inMemory(aws.Server)}, opts...)...)
 	require.NoError(t, err)
 	aws.SetRegistryPolicy(grants("", `"*"`))
@@ -149,6 +156,9 @@ func (w *world) try(ctx context.Context, a, b string, granted, later bool) {
 		closed = grantsClosed
 	}
 	layer := w.layer(ctx, b)
+	if later {
+		w.share(ctx, b, policy)
+	}
 	for _, access := range []provider.Access{provider.Push, provider.Pull} {
 		c, err := provider.Issue(ctx, w.provider, provider.Request{Project: a, Access: access})
 		if err != nil {
@@ -170,6 +180,8 @@ func (w *world) try(ctx context.Context, a, b string, granted, later bool) {
 		if !later {
 			continue
 		}
+		w.tryShared(ctx, c, a, b)
+		w.trySharedAPI(ctx, provider.Request{Project: a, Access: access})
 		time.Sleep(time.Hour + time.Second) // the session has ended; its token may not have
 		want := http.StatusNotFound
 		if w.tokensDie {
@@ -179,6 +191,9 @@ func (w *world) try(ctx context.Context, a, b string, granted, later bool) {
 			w.breach(ownWorks, "%s of %s, after its session: reading answers %d", access, a, status)
 		}
 		w.tryRegistry(ctx, c, a, b, layer, closed)
+		if !w.tokensDie {
+			w.tryShared(ctx, c, a, b)
+		}
 	}
 }
 
@@ -202,13 +217,18 @@ func (w *world) tryRegistry(ctx context.Context, c provider.Credentials, a, b, l
 	}
 }
 
-// registry asks the image registry and returns the status.
+// registry asks the image registry about a project's repository and returns the status.
 func (w *world) registry(ctx context.Context, c provider.Credentials, method, path string) int {
+	return w.registryAt(ctx, c, method, "rise/"+path)
+}
+
+// registryAt asks the image registry about any repository.
+func (w *world) registryAt(ctx context.Context, c provider.Credentials, method, path string) int {
 	var body io.Reader
 	if method == http.MethodPut {
 		body = strings.NewReader(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "https://"+c.Target.RegistryStr()+"/v2/rise/"+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, "https://"+c.Target.RegistryStr()+"/v2/"+path, body)
 	if err != nil {
 		panic(err)
 	}
@@ -228,15 +248,26 @@ func (w *world) registry(ctx context.Context, c provider.Credentials, method, pa
 // layer puts a layer into b's repository with b's own credential, and returns its digest. A provider that is broken on
 // purpose may not get that far.
 func (w *world) layer(ctx context.Context, b string) string {
-	content := []byte("layer of " + b)
-	sum := sha256.Sum256(content)
-	digest := "sha256:" + hex.EncodeToString(sum[:])
+	content := "layer of " + b
 	c, err := provider.Issue(ctx, w.provider, provider.Request{Project: b, Access: provider.Push})
 	if err != nil {
 		w.breach(ownAnswer, "push of %s: %v", b, err)
-		return digest
+		return digest(content)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.Target.RegistryStr()+"/v2/rise/"+b+"/blobs/uploads/", nil)
+	if status := w.upload(ctx, c, "rise/"+b, content); status != http.StatusCreated {
+		w.breach(ownWorks, "push of %s: an upload answers %d", b, status)
+	}
+	return digest(content)
+}
+
+func digest(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// upload puts a layer into a repository and returns the last answer's status.
+func (w *world) upload(ctx context.Context, c provider.Credentials, repository, content string) int {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.Target.RegistryStr()+"/v2/"+repository+"/blobs/uploads/", nil)
 	if err != nil {
 		panic(err)
 	}
@@ -248,13 +279,12 @@ func (w *world) layer(ctx context.Context, b string) string {
 	_ = resp.Body.Close()
 	location, err := resp.Location()
 	if err != nil {
-		w.breach(ownWorks, "push of %s: an upload answers %d", b, resp.StatusCode)
-		return digest
+		return resp.StatusCode
 	}
 	query := location.Query()
-	query.Set("digest", digest)
+	query.Set("digest", digest(content))
 	location.RawQuery = query.Encode()
-	r, err = http.NewRequestWithContext(ctx, http.MethodPut, location.String(), bytes.NewReader(content))
+	r, err = http.NewRequestWithContext(ctx, http.MethodPut, location.String(), strings.NewReader(content))
 	if err != nil {
 		panic(err)
 	}
@@ -263,27 +293,32 @@ func (w *world) layer(ctx context.Context, b string) string {
 		panic(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		w.breach(ownWorks, "push of %s: the end of an upload answers %d", b, resp.StatusCode)
-	}
-	return digest
+	return resp.StatusCode
 }
 
-// tryAPI has the session that the provider made for r call ECR's API about b.
-func (w *world) tryAPI(ctx context.Context, r provider.Request, b string) {
-	a := r.Project
+// client is of the session that the provider made for r.
+func (w *world) client(r provider.Request) (*awsecr.Client, bool) {
 	name, err := w.ecr.SessionName(r)
 	if err != nil {
 		panic(err)
 	}
 	made, ok := w.sessions.Load(name)
 	if !ok {
-		w.breach(ownAnswer, "%s of %s: no session %s was made", r.Access, a, name)
-		return
+		w.breach(ownAnswer, "%s of %s: no session %s was made", r.Access, r.Project, name)
+		return nil, false
 	}
 	c, api := made.(session), w.api
 	api.Credentials = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
-	client := awsecr.NewFromConfig(api)
+	return awsecr.NewFromConfig(api), true
+}
+
+// tryAPI has the session that the provider made for r call ECR's API about b.
+func (w *world) tryAPI(ctx context.Context, r provider.Request, b string) {
+	client, ok := w.client(r)
+	if !ok {
+		return
+	}
+	a := r.Project
 	repository, tag := awssdk.String("rise/"+b), awssdk.String("v1")
 	for operation, call := range map[string]func() error{
 		"BatchGetImage": func() error {
@@ -358,16 +393,18 @@ func TestIsolation(t *testing.T) {
 		config ecrtest.Config
 		tags   bool
 		cache  bool
+		shared []string
 	}{
-		"tokens outlive sessions, rights at use":             {config: ecrtest.Config{}},
-		"tokens outlive sessions, rights fixed, reused":      {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue, CreateOnPushUnchecked: true}, tags: true, cache: true},
+		"tokens outlive sessions, rights at use":             {config: ecrtest.Config{MountWithoutFrom: true}, shared: shared},
+		"tokens outlive sessions, rights fixed, reused":      {config: ecrtest.Config{TokenRights: ecrtest.FixedAtIssue, CreateOnPushUnchecked: true}, tags: true, cache: true, shared: shared},
 		"tokens die with sessions, rights at use":            {config: ecrtest.Config{TokenDiesWithSession: true, MountWithoutFrom: true, CreateOnPushUnchecked: true}, tags: true},
 		"tokens die with sessions, rights fixed, grants cut": {config: ecrtest.Config{TokenDiesWithSession: true, TokenRights: ecrtest.FixedAtIssue, SessionPoliciesLimitGrants: true}},
+		"shared repositories, rights at use":                 {config: ecrtest.Config{MountWithoutFrom: true, CreateOnPushUnchecked: true}, shared: shared},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags})
+				w := newWorld(t, mode.config, ecrtest.SetupOptions{SessionTags: mode.tags, SharedRepositories: mode.shared})
 				w.AddCreationTemplate(ecrtest.CreationTemplate{Prefix: "rise", AppliedFor: []string{"CREATE_ON_PUSH"}})
 				if mode.cache {
 					w.provider = cached(t, w.provider)

@@ -1,6 +1,8 @@
 package ecr
 
 import (
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
@@ -13,7 +15,8 @@ import (
 // setup is what rights and sessions depend on. iampolicy makes its own.
 func (c Config) setup() (policy.Setup, error) {
 	return policy.Setup{
-		Region: c.Region, AccountID: c.AccountID, RepoPrefix: c.RepoPrefix, Installation: c.Installation, Tags: c.Tags,
+		SharedRepositories: slices.Clone(c.SharedRepositories), // which were checked
+		Region:             c.Region, AccountID: c.AccountID, RepoPrefix: c.RepoPrefix, Installation: c.Installation, Tags: c.Tags,
 		RoleARN: c.RoleARN, RoleExternalID: c.RoleExternalID,
 		PushRoleARN: c.PushRoleARN, PullRoleARN: c.PullRoleARN, ExternalID: c.ExternalID, SessionTags: c.SessionTags,
 		SessionDuration: c.SessionDuration, ProjectIDs: c.ProjectIDs,

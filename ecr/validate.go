@@ -16,6 +16,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/awsapi"
 	"github.com/rise-deploy/rise-registry-go/ecr/internal/policy"
 	"github.com/rise-deploy/rise-registry-go/internal/hostport"
+	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -67,6 +68,7 @@ func (c Config) Validate() error {
 	v.registryHost(c.RegistryHost)
 	v.dualStack(c, partition)
 	v.repositories(c, partition)
+	v.shared(c)
 	return errors.Join(v.errs...)
 }
 
@@ -233,6 +235,35 @@ func (v *validator) repositories(c Config, partition string) {
 	v.count("max_image_count", c.MaxImageCount)
 	v.count("untagged_expire_days", c.UntaggedExpireDays)
 	v.tags(c.Tags)
+}
+
+// shared comes last: how long session policies get is only known of a configuration that is right otherwise.
+func (v *validator) shared(c Config) {
+	const key = "shared_repositories"
+	for i, entry := range c.SharedRepositories {
+		name := strings.TrimSuffix(entry, "/*")
+		if err := sharedrepo.Check(entry, c.RepoPrefix); err != nil {
+			v.fail(fmt.Sprintf("%s[%d]", key, i), "%s", err)
+		} else if !repositoryNamePattern.MatchString(name) || len(name) > maxRepositoryName {
+			v.fail(fmt.Sprintf("%s[%d]", key, i), "is a name that ECR has no repository of: at most %d characters of a-z and 0-9, in parts separated by single . _ - or /",
+				maxRepositoryName)
+		}
+	}
+	if len(v.errs) > 0 {
+		return
+	}
+	setup, err := c.setup()
+	if err != nil {
+		v.fail("region", "is in no partition that the AWS SDK knows")
+		return
+	}
+	switch fit, length, err := setup.SharedThatFit(); {
+	case err != nil:
+		v.fail(key, "make no session policy: %s", err)
+	case fit < len(c.SharedRepositories):
+		v.fail(key, "has %d too many, from the end: with all %d, session policies would get up to %d characters, of which AWS allows %d; leave them out, or name several "+
+			"by one pattern such as mirror/*", len(c.SharedRepositories)-fit, len(c.SharedRepositories), length, policy.MaxSession)
+	}
 }
 
 func (v *validator) count(key string, n int) {

@@ -158,7 +158,10 @@ var accepted = []struct {
     max_image_count = 10
     untagged_expire_days = 7
     repository_tags = { Owner = "Platform" }
+    shared_repositories = ["base", "mirror/*"]
     external_id = "push-id"`, []string{
+		`output.registry.shared_repositories == tolist(["base", "mirror/*"])`,
+		`contains(jsondecode(output.pull).Statement[*].Sid, "SharedReadOnly")`,
 		`output.registry.pull_role_arn == "arn:aws:iam::123456789012:role/rise-backend-ecr-pull"`,
 		`output.registry.image_tag_mutability_exclusions == tolist(["latest", "dev-*"])`,
 		`output.registry.tags == tomap({ Owner = "Platform" })`,
@@ -204,6 +207,15 @@ var refused = []struct{ variable, value string }{
 	{"repository_tags", `{ "rise:managed" = "true" }`},
 	{"repository_tags", `{ "AWS:x" = "true" }`},
 	{"tags", `{ "rise:project" = "hello" }`},
+	{"shared_repositories", `["*"]`},
+	{"shared_repositories", `["base*"]`},
+	{"shared_repositories", `["*/x"]`},
+	{"shared_repositories", `["a/../rise/hello"]`},
+	{"shared_repositories", `["Base"]`},
+	{"shared_repositories", `["ba--se"]`},
+	{"shared_repositories", `["base", ""]`},
+	{"shared_repositories", `["rise/hello"]`},
+	{"shared_repositories", `["rise/*"]`},
 }
 
 func moduleTests(t *testing.T) string {

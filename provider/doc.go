@@ -1,7 +1,7 @@
 // Package provider is the contract between a hosting service and a container registry: given a project, hand out a
 // short-lived credential for that project's repository and nothing else. A service asks a [Provider]:
 //
-//	p, err := factory.Build(ctx, cfg.Registry) // or ecr.New, oci.NewClientAuth, your own
+//	p, err := factory.Build(ctx, cfg.Registry) // of registry.NewFactory; or ecr.New, oci.NewClientAuth, your own
 //	...
 //	c, err := provider.Issue(ctx, p, provider.Request{Project: "hello", Access: provider.Push})
 //	if err != nil {

@@ -12,6 +12,8 @@ type SetupOptions struct {
 	Prefix string
 	// Installation is the value of the rise:installation tag, on which rights depend; default "prod".
 	Installation string
+	// SharedRepositories may be pulled from by all sessions: names, or all below one ("mirror/*"). Setup makes none of them.
+	SharedRepositories []string
 	// SessionTags binds the push role's sessions to the repositories of one project by the session tag rise:project,
 	// which the trust policies then demand.
 	SessionTags bool
@@ -121,8 +123,7 @@ func (s *Server) pushPolicy(o SetupOptions) string {
 	}
 	guards := s.guards(o)
 	if o.SessionTags {
-		guards = append(guards, object{"Sid": "OtherProject", "Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken", "Resource": "*",
-			"Condition": object{"StringNotEquals": object{"aws:ResourceTag/rise:project": "${aws:PrincipalTag/rise:project}"}}})
+		guards = append(guards, s.deny(o, "OtherProject", object{"StringNotEquals": object{"aws:ResourceTag/rise:project": "${aws:PrincipalTag/rise:project}"}}))
 	}
 	return policy(append([]object{
 		statement("Token", "ecr:GetAuthorizationToken", "*", nil),
@@ -141,23 +142,39 @@ func (s *Server) pullPolicy(o SetupOptions) string {
 	}, s.guards(o)...)...)
 }
 
-// guards are the Denies that the push and pull roles have in common.
+// guards are the Denies that the push and pull roles have in common, and what lets them pull what is shared.
 func (s *Server) guards(o SetupOptions) []object {
-	deny := func(sid, resource string, condition object) object {
-		st := object{"Sid": sid, "Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken"}
-		if condition == nil {
-			st["NotResource"] = resource
-		} else {
-			st["Resource"], st["Condition"] = resource, condition
-		}
-		return st
+	shared := s.shared(o)
+	guards := []object{
+		{"Sid": "NothingElse", "Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken", "NotResource": append([]string{s.repositories(o.Prefix + "*")}, shared...)},
+		s.deny(o, "OursOnly", object{"StringNotEquals": object{"aws:ResourceTag/rise:installation": o.Installation}}),
+		s.deny(o, "NoOrphan", object{"StringEquals": object{"aws:ResourceTag/rise:orphaned": "true"}}),
+		s.deny(o, "NoSuspended", object{"StringEquals": object{"aws:ResourceTag/rise:suspended": "true"}}),
 	}
-	return []object{
-		deny("NothingElse", s.repositories(o.Prefix+"*"), nil),
-		deny("OursOnly", "*", object{"StringNotEquals": object{"aws:ResourceTag/rise:installation": o.Installation}}),
-		deny("NoOrphan", "*", object{"StringEquals": object{"aws:ResourceTag/rise:orphaned": "true"}}),
-		deny("NoSuspended", "*", object{"StringEquals": object{"aws:ResourceTag/rise:suspended": "true"}}),
+	if len(shared) > 0 {
+		guards = append(guards, statement("Shared", pullActions, shared, nil), object{"Sid": "SharedReadOnly", "Effect": "Deny",
+			"NotAction": append([]string{"ecr:GetAuthorizationToken"}, pullActions...), "Resource": shared})
 	}
+	return guards
+}
+
+// deny is a Deny of everything but tokens, on all but what is shared.
+func (s *Server) deny(o SetupOptions, sid string, condition object) object {
+	st := object{"Sid": sid, "Effect": "Deny", "NotAction": "ecr:GetAuthorizationToken", "Condition": condition}
+	if shared := s.shared(o); len(shared) > 0 {
+		st["NotResource"] = shared
+	} else {
+		st["Resource"] = "*"
+	}
+	return st
+}
+
+func (s *Server) shared(o SetupOptions) []string {
+	var arns []string
+	for _, name := range o.SharedRepositories {
+		arns = append(arns, s.repositories(name))
+	}
+	return arns
 }
 
 func (s *Server) controllerPolicy(o SetupOptions, assumable []string) string {

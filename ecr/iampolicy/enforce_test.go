@@ -650,12 +650,14 @@ func TestSetupIsGenerated(t *testing.T) {
 	for _, o := range []ecrtest.SetupOptions{
 		{}, {SessionTags: true}, {Lifecycle: true, AutoRemove: true, TagKeys: []string{"a", "b"}},
 		{SessionTags: true, PullRole: true, KMSKeyARN: keyARN, AutoRemove: true, Lifecycle: true, TagKeys: []string{"a"}, Prefix: "x/", Installation: "i"},
+		{PullRole: true, SharedRepositories: []string{"base"}}, {SessionTags: true, PullRole: true, SharedRepositories: []string{"base", "mirror/*"}},
 	} {
 		server := ecrtest.NewServer(ecrtest.Config{InMemory: true})
 		d := server.Setup(o)
 		c := standard()
 		c.PushRoleARN, c.PullRoleARN, c.RepoPrefix, c.Installation = d.PushRoleARN, d.PullRoleARN, d.Options.Prefix, d.Options.Installation
 		c.SessionTags, c.AutoRemove, c.KMSKeyARN, c.Tags = o.SessionTags, o.AutoRemove, o.KMSKeyARN, map[string]string{}
+		c.SharedRepositories = o.SharedRepositories
 		for _, key := range o.TagKeys {
 			c.Tags[key] = ""
 		}

@@ -15,7 +15,9 @@ import (
 // Whatever is accepted makes policies that parse, that name nobody at large, and that reach nothing outside the prefix.
 func FuzzPolicies(f *testing.F) {
 	add := func(region, account, prefix, installation, push, pull, controller, external, key, tag, principal, oidc, cluster, namespace, serviceAccount string) {
-		f.Add(region, account, prefix, installation, push, pull, controller, external, key, tag, principal, oidc, cluster, namespace, serviceAccount, true, true)
+		for _, shared := range []string{"", "base", "mirror/*", prefix + "*", "*", "rise*", "../rise/x"} {
+			f.Add(region, account, prefix, installation, push, pull, controller, external, key, tag, principal, oidc, cluster, namespace, serviceAccount, shared, true, true)
+		}
 	}
 	o := everyone()
 	add("eu-west-1", "123456789012", "rise/", "prod", pushARN, pullARN, controllerARN, "id", keyARN, "cost-center", userARN,
@@ -26,7 +28,7 @@ func FuzzPolicies(f *testing.F) {
 	add("eu-west-1", "123456789012", "*", "*", "*", "*", "*", "*", "*", "*", "*", "*", "*", "*", "*")
 	add("eu-west-1", "123456789012", "rise/", "${aws:username}", pushARN, "", "arn:aws:iam::123456789012:root", `"}`, "", `"`, "arn:aws:iam::123456789012:root", "", "", "", "")
 	f.Fuzz(func(t *testing.T, region, account, prefix, installation, push, pull, controller, external, key, tag, principal, oidc, cluster,
-		namespace, serviceAccount string, sessionTags, autoRemove bool,
+		namespace, serviceAccount, shared string, sessionTags, autoRemove bool,
 	) {
 		c := ecr.DefaultConfig()
 		c.Region, c.AccountID, c.RepoPrefix, c.Installation = region, account, prefix, installation
@@ -34,6 +36,9 @@ func FuzzPolicies(f *testing.F) {
 		c.SessionTags, c.AutoRemove = sessionTags, autoRemove
 		if tag != "" {
 			c.Tags = tags(tag, "")
+		}
+		if shared != "" {
+			c.SharedRepositories = []string{shared}
 		}
 		o := iampolicy.Options{ControllerARN: controller}
 		if principal != "" {
@@ -55,6 +60,12 @@ func FuzzPolicies(f *testing.F) {
 			prefix = "rise/"
 		}
 		repositories := ":ecr:" + region + ":" + account + ":repository/"
+		if shared != "" {
+			below, pattern := strings.CutSuffix(shared, "*")
+			require.NotContains(t, below, "*")
+			require.Equal(t, pattern, strings.HasSuffix(below, "/"))
+			require.False(t, strings.HasPrefix(below, prefix) || pattern && strings.HasPrefix(prefix, below), "%s opens what is under %s", shared, prefix)
+		}
 		for _, p := range policies {
 			text := p.Document.String()
 			var again iampolicy.Document
@@ -86,6 +97,10 @@ func FuzzPolicies(f *testing.F) {
 						require.True(t, s.Effect == "Deny" || s.Sid == "Token" || s.Sid == "ReadRegistry", "%s %s", p.Name, s.Sid)
 					case s.Sid == "List":
 						require.True(t, strings.HasSuffix(one, repositories+"*"))
+					case shared != "" && strings.HasSuffix(one, repositories+shared):
+						require.Contains(t, []string{"push", "pull"}, p.Name)
+						require.True(t, s.Sid == "Shared" || s.Effect == "Deny", s.Sid)
+						require.True(t, s.Sid != "Shared" || len(s.Action) == 3, "pulling only")
 					case strings.Contains(one, "*"):
 						require.True(t, strings.HasSuffix(one, repositories+prefix+"*"), one)
 						require.Equal(t, 1, strings.Count(one, "*"))

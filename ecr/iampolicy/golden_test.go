@@ -30,6 +30,7 @@ type input struct {
 	Region            string            `json:"region"`
 	AccountID         string            `json:"account_id"`
 	RepoPrefix        string            `json:"repo_prefix"`
+	Shared            []string          `json:"shared_repositories"`
 	Installation      string            `json:"installation"`
 	ControllerRoleARN string            `json:"controller_role_arn"`
 	PushRoleARN       string            `json:"push_role_arn"`
@@ -71,6 +72,7 @@ func (in input) config() ecr.Config {
 	c.PushRoleARN, c.PullRoleARN, c.ExternalID, c.KMSKeyARN = in.PushRoleARN, in.PullRoleARN, in.ExternalID, in.KMSKeyARN
 	c.SessionTags, c.AutoRemove = in.SessionTags, in.AutoRemove
 	c.RoleExternalID, c.Tags = in.RoleExternalID, in.Tags
+	c.SharedRepositories = in.Shared
 	c.MaxImageCount, c.UntaggedExpireDays = in.Settings.MaxImageCount, in.Settings.UntaggedExpireDays
 	if len(in.Principals) > 0 { // they assume the controller role
 		c.RoleARN = in.ControllerRoleARN
@@ -105,7 +107,7 @@ func caseNames(t *testing.T) []string {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	require.GreaterOrEqual(t, len(names), 7)
+	require.GreaterOrEqual(t, len(names), 9)
 	return names
 }
 

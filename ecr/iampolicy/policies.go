@@ -76,6 +76,7 @@ func ControllerTrust(c ecr.Config, o Options) (Document, error) {
 // pushing to and pulling from this installation's repositories that are neither orphaned nor suspended, with session_tags
 // only those that bear the session's own rise:project. It denies whatever is outside the prefix, of another
 // installation, orphaned or suspended, with session_tags also of another project, so that no resource-based policy can grant it.
+// From shared_repositories it allows pulling, whatever they are tagged with, and denies all else.
 //
 // Without an installation in the configuration, every repository under the prefix with rise:managed is this
 // installation's.
@@ -105,7 +106,7 @@ func PushTrust(c ecr.Config, o Options) (Document, error) {
 }
 
 // Pull returns the identity policy of the pull role: pulling from all of this installation's repositories, as [Push]
-// knows them, and nothing else. It needs pull_role_arn, without which there is no such role.
+// knows them, and from shared_repositories, and nothing else. It needs pull_role_arn, without which there is no such role.
 func Pull(c ecr.Config) (Document, error) {
 	s, err := pullSetupOf(c)
 	if err != nil {

@@ -87,9 +87,12 @@ func mayController(c ecr.Config, s state, action string, with map[string]string)
 	return false
 }
 
-// mayPush is what the push role's policy promises of a session of project hello without a session policy, where resource-based
+// mayPull is what the push role's policy promises of a session of project hello without a session policy, where resource-based
 // policies grant everything to everybody or nothing.
-func mayPush(c ecr.Config, s state, granted bool) bool {
+func mayPull(c ecr.Config, s state, granted bool) bool {
+	if len(c.SharedRepositories) > 0 && strings.HasPrefix(s.name, "mirror/") {
+		return true
+	}
 	mark, value := "rise:managed", "true"
 	if c.Installation != "" {
 		mark, value = "rise:installation", c.Installation
@@ -113,7 +116,7 @@ func TestPromises(t *testing.T) {
 		"DeleteRepository", "GetAuthorizationToken", "GetRegistryPolicy", "CreateRepository", "CreateRepository", "TagResource", "TagResource", "TagResource",
 		"TagResource", "TagResource", "TagResource", "UntagResource", "UntagResource",
 	}
-	for i, name := range []string{"plain", "tags", "lifecycle", "auto_remove", "no installation", "no session tags", "everything"} {
+	for i, name := range []string{"plain", "tags", "lifecycle", "auto_remove", "no installation", "no session tags", "shared", "everything"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := standard()
@@ -128,6 +131,8 @@ func TestPromises(t *testing.T) {
 				c.Installation = ""
 			case "no session tags":
 				c.SessionTags = false
+			case "shared":
+				c.SharedRepositories = []string{"base", "mirror/*"}
 			case "everything":
 				c.Tags, c.MaxImageCount, c.AutoRemove = tags("cost-center", "7"), 5, true
 			}
@@ -158,7 +163,7 @@ func TestPromises(t *testing.T) {
 			}
 			seen := map[bool]int{}
 			for n := range 300 {
-				s := state{name: fmt.Sprintf("%sr%d", []string{"rise/", "rise/", "rise/", "rise/", "rise/", "risen/", ""}[r.IntN(7)], n), tags: draw(0.45)}
+				s := state{name: fmt.Sprintf("%sr%d", []string{"rise/", "rise/", "rise/", "rise/", "rise/", "risen/", "", "mirror/"}[r.IntN(8)], n), tags: draw(0.45)}
 				if r.IntN(2) == 0 { // else few are ours
 					maps.Copy(s.tags, tags("rise:managed", "true", "rise:installation", "prod", "rise:project", "hello"))
 					for _, twice := range []string{"Rise:managed", "Rise:installation", "Rise:project"} {
@@ -186,7 +191,7 @@ func TestPromises(t *testing.T) {
 					if granted {
 						a.UpdateRepository(s.name, func(r *ecrtest.Repository) { r.Policy = openPolicy })
 					}
-					require.Equal(t, mayPush(c, s, granted), a.pulls(t, login, s.name), "%v granted=%v", s, granted)
+					require.Equal(t, mayPull(c, s, granted), a.pulls(t, login, s.name), "%v granted=%v", s, granted)
 					a.UpdateRepository(s.name, func(r *ecrtest.Repository) { r.Policy = "" })
 				}
 				want := mayController(c, s, action, with)

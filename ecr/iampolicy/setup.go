@@ -15,7 +15,7 @@ func setupOf(c ecr.Config) (policy.Setup, error) {
 	}
 	s, err := policy.Setup{
 		Region: c.Region, AccountID: c.AccountID, RepoPrefix: cmp.Or(c.RepoPrefix, ecr.DefaultConfig().RepoPrefix),
-		Installation: c.Installation, Tags: c.Tags, RoleARN: c.RoleARN, RoleExternalID: c.RoleExternalID,
+		SharedRepositories: c.SharedRepositories, Installation: c.Installation, Tags: c.Tags, RoleARN: c.RoleARN, RoleExternalID: c.RoleExternalID,
 		PushRoleARN: c.PushRoleARN, PullRoleARN: c.PullRoleARN, ExternalID: c.ExternalID, SessionTags: c.SessionTags,
 		KMSKeyARN: c.KMSKeyARN, AutoRemove: c.AutoRemove, ExpiresImages: c.MaxImageCount > 0 || c.UntaggedExpireDays > 0,
 	}.Resolved()

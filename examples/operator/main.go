@@ -6,6 +6,7 @@
 //	go run ./examples/operator repo ensure hello
 //	go run ./examples/operator reconcile --projects projects.txt --dry-run
 //	go run ./examples/operator diagnose hello
+//	go run ./examples/operator token-keys --dir keys
 //
 // With --section registry it reads that section of a service's own configuration.
 package main

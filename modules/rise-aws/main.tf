@@ -30,6 +30,7 @@ module "policies" {
   external_id         = var.external_id
   role_external_id    = var.role_external_id
   kms_key_arn         = var.kms_key_arn
+  shared_repositories = var.shared_repositories
   session_tags        = true
   auto_remove         = var.auto_remove
   tags                = var.repository_tags

@@ -1,6 +1,7 @@
 package tokenissuer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/rise-deploy/rise-registry-go/internal/hostport"
 	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -154,4 +156,32 @@ func (s *settings) name(c Config) error {
 		s.service = repository.RegistryStr()
 	}
 	return nil
+}
+
+// Challenge is what the registry has to know of its token server: where its clients are sent, for which service, and whose tokens it
+// takes. In the configuration of distribution's registry they are auth.token.realm, service and issuer.
+type Challenge struct {
+	Realm, Service, Issuer string
+}
+
+// Challenge returns what the registry has to be told for c. The realm is /token on the registry's own host, as clients know it: some of them
+// send a login to no other but public names. Errors are those of [Config.Validate].
+func (c Config) Challenge() (Challenge, error) {
+	s, err := c.resolve()
+	if err != nil {
+		return Challenge{}, err
+	}
+	repository, err := s.names().Repository("x", provider.Client)
+	if err != nil {
+		return Challenge{}, err
+	}
+	address := repository.RegistryStr()
+	scheme, _, configured := strings.Cut(strings.ToLower(cmp.Or(c.ClientRegistryURL, c.RegistryURL)), "://")
+	if !configured {
+		scheme = "https"
+		if host, _, err := hostport.Split(address); err == nil && hostport.IsLoopback(host) {
+			scheme = "http"
+		}
+	}
+	return Challenge{Realm: scheme + "://" + address + "/token", Service: s.service, Issuer: s.issuer}, nil
 }

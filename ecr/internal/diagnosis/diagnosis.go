@@ -28,6 +28,7 @@ const (
 	checkAccess         = "repository_access"
 	checkIsolation      = "isolation"
 	checkRepoPolicy     = "repository_policy"
+	checkShared         = "shared_repositories"
 	checkRegistryPolicy = "registry_policy"
 	checkTemplates      = "creation_templates"
 	checkCacheRules     = "pull_through_rules"
@@ -65,6 +66,9 @@ func (s Subject) Checks(o diagnosis.Options) []diagnosis.Check {
 			diagnosis.Check{ID: checkIsolation, Needs: []string{checkRegistry}, Run: d.checkIsolation},
 			diagnosis.Check{ID: checkRepoPolicy, Needs: []string{checkIdentity, checkControllerRole, checkRepository}, Run: d.checkRepositoryPolicy},
 		)
+	}
+	if len(s.Setup.SharedRepositories) > 0 {
+		checks = append(checks, diagnosis.Check{ID: checkShared, Needs: []string{checkRegistry}, Run: d.checkShared})
 	}
 	checks = append(checks,
 		diagnosis.Check{ID: checkRegistryPolicy, Needs: controller, Run: d.checkRegistryPolicy},

@@ -26,7 +26,7 @@ func explain(s policy.Setup, f *failure.Failure) Trouble {
 		return Trouble{Is: "the session's tags, or its policy and tags together, are too large for AWS", Remedy: "pass on fewer or shorter ones: those that the process's own session passes on count too " +
 			"(EKS Pod Identity's are, unless its association disables session tags)"}
 	case r.Code == "PackedPolicyTooLarge":
-		return Trouble{Is: "the session policy and tags are too large for AWS", Remedy: "shorten repo_prefix"}
+		return Trouble{Is: "the session policy and tags are too large for AWS", Remedy: "shorten repo_prefix, or name less in shared_repositories"}
 	case r.Code == "KmsException":
 		return Trouble{Is: "ECR can't use the KMS key that encrypts the repository (kms_key_arn)",
 			Remedy: "check that the key exists, is enabled and in the registry's region, and that its policy and the controller's allow kms:DescribeKey, kms:CreateGrant and kms:RetireGrant " +

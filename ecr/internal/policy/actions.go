@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 const (
 	// ActionToken lets a session log in; what its token is good for is decided at each use.
 	ActionToken = "ecr:GetAuthorizationToken"
@@ -28,4 +30,10 @@ var (
 		"ecr:PutImage",
 		"ecr:UploadLayerPart",
 	}
+)
+
+// All that a session is allowed, by its access.
+var (
+	pullSession = slices.Concat([]string{ActionToken}, pullActions)
+	pushSession = slices.Concat([]string{ActionToken}, pushActions)
 )

@@ -37,6 +37,17 @@ func Allow(resource string, actions ...string) Document {
 	return document(Statement{Effect: "Allow", Action: actions, Resource: resource})
 }
 
+// oneOrAll is a list as an element of a statement has it: one is no list, and none is no element.
+func oneOrAll(list []string) any {
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return list
+}
+
 // JSON returns the document in its shortest form, its elements in the order of [Statement]'s fields.
 func (d Document) JSON() (string, error) { return encode(d, true) }
 

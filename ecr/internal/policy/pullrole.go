@@ -1,6 +1,7 @@
 package policy
 
-// PullRole returns the identity policy of the pull role: pulling from all of this installation's repositories, and nothing else.
+// PullRole returns the identity policy of the pull role: pulling from all of this installation's repositories and the shared ones, and
+// nothing else.
 func (s Setup) PullRole() Document {
 	return document(append([]Statement{
 		allowToken(),

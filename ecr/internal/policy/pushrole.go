@@ -4,7 +4,7 @@ package policy
 func (s Setup) PushRole() Document {
 	guards := s.guards()
 	if s.SessionTags {
-		guards = append(guards, denyTagged("OtherProject", "StringNotEquals", TagProject, ownProject))
+		guards = append(guards, s.denyTagged("OtherProject", "StringNotEquals", TagProject, ownProject))
 	}
 	return document(append([]Statement{allowToken(), s.oneProject()}, guards...)...)
 }
@@ -31,24 +31,45 @@ func allowToken() Statement {
 	return Statement{Sid: "Token", Effect: "Allow", Action: ActionToken, Resource: "*"}
 }
 
-// guards are the Denies of the push and the pull role: what no resource-based policy can grant them.
+// guards are the Denies of the push and the pull role, what no resource-based policy can grant them, and all about the shared
+// repositories, which bear none of our tags.
 func (s Setup) guards() []Statement {
 	mark, value := TagManaged, TagTrue
 	if s.Installation != "" {
 		mark, value = TagInstallation, s.Installation
 	}
+	reach := oneOrAll(append([]string{s.AllRepositories()}, s.shared()...))
+	return append([]Statement{
+		{Sid: "NothingElse", Effect: "Deny", NotAction: ActionToken, NotResource: reach},
+		s.denyTagged("OursOnly", "StringNotEquals", mark, value),
+		s.denyTagged("NoOrphan", "StringEquals", TagOrphaned, TagTrue),
+		s.denyTagged("NoSuspended", "StringEquals", TagSuspended, TagTrue),
+	}, s.sharedStatements()...)
+}
+
+// SharedStatements returns the parts of the push and the pull role's policies that are about the shared repositories alone. Nobody's
+// session writes there, whatever a resource-based policy grants. The roles' other Denies except them.
+func (s Setup) SharedStatements() Document { return document(s.sharedStatements()...) }
+
+func (s Setup) sharedStatements() []Statement {
+	shared := oneOrAll(s.shared())
+	if shared == nil {
+		return nil
+	}
 	return []Statement{
-		{Sid: "NothingElse", Effect: "Deny", NotAction: ActionToken, NotResource: s.AllRepositories()},
-		denyTagged("OursOnly", "StringNotEquals", mark, value),
-		denyTagged("NoOrphan", "StringEquals", TagOrphaned, TagTrue),
-		denyTagged("NoSuspended", "StringEquals", TagSuspended, TagTrue),
+		{Sid: "Shared", Effect: "Allow", Action: pullActions, Resource: shared},
+		{Sid: "SharedReadOnly", Effect: "Deny", NotAction: pullSession, Resource: shared},
 	}
 }
 
-// denyTagged keeps everything but tokens from repositories with, or without, a tag.
-func denyTagged(sid, operator, tag, value string) Statement {
-	return Statement{
+// denyTagged keeps everything but tokens from repositories with, or without, a tag. What is shared is so whatever it bears.
+func (s Setup) denyTagged(sid, operator, tag, value string) Statement {
+	deny := Statement{
 		Sid: sid, Effect: "Deny", NotAction: ActionToken, Resource: "*",
 		Condition: Condition{operator: {resourceTag + tag: value}},
 	}
+	if shared := oneOrAll(s.shared()); shared != nil {
+		deny.Resource, deny.NotResource = nil, shared
+	}
+	return deny
 }

@@ -12,6 +12,8 @@ type Setup struct {
 	Region, AccountID, Partition, Domain string
 	// RepoPrefix is what a project's name is put behind to make its repository's.
 	RepoPrefix string
+	// SharedRepositories can be pulled from by every session: names in the registry, or all below one, such as "mirror/*".
+	SharedRepositories []string
 	// Installation names this installation in repositories' tags, "" for none.
 	Installation string
 	// Tags are put on repositories beside our own.
@@ -51,6 +53,18 @@ func (s Setup) RepositoryARN(project string) string { return s.ARN(s.RepoPrefix 
 
 // AllRepositories matches the ARNs of the repositories under the prefix.
 func (s Setup) AllRepositories() string { return s.ARN(s.RepoPrefix + "*") }
+
+// shared returns the ARNs of the shared repositories, nil where there are none.
+func (s Setup) shared() []string {
+	if len(s.SharedRepositories) == 0 {
+		return nil
+	}
+	arns := make([]string, len(s.SharedRepositories))
+	for i, entry := range s.SharedRepositories {
+		arns[i] = s.ARN(entry)
+	}
+	return arns
+}
 
 // Roles returns the roles that the controller assumes.
 func (s Setup) Roles() []string {

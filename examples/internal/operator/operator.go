@@ -20,6 +20,7 @@ type commands struct {
 	Policies    policies     `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
 	Reconcile   reconcileCmd `cmd:"" help:"Bring the repositories in step with a list of projects."`
 	Repo        repo         `cmd:"" help:"Make projects' repositories, and let go of them."`
+	TokenKeys   tokenKeysCmd `cmd:"" name:"token-keys" help:"Make and rotate the keys of type oci-token-issuer, and print what its registry needs."`
 	Diagnose    diagnose     `cmd:"" help:"Find out why credentials aren't issued or don't work. It changes nothing upstream."`
 }
 

@@ -26,16 +26,24 @@ const (
 // Registry starts Debian's docker-registry for the length of the test and returns its address.
 func Registry(t *testing.T, authentication bool) string {
 	t.Helper()
+	address, auth := FreeAddress(t), ""
+	if authentication {
+		file := filepath.Join(t.TempDir(), "htpasswd")
+		write(t, file, htpasswd)
+		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
+	}
+	RegistryAt(t, address, auth)
+	return address
+}
+
+// RegistryAt starts it at an address, with more of its configuration: a text in YAML.
+func RegistryAt(t *testing.T, address, more string) {
+	t.Helper()
 	program := Program(t, "docker-registry")
 	dir := t.TempDir()
-	address := FreeAddress(t)
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
-		filepath.Join(dir, "data"), address)
-	if authentication {
-		config += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", filepath.Join(dir, "htpasswd"))
-	}
-	write(t, filepath.Join(dir, "htpasswd"), htpasswd)
-	write(t, filepath.Join(dir, "config.yml"), config)
+	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
+		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		filepath.Join(dir, "data"), address)+more)
 	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
 	err := wait(t, 30*time.Second, func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
@@ -51,7 +59,6 @@ func Registry(t *testing.T, authentication bool) string {
 	if err != nil {
 		t.Fatalf("docker-registry doesn't answer: %v", err)
 	}
-	return address
 }
 
 // Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.

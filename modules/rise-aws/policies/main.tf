@@ -3,10 +3,14 @@
 locals {
   repositories     = "arn:${var.partition}:ecr:${var.region}:${var.account_id}:repository/"
   all_repositories = "${local.repositories}${var.repo_prefix}*"
+  shared           = [for name in var.shared_repositories : "${local.repositories}${name}"] # every session may pull from them
+  reach            = concat([local.all_repositories], local.shared)
   assumed_roles    = compact([var.push_role_arn, var.pull_role_arn])
 
   # A list of one is a plain string in the documents; this way round, since a condition's results must be of one type.
   assumed_resources = jsondecode(length(local.assumed_roles) == 1 ? jsonencode(local.assumed_roles[0]) : jsonencode(local.assumed_roles))
+  shared_resources  = jsondecode(length(local.shared) == 1 ? jsonencode(local.shared[0]) : jsonencode(local.shared))
+  reach_resources   = jsondecode(length(local.reach) == 1 ? jsonencode(local.reach[0]) : jsonencode(local.reach))
   principals        = jsondecode(length(var.principals) == 1 ? jsonencode(var.principals[0]) : jsonencode(var.principals))
 
   # What makes a repository this installation's.
@@ -49,40 +53,53 @@ locals {
     Resource = "*"
   }
 
-  # The Denies of the push and the pull role: what no resource-based policy can grant them.
-  guards = [
+  # What the Denies by tags are about: the shared repositories bear none of the library's.
+  tagged = jsondecode(length(local.shared) == 0 ? jsonencode({ Resource = "*" }) : jsonencode({ NotResource = local.shared_resources }))
+
+  # The Denies of the push and the pull role, what no resource-based policy can grant them, and all about the shared repositories.
+  guards = concat([
     {
       Sid         = "NothingElse"
       Effect      = "Deny"
       NotAction   = "ecr:GetAuthorizationToken"
-      NotResource = local.all_repositories
+      NotResource = local.reach_resources
     },
-    {
+    merge(local.tagged, {
       Sid       = "OursOnly"
       Effect    = "Deny"
       NotAction = "ecr:GetAuthorizationToken"
-      Resource  = "*"
       Condition = {
         StringNotEquals = (var.installation == ""
           ? { "aws:ResourceTag/rise:managed" = "true" }
         : { "aws:ResourceTag/rise:installation" = var.installation })
       }
-    },
-    {
+    }),
+    merge(local.tagged, {
       Sid       = "NoOrphan"
       Effect    = "Deny"
       NotAction = "ecr:GetAuthorizationToken"
-      Resource  = "*"
       Condition = { StringEquals = { "aws:ResourceTag/rise:orphaned" = "true" } }
-    },
-    {
+    }),
+    merge(local.tagged, {
       Sid       = "NoSuspended"
       Effect    = "Deny"
       NotAction = "ecr:GetAuthorizationToken"
-      Resource  = "*"
       Condition = { StringEquals = { "aws:ResourceTag/rise:suspended" = "true" } }
-    },
-  ]
+    }),
+    ], [for statement in [
+      {
+        Sid      = "Shared"
+        Effect   = "Allow"
+        Action   = local.pull_actions
+        Resource = local.shared_resources
+      },
+      {
+        Sid       = "SharedReadOnly"
+        Effect    = "Deny"
+        NotAction = concat(["ecr:GetAuthorizationToken"], local.pull_actions)
+        Resource  = local.shared_resources
+      },
+  ] : statement if length(local.shared) > 0])
 
   push = concat([
     local.token,
@@ -96,13 +113,32 @@ locals {
         StringNotEquals = { "aws:ResourceTag/rise:orphaned" = "true" }
       }
     },
-    ], local.guards, !var.session_tags ? [] : [{
+    ], local.guards, !var.session_tags ? [] : [merge(local.tagged, {
       Sid       = "OtherProject"
       Effect    = "Deny"
       NotAction = "ecr:GetAuthorizationToken"
-      Resource  = "*"
       Condition = { StringNotEquals = { "aws:ResourceTag/rise:project" = "$${aws:PrincipalTag/rise:project}" } }
-  }])
+  })])
+
+  # The longest session policy that the library makes of this: a push, with the longest project and id. It has to fit into AWS's 2,048 characters.
+  longest_project = "${local.repositories}${var.repo_prefix}${format("%063d", 0)}"
+  longest_session = jsonencode({ Version = "2012-10-17", Statement = [
+    { Effect = "Allow", Action = "ecr:GetAuthorizationToken", Resource = "*" },
+    { Effect = "Allow", Action = local.push_actions, Resource = local.longest_project },
+    { Effect = "Deny", NotAction = "ecr:GetAuthorizationToken", NotResource = concat([local.longest_project], local.shared) },
+    { Effect = "Deny", NotAction = concat(["ecr:GetAuthorizationToken"], local.push_actions), Resource = "*" },
+    { Effect = "Allow", Action = local.pull_actions, Resource = local.shared_resources },
+    { Effect = "Deny", NotAction = concat(["ecr:GetAuthorizationToken"], local.pull_actions), NotResource = local.longest_project },
+    {
+      Effect    = "Deny"
+      NotAction = "ecr:GetAuthorizationToken"
+      Resource  = local.longest_project
+      Condition = {
+        Null            = { "aws:ResourceTag/rise:project-id" = "false" }
+        StringNotEquals = { "aws:ResourceTag/rise:project-id" = format("%0128d", 0) }
+      }
+    },
+  ] })
 
   pull = concat([
     local.token,
@@ -356,6 +392,7 @@ locals {
     role_external_id                = var.role_external_id == "" ? null : var.role_external_id
     external_id                     = var.external_id == "" ? null : var.external_id
     repo_prefix                     = var.repo_prefix
+    shared_repositories             = length(var.shared_repositories) == 0 ? null : var.shared_repositories
     session_tags                    = var.session_tags
     session_duration                = var.settings.session_duration
     project_ids                     = var.settings.project_ids

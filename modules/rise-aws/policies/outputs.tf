@@ -21,6 +21,11 @@ output "controller_trust" {
 output "push" {
   description = "Identity policy of the push role."
   value       = jsonencode({ Version = "2012-10-17", Statement = local.push })
+
+  precondition {
+    condition     = length(var.shared_repositories) == 0 || length(local.longest_session) <= 2048
+    error_message = "shared_repositories make session policies of up to ${length(local.longest_session)} characters, of which AWS allows 2048: name fewer, or several by one pattern such as mirror/*."
+  }
 }
 
 output "push_trust" {

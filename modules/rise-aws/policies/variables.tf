@@ -143,6 +143,25 @@ variable "kms_key_arn" {
   }
 }
 
+variable "shared_repositories" {
+  description = "Repositories that can be pulled from with every credential: names in the registry, such as base, or all below one, such as mirror/*, outside repo_prefix. About two fit into session policies."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for name in var.shared_repositories : can(regex("^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/\\*)?$", name)) && length(trimsuffix(name, "/*")) <= 256
+    ])
+    error_message = "shared_repositories must be names of ECR repositories such as base, or everything below one such as mirror/*; * stands only after a last /."
+  }
+  validation {
+    condition = alltrue([
+      for name in var.shared_repositories : !startswith(trimsuffix(name, "*"), var.repo_prefix) && !(endswith(name, "/*") && startswith(var.repo_prefix, trimsuffix(name, "*")))
+    ])
+    error_message = "shared_repositories must not be under repo_prefix, nor above it: every project could read the others'."
+  }
+}
+
 variable "session_tags" {
   description = "Bind each session to its project by the session tag rise:project, beside its session policy."
   type        = bool

@@ -4,12 +4,15 @@
 //	...
 //	key, certificate, err := authority.NewSigningKey(365 * 24 * time.Hour)
 //
+// [Dir] keeps both in a directory, and replaces signing keys without an interruption.
+//
 // The registry is given the authority's certificate (auth.token.rootcertbundle of distribution's registry), the service the key and its
 // certificate. A registry takes tokens that are signed with any certificate of the authority's, whatever it is for: so it signs nothing
 // else, and its own key, which is needed for the next signing key only, is kept away from the service's machine.
 package tokenkeys
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,6 +23,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/keys"
 )
 
 const (
@@ -29,19 +34,74 @@ const (
 	backdated = time.Hour
 )
 
-// Authority is a certificate authority for signing keys. Make it with [NewAuthority]. It prints without its key, and is safe for
+// Authority is a certificate authority for signing keys. Make it with [NewAuthority] or [ParseAuthority]. It prints without its key, and is safe for
 // concurrent use.
 type Authority struct {
 	certificate *x509.Certificate
-	key         func() *ecdsa.PrivateKey // printers walk fields
+	key         func() crypto.Signer // printers walk fields
 }
 
 // NewAuthority makes an authority that lives for ten years.
 func NewAuthority() (*Authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := generate()
 	if err != nil {
-		return nil, fmt.Errorf("make authority: %w", err)
+		return nil, err
 	}
+	return authorityOf(key)
+}
+
+// ParseAuthority reads an authority's certificate and its key, as [Authority.CertificatePEM] and [Authority.KeyPEM] write them. Errors hold
+// nothing of either.
+func ParseAuthority(certificatePEM, keyPEM []byte) (*Authority, error) {
+	certificate, err := parseAuthorityCertificate(certificatePEM)
+	if err != nil {
+		return nil, fmt.Errorf("the authority's certificate %w", err)
+	}
+	key, err := parseAuthorityKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("the authority's key %w", err)
+	}
+	if !isOf(certificate, key) {
+		return nil, errors.New("the authority's key isn't the one of its certificate")
+	}
+	return &Authority{certificate: certificate, key: func() crypto.Signer { return key }}, nil
+}
+
+func parseAuthorityCertificate(text []byte) (*x509.Certificate, error) {
+	all, err := keys.Certificates(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) > 1:
+		return nil, errors.New("has another one beside it")
+	case !all[0].IsCA:
+		return nil, errors.New("is no authority's")
+	}
+	return all[0], nil
+}
+
+func parseAuthorityKey(text []byte) (crypto.Signer, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("isn't in PEM")
+	}
+	key, err := keys.PrivateKey(block)
+	if err == nil && key == nil {
+		err = errors.New("is no private key in PEM")
+	}
+	return key, err
+}
+
+// isOf reports whether a certificate is the key's.
+func isOf(c *x509.Certificate, key crypto.Signer) bool {
+	public, ok := key.Public().(interface {
+		Equal(other crypto.PublicKey) bool
+	})
+	return ok && public.Equal(c.PublicKey)
+}
+
+// authorityOf makes the certificate of an authority whose key there is.
+func authorityOf(key crypto.Signer) (*Authority, error) {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "rise token authority"},
@@ -52,7 +112,7 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make authority: %w", err)
 	}
-	return &Authority{certificate: certificate, key: func() *ecdsa.PrivateKey { return key }}, nil
+	return &Authority{certificate: certificate, key: func() crypto.Signer { return key }}, nil
 }
 
 // CertificatePEM is what registries are given.
@@ -64,22 +124,11 @@ func (a *Authority) KeyPEM() ([]byte, error) { return keyPEM(a.key()) }
 // NewSigningKey makes a key, a secret, with a certificate for life, which has to be positive, but no longer than the authority's own. Both
 // are what the configuration's signing_key_file and signing_cert_file hold.
 func (a *Authority) NewSigningKey(life time.Duration) (key, certificate []byte, err error) {
-	if life <= 0 {
-		return nil, nil, errors.New("make signing key: its life must be positive")
-	}
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err := generate()
 	if err != nil {
-		return nil, nil, fmt.Errorf("make signing key: %w", err)
+		return nil, nil, err
 	}
-	now := time.Now()
-	end := now.Add(life)
-	if end.After(a.certificate.NotAfter) {
-		end = a.certificate.NotAfter
-	}
-	signed, err := sign(&x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: "rise token signing key"},
-		NotBefore: now.Add(-backdated), NotAfter: end, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
-	}, a.certificate, private, a.key())
+	signed, err := a.certify(private, life)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make signing key: %w", err)
 	}
@@ -87,6 +136,33 @@ func (a *Authority) NewSigningKey(life time.Duration) (key, certificate []byte, 
 		return nil, nil, err
 	}
 	return key, certificatePEM(signed), nil
+}
+
+// certify makes the certificate of a signing key.
+func (a *Authority) certify(private crypto.Signer, life time.Duration) (*x509.Certificate, error) {
+	if life <= 0 {
+		return nil, errors.New("its life must be positive")
+	}
+	now := time.Now()
+	end := now.Add(life)
+	if end.After(a.certificate.NotAfter) {
+		end = a.certificate.NotAfter
+	}
+	if !end.After(now) {
+		return nil, errors.New("the authority's certificate has expired")
+	}
+	return sign(&x509.Certificate{
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: "rise token signing key"},
+		NotBefore: now.Add(-backdated), NotAfter: end, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
+	}, a.certificate, private, a.key())
+}
+
+func generate() (crypto.Signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make key: %w", err)
+	}
+	return key, nil
 }
 
 // serial is random: two keys that were made in one second differ.
@@ -97,8 +173,8 @@ func serial() *big.Int {
 	return new(big.Int).SetBytes(bytes[:])
 }
 
-func sign(template, parent *x509.Certificate, of, by *ecdsa.PrivateKey) (*x509.Certificate, error) {
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &of.PublicKey, by)
+func sign(template, parent *x509.Certificate, of, by crypto.Signer) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, of.Public(), by)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +185,7 @@ func certificatePEM(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-func keyPEM(key *ecdsa.PrivateKey) ([]byte, error) {
+func keyPEM(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("write key: %w", err)

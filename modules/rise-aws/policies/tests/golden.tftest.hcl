@@ -153,3 +153,47 @@ run "us-gov" {
     error_message = "compared ${output.compared} documents"
   }
 }
+
+run "shared" {
+  command = plan
+
+  module {
+    source = "./tests/case"
+  }
+
+  variables {
+    case = "shared"
+  }
+
+  assert {
+    condition     = length(output.different) == 0
+    error_message = "not as in testdata/policies/shared: ${join(", ", output.different)}"
+  }
+
+  assert {
+    condition     = output.compared == 8
+    error_message = "compared ${output.compared} documents"
+  }
+}
+
+run "shared-one" {
+  command = plan
+
+  module {
+    source = "./tests/case"
+  }
+
+  variables {
+    case = "shared-one"
+  }
+
+  assert {
+    condition     = length(output.different) == 0
+    error_message = "not as in testdata/policies/shared-one: ${join(", ", output.different)}"
+  }
+
+  assert {
+    condition     = output.compared == 6
+    error_message = "compared ${output.compared} documents"
+  }
+}

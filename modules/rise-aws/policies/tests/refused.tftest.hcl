@@ -355,3 +355,52 @@ run "pod_identity_variable" {
 
   expect_failures = [var.pod_identity]
 }
+
+run "shared" {
+  command = plan
+
+  variables {
+    shared_repositories = ["base", "mirror/*", "x"]
+  }
+}
+
+run "shared_beside_prefix" {
+  command = plan
+
+  variables {
+    repo_prefix         = "group/rise/"
+    shared_repositories = ["group/rise", "group/rise-base/*"]
+  }
+}
+
+run "shared_too_many" {
+  command = plan
+
+  variables {
+    shared_repositories = ["base", "mirror/*", "x", "y"]
+  }
+
+  expect_failures = [output.push]
+}
+
+run "shared_above_prefix" {
+  command = plan
+
+  variables {
+    repo_prefix         = "group/rise/"
+    shared_repositories = ["group/*"]
+  }
+
+  expect_failures = [var.shared_repositories]
+}
+
+run "shared_like_prefix" {
+  command = plan
+
+  variables {
+    repo_prefix         = "team-"
+    shared_repositories = ["team-a/x"]
+  }
+
+  expect_failures = [var.shared_repositories]
+}

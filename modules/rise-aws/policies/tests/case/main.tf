@@ -40,6 +40,7 @@ module "policies" {
   external_id         = try(local.input.external_id, "")
   role_external_id    = try(local.input.role_external_id, "")
   kms_key_arn         = try(local.input.kms_key_arn, "")
+  shared_repositories = try(local.input.shared_repositories, [])
   session_tags        = try(local.input.session_tags, false)
   auto_remove         = try(local.input.auto_remove, false)
   tags                = try(local.input.tags, {})
