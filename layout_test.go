@@ -99,7 +99,6 @@ func importRules() map[string][]string {
 		"examples":              {"..."},
 		"modules":               {"..."},
 		"benchmarks":            {"..."},
-		"internal/sharedrepo":   {"provider"},
 
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
