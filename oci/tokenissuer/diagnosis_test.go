@@ -518,10 +518,10 @@ func TestDiagnosisFinds(t *testing.T) {
 		}, "foreign_tokens", failed, "the registry takes a token that ended two hours ago", "let the registry itself check tokens"},
 		"services aren't looked at": {func(p *place) {
 			p.before = p.lettingIn(func(claims map[string]any) bool { return probing(claims, "aud") })
-		}, "foreign_tokens", warned, "the registry takes a token that is for another service", "a signing key for this registry alone"},
+		}, "foreign_tokens", warned, "the registry takes a token that is for another service, as zot does", "a signing key for this registry alone"},
 		"issuers aren't looked at": {func(p *place) {
 			p.before = p.lettingIn(func(claims map[string]any) bool { return probing(claims, "iss") })
-		}, "foreign_tokens", warned, "the registry takes a token of another issuer", "a signing key for this registry alone"},
+		}, "foreign_tokens", warned, "the registry takes a token of another issuer, as zot does", "a signing key for this registry alone"},
 		"rights aren't looked at": {func(p *place) {
 			p.before = func(next http.Handler) http.Handler {
 				lets := p.lettingIn(func(map[string]any) bool { return true })(next)
@@ -649,7 +649,7 @@ func TestSystemAuthority(t *testing.T) {
 	s := newSigning(t)
 	dir := filepath.Dir(s.files(t, config()).SigningKeyFile)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ca.crt"), s.authorityPEM, 0o600))
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSystemAuthority$", "-test.count=1", "-test.v") //nolint:gosec // this program
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSystemAuthority$", "-test.count=1", "-test.v")
 	child.Env = append(os.Environ(), inSystem+"="+dir, "SSL_CERT_FILE="+filepath.Join(dir, "ca.crt"))
 	out, err := child.CombinedOutput()
 	require.NoError(t, err, "%s", out)

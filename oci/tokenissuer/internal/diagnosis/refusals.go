@@ -12,6 +12,9 @@ import (
 // letRegistryCheck is what to do where something gets in that shouldn't.
 const letRegistryCheck = "let the registry itself check tokens and what they can do (distribution's does from 2.8.2 and 3.0.0 on), and no proxy before it"
 
+// alone is what to do where something of a token isn't looked at, which its signature can stand in for.
+const alone = "use a signing key for this registry alone, if it isn't: " + howToMake
+
 func (d *checkup) repository() string { return d.Prefix + d.project }
 
 // other is a repository whose name begins as the project's. Nobody has to have it.
@@ -52,8 +55,8 @@ func (d *checkup) checkForeign(ctx context.Context) diagnosis.Finding {
 	}{
 		{Token{Ring: stranger}, diagnosis.Failed, "the registry takes a token that a stranger signed: whoever reaches it can push and pull everything", letRegistryCheck},
 		{Token{Made: now.Add(-3 * time.Hour), Life: time.Hour}, diagnosis.Failed, "the registry takes a token that ended two hours ago: what was handed out once is good for ever", letRegistryCheck},
-		{Token{Service: d.Service + "-rise-probe"}, diagnosis.Warned, "the registry takes a token that is for another service", "use a signing key for this registry alone: " + howToMake},
-		{Token{Issuer: d.Issuer + "-rise-probe"}, diagnosis.Warned, "the registry takes a token of another issuer", "use a signing key for this registry alone: " + howToMake},
+		{Token{Service: d.Service + "-rise-probe"}, diagnosis.Warned, "the registry takes a token that is for another service, as zot does: those of another registry with the same signing key are good here", alone},
+		{Token{Issuer: d.Issuer + "-rise-probe"}, diagnosis.Warned, "the registry takes a token of another issuer, as zot does: those of another service with the same signing key are good here", alone},
 	} {
 		try.token.Repository, try.token.Actions = d.other(), []string{"pull"}
 		a, err := d.ask(ctx, http.MethodGet, tags(d.other()), try.token)
