@@ -19,6 +19,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/app"
 	"github.com/rise-deploy/rise-registry-go/oci"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -145,8 +146,10 @@ registry: {type: ecr, region: eu-west-1, account_id: "123456789012", push_role_a
 			"auth.tokens: must be empty: this server knows its callers by other means"},
 		"no ids of projects":    {all, []app.Option{own, app.WithLoader(loader(ids))}, "registry.project_ids: this server knows no ids of projects"},
 		"another ecr's builder": {newFactory(t, ecr.Builder()), []app.Option{app.WithLoader(builtIn("ecr-local"))}, "mode ecr-local needs a factory with the ecr builder of package app"},
+		"another issuer's builder": {newFactory(t, tokenissuer.Builder()), []app.Option{app.WithLoader(builtIn("development"))},
+			"embedded_registry.listen: needs a factory with the oci-token-issuer builder of package app"},
 		"a type that isn't there": {newFactory(t, app.ECR()), []app.Option{app.WithLoader(builtIn("development"))},
-			`unknown type "oci-client-auth"; known types are ecr (RISE_CONFIG_DIR isn't set and there is no ./config`},
+			`unknown type "oci-token-issuer"; known types are ecr (RISE_CONFIG_DIR isn't set and there is no ./config`},
 		"a flag": {all, []app.Option{app.WithArgs("-loud"), app.WithName("acme-registry")}, "Usage of acme-registry:"},
 	} {
 		t.Run(name, func(t *testing.T) {

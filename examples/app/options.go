@@ -3,14 +3,13 @@ package app
 import (
 	"context"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
-	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -60,11 +59,20 @@ func WithLoader(loader configload.Loader) Option { return func(s *settings) { s.
 // WithCallers has [Server] serve callers that the program knows, by functions as endpoint.New takes them, in place of those of the
 // configuration's auth.tokens, which then has to be empty.
 func WithCallers[C endpoint.Caller](authenticate endpoint.Authenticate[C], authorize endpoint.Authorize[C]) Option {
-	return func(s *settings) {
-		s.server.Endpoint = func(p provider.Provider, opts ...endpoint.Option) http.Handler {
-			return endpoint.New(p, authenticate, authorize, opts...)
-		}
-	}
+	return func(s *settings) { s.server.Callers = server.Callers(authenticate, authorize) }
+}
+
+// WithLogins has [Server]'s token server, which type oci-token-issuer has, take callers' bearer tokens as passwords, by functions as [WithCallers] has
+// them: authenticate says no to a token that isn't meant to be kept by docker. By default it takes its own credentials alone, or those of the
+// configuration's auth.tokens that have login: true.
+func WithLogins[C endpoint.Caller](authenticate endpoint.Authenticate[C], authorize endpoint.Authorize[C]) Option {
+	return func(s *settings) { s.server.Logins = server.Logins(authenticate, authorize) }
+}
+
+// WithStillGood has [Server]'s token server, which type oci-token-issuer has, ask whether a credential that it handed out is still good, beside what it
+// knows itself: auth.suspended_file, and ids of projects if it has [WithProjectIDs].
+func WithStillGood(good tokenissuer.StillGood) Option {
+	return func(s *settings) { s.server.StillGood = good }
 }
 
 // WithProjectIDs has [Server] ask for credentials by projects' ids too, which a configuration with project_ids needs: see

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
 	"os"
 	"path"
@@ -94,6 +93,9 @@ func (t TLS) Enabled() bool { return t.CertFile != "" }
 // Auth is who may ask for what.
 type Auth struct {
 	Tokens []Token `yaml:"tokens"`
+	// SuspendedFile has names of projects, which get no credentials, and ids of grants, one a line: what was handed out for them gets no tokens. It is
+	// read again within ten seconds of a change.
+	SuspendedFile string `yaml:"suspended_file"`
 }
 
 // Token is one static bearer token.
@@ -104,11 +106,8 @@ type Token struct {
 	Projects []string `yaml:"projects"`
 	// Access is pull by default; push includes pull.
 	Access provider.Access `yaml:"access"`
-}
-
-// EmbeddedRegistry is an OCI registry inside the server, without authentication. It is off without an address.
-type EmbeddedRegistry struct {
-	Listen string `yaml:"listen"`
+	// Login lets the token be a password at the token server of type oci-token-issuer, in place of a credential.
+	Login bool `yaml:"login"`
 }
 
 //go:embed builtin
@@ -122,6 +121,11 @@ func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// OwnKeys reports whether the keys of type oci-token-issuer are the embedded registry's, and so the server's alone.
+func (c Config) OwnKeys() bool {
+	return c.EmbeddedRegistry.Listen != "" && isIssuer(c.Registry.Section())
 }
 
 // LoadRegistry reads the section that loader names, as the registry section, from where Load reads.
@@ -191,14 +195,7 @@ func (c Config) Validate() error {
 	if err == nil && !loopback && !c.Server.TLS.Enabled() && !c.Server.Insecure {
 		fail("server.listen", "is off loopback, which needs tls, or insecure: true where something in front of it ends TLS")
 	}
-	if address := c.EmbeddedRegistry.Listen; address != "" {
-		switch embedded, err := onLoopback(address); {
-		case err != nil:
-			fail("embedded_registry.listen", "%s", err)
-		case !embedded:
-			fail("embedded_registry.listen", "must be on loopback: the registry lets everybody in")
-		}
-	}
+	errs = append(errs, c.EmbeddedRegistry.validate(c.Registry.Section(), c.Server.Insecure)...)
 	for i, text := range c.Server.TrustedProxies {
 		if p, err := netip.ParsePrefix(text); err != nil || p != p.Masked() || p.Addr().Is4In6() {
 			fail(fmt.Sprintf("server.trusted_proxies[%d]", i), "must be a network such as 10.0.0.0/8, or one address such as 10.0.0.1/32")
@@ -228,7 +225,7 @@ func (c Config) Validate() error {
 		case strings.ContainsFunc(t.Token.Reveal(), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 			fail(key+".token", "must hold no white space: no Authorization header can carry it")
 		}
-		if !loopback && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
+		if (!loopback || c.EmbeddedRegistry.offLoopback()) && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
 			fail(key+".token", "is the development token, which everybody knows; it works on loopback only")
 		}
 		for _, other := range c.Auth.Tokens[:i] {
@@ -246,14 +243,4 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// onLoopback reports whether nobody but this machine reaches address.
-func onLoopback(address string) (bool, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || port == "" {
-		return false, errors.New("must be host:port, such as 127.0.0.1:3000, or :3000 for every address")
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback(), nil
 }

@@ -35,7 +35,10 @@ func blocks(t *testing.T, language string) []string {
 // Every configuration that the README shows is one that loads and builds.
 func TestReadmeConfigurations(t *testing.T) {
 	t.Parallel()
+	keys := filepath.Join(t.TempDir(), "tls.key")
+	writeKeys(t, keys)
 	for i, text := range blocks(t, "yaml") {
+		text = strings.NewReplacer("keys/tls.key", keys, "keys/tls.crt", keys).Replace(text)
 		t.Run(fmt.Sprint("block ", i), func(t *testing.T) {
 			t.Parallel()
 			factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)

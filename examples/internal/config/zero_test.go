@@ -6,11 +6,14 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,25 +21,44 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/app"
 	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/tokenkeys"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
+// writeKeys writes a signing key and its certificate.
+func writeKeys(t *testing.T, file string) {
+	t.Helper()
+	authority, err := tokenkeys.NewAuthority()
+	require.NoError(t, err)
+	key, certificate, err := authority.NewSigningKey(time.Hour)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, slices.Concat(key, certificate), 0o600))
+}
+
 // required are the keys of each type that have no default.
-var required = map[string]string{
-	"ecr":             "region: eu-west-1, account_id: '123456789012', push_role_arn: 'arn:aws:iam::123456789012:role/p'",
-	"oci-client-auth": "registry_url: 'localhost:5000'",
-	"signed-login":    "host: 'r.example.com', key: 0123456789abcdef0123456789abcdef",
+func required(t *testing.T) map[string]string {
+	t.Helper()
+	signing := filepath.Join(t.TempDir(), "signing.pem")
+	writeKeys(t, signing)
+	return map[string]string{
+		"ecr":              "region: eu-west-1, account_id: '123456789012', push_role_arn: 'arn:aws:iam::123456789012:role/p'",
+		"oci-client-auth":  "registry_url: 'localhost:5000'",
+		"oci-token-issuer": fmt.Sprintf("registry_url: 'localhost:5000', signing_key_file: %s, signing_cert_file: %s", signing, signing),
+		"signed-login":     "host: 'r.example.com', key: 0123456789abcdef0123456789abcdef",
+	}
 }
 
 // emptyIsDefault are the fields with a default that can't be meant otherwise than by a value that isn't zero. Those of other packages
 // have tests of their own that see what zero does.
-var emptyIsDefault = []string{"Server.Listen", "ecr.RepoPrefix", "ecr.SessionDuration", "ecr.ImageTagMutability", "signed-login.Lifetime"}
+var emptyIsDefault = []string{"Server.Listen", "ecr.RepoPrefix", "ecr.SessionDuration", "ecr.ImageTagMutability", "signed-login.Lifetime",
+	"oci-token-issuer.TokenIssuer", "oci-token-issuer.SessionDuration", "oci-token-issuer.TokenDuration"}
 
 // The zero value of every field of every configuration means what leaving its key out means: it is the default itself, or can't be mistaken
 // for a value.
 func TestZeroMeansLeftOut(t *testing.T) {
 	t.Parallel()
+	required := required(t)
 	walked := map[reflect.Type]bool{}
 	defaults := map[string]bool{}
 	factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)

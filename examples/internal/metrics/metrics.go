@@ -11,12 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/cache"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
-
-const namespace = "rise_registry"
 
 // Metrics are one server's.
 type Metrics struct {
@@ -26,12 +25,13 @@ type Metrics struct {
 	requestDuration  *prometheus.HistogramVec
 	attempts         *prometheus.CounterVec
 	attemptDurations *prometheus.HistogramVec
+	exchanges        exchanges
 }
 
 // New returns metrics with a registry of their own.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), exchanges: newExchanges(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
 			Help: "Requests to the credentials endpoint, by what became of them. code is that of the error, empty when a credential was issued.",
@@ -79,6 +79,10 @@ func (m *Metrics) Handler() http.Handler {
 // Audit returns an audit hook that counts events and passes them on.
 func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context.Context, endpoint.Event) {
 	return func(ctx context.Context, e endpoint.Event) {
+		if e.Login { // at the token server, whose exchanges are counted
+			next(ctx, e)
+			return
+		}
 		access := ""
 		if e.Project != "" {
 			access = e.Access.String()
@@ -89,14 +93,26 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context
 	}
 }
 
-// Provider exports what is p's: the numbers of its cache, if it has one, and at zero the counters of its requests that rules ask
-// for, as a rate doesn't see a counter that begins with one.
+// Exchanges returns an audit hook that counts exchanges of tokens and passes them on.
+func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange)) func(context.Context, tokenissuer.Exchange) {
+	return func(ctx context.Context, e tokenissuer.Exchange) {
+		m.exchanges.count(e)
+		next(ctx, e)
+	}
+}
+
+// Provider exports what is p's: the numbers of its cache, the exchanges and keys of its token server, if it has them, and at zero the
+// counters of its requests that rules ask for, as a rate doesn't see a counter that begins with one.
 func (m *Metrics) Provider(p provider.Provider) {
 	for _, access := range []string{provider.Pull.String(), provider.Push.String()} {
 		m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Issued), "")
 		for _, code := range []string{"upstream_denied", "unavailable", "timeout", "internal"} {
 			m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Failed), code)
 		}
+	}
+	if issuer, ok := provider.As[*tokenissuer.Provider](p); ok {
+		m.exchanges.register(m.registry)
+		m.registry.MustRegister(keysCollector{issuer})
 	}
 	if c, ok := provider.As[*cache.Cache](p); ok {
 		m.registry.MustRegister(cacheCollector{c})

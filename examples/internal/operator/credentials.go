@@ -20,9 +20,12 @@ type credentials struct {
 
 // Run prints the endpoint's answer, and says what the credential is worth where the repository isn't as it should be.
 func (c credentials) Run(env *environment) error {
-	_, p, err := env.load()
+	configured, p, err := env.load()
 	if err != nil {
 		return err
+	}
+	if err := ownKeys(configured); err != nil {
+		return errors.Join(err, provider.Close(p))
 	}
 	ctx, cancel := context.WithTimeout(env, endpoint.DefaultTimeout)
 	defer cancel()

@@ -29,12 +29,15 @@ const readingID = 5 * time.Second
 func (c diagnose) Run(env *environment) error {
 	ctx, cancel := context.WithTimeout(env, c.Timeout)
 	defer cancel()
-	_, p, err := env.load()
+	configured, p, err := env.load()
 	if err != nil { // its text holds no configured values
 		return c.print(env.stdout, func(yield func(diagnosis.Finding) bool) {
 			yield(diagnosis.Finding{Check: "config", Status: diagnosis.Failed, Summary: "the configuration can't be used",
 				Remedy: "correct it:\n" + err.Error()})
 		})
+	}
+	if err := ownKeys(configured); err != nil {
+		return errors.Join(err, provider.Close(p))
 	}
 	findings, err := diagnosis.Of(ctx, p, diagnosis.Options{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
 	if err == nil {

@@ -2,10 +2,13 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
@@ -18,14 +21,31 @@ type environment struct {
 	stdout, stderr  io.Writer
 }
 
-// load reads the configuration and builds its provider, which runs every check there is.
+// load reads the configuration and builds its provider, which runs every check there is. Where the keys are the server's own it signs with others:
+// see ownKeys.
 func (env *environment) load() (config.Config, provider.Provider, error) {
 	c, err := env.configuration()
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	p, err := env.factory.Build(env, c.Registry)
+	add := &builders.Additions{}
+	if c.OwnKeys() {
+		keys, err := embedded.NewKeys()
+		if err != nil {
+			return config.Config{}, nil, err
+		}
+		add.TokenIssuer = append(add.TokenIssuer, keys.Option())
+	}
+	p, err := env.factory.Build(add.In(env), c.Registry)
 	return c, p, err
+}
+
+// ownKeys refuses what needs the keys of a server whose keys are nowhere else.
+func ownKeys(c config.Config) error {
+	if c.OwnKeys() {
+		return errors.New("the embedded registry's keys are made by the server at each start, and are nowhere else: ask the running server for a credential")
+	}
+	return nil
 }
 
 // configuration is the server's or, with a section, one that has nothing but that.

@@ -12,6 +12,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	op "github.com/rise-deploy/rise-registry-go/examples/internal/operator"
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/registry"
@@ -28,7 +29,7 @@ func operator(t *testing.T, texts map[string]string, variables map[string]string
 		require.NoError(t, os.WriteFile(filepath.Join(loader.Dir, name), []byte(text), 0o600))
 	}
 	var out, errs bytes.Buffer
-	f, err := registry.NewFactory(ecr.Builder(), oci.ClientAuthBuilder(), customprovider.Builder())
+	f, err := registry.NewFactory(ecr.Builder(), oci.ClientAuthBuilder(), builders.TokenIssuer(), customprovider.Builder())
 	require.NoError(t, err)
 	code = op.Run(t.Context(), f, loader, op.Process{Name: "operator", Args: args, Stdout: &out, Stderr: &errs})
 	return code, out.String(), errs.String()
@@ -86,15 +87,20 @@ func TestCheckConfig(t *testing.T) {
 
 	code, stdout, _ = operator(t, nil, nil, "check-config")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "type: oci-client-auth")
+	require.Contains(t, stdout, "type: oci-token-issuer")
 }
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := operator(t, nil, nil, "credentials", "hello", "--access", "pull")
+	plain := map[string]string{"development.yaml": "registry: {type: oci-client-auth, registry_url: '127.0.0.1:5000'}"}
+	code, stdout, stderr := operator(t, plain, nil, "credentials", "hello", "--access", "pull")
 	require.Zero(t, code, stderr)
 	require.Equal(t, `{"credentials":{"registry_url":"127.0.0.1:5000/hello","username":"","password":"","auth_method":"login_credentials"},"repository":"hello"}`+"\n", stdout)
-	code, stdout, stderr = operator(t, nil, nil, "credentials", "a--b")
+	code, stdout, stderr = operator(t, nil, nil, "credentials", "hello")
+	require.Equal(t, 1, code)
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, "the embedded registry's keys are made by the server at each start")
+	code, stdout, stderr = operator(t, plain, nil, "credentials", "a--b")
 	require.Equal(t, 1, code)
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, "is not valid")

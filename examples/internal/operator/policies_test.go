@@ -47,7 +47,7 @@ func TestPolicies(t *testing.T) {
 	require.Contains(t, stderr, "(flag --controller-arn)")
 	code, _, stderr = operator(t, nil, nil, "policies")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "type oci-client-auth has no IAM policies")
+	require.Contains(t, stderr, "type oci-token-issuer has no IAM policies")
 }
 
 // What the Terraform module puts out is a configuration that the operator reads.

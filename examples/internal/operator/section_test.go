@@ -58,7 +58,7 @@ func TestSection(t *testing.T) {
 	}{
 		{"", []string{"development.yaml:2: server.port: variable PORT is not set", "development.yaml:2: server.workers: unknown key", "development.yaml:4: queue: anchors (&) are not supported"}},
 		{"platform.registri", []string{`local.yaml:1: platform.registri: there is no such section; did you mean "registry"?`}},
-		{"platform", []string{"local.yaml:1: platform.type: is required: one of ecr, oci-client-auth, signed-login"}},
+		{"platform", []string{"local.yaml:1: platform.type: is required: one of ecr, oci-client-auth, oci-token-issuer, signed-login"}},
 		{"platform.", []string{"the section must be keys"}},
 	} {
 		code, stdout, stderr = run("check-config", "--section", tt.section)
@@ -78,7 +78,9 @@ func TestSection(t *testing.T) {
 // The built-in configuration has the section too.
 func TestSectionBuiltIn(t *testing.T) {
 	t.Parallel()
-	code, stdout, stderr := operator(t, nil, nil, "credentials", "hello", "--section", "registry")
+	variables := map[string]string{"RISE_CONFIG_RUN_MODE": "ecr-local", "RISE_ECR_LOCAL_PUSH_ROLE_ARN": "arn:aws:iam::123456789012:role/push",
+		"RISE_ECR_LOCAL_ACCESS_KEY_ID": "hunter2-id", "RISE_ECR_LOCAL_SECRET_ACCESS_KEY": "hunter2-key"}
+	code, stdout, stderr := operator(t, nil, variables, "check-config", "--section", "registry")
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, `"registry_url":"127.0.0.1:5000/hello"`)
+	require.Contains(t, stdout, "registry_host: \"127.0.0.1:5001\"")
 }

@@ -102,18 +102,18 @@ func explainKeys(err error) error {
 
 // forRegistries is what a registry's configuration needs.
 func (c tokenKeysCmd) forRegistries(i issuer) ([]byte, error) {
-	type token struct {
-		Realm          string `yaml:"realm"`
-		Service        string `yaml:"service"`
-		Issuer         string `yaml:"issuer"`
-		RootCertBundle string `yaml:"rootcertbundle"`
-	}
 	var distribution struct {
 		Auth struct {
-			Token token `yaml:"token"`
+			Token struct {
+				Realm          string `yaml:"realm"`
+				Service        string `yaml:"service"`
+				Issuer         string `yaml:"issuer"`
+				RootCertBundle string `yaml:"rootcertbundle"`
+			} `yaml:"token"`
 		} `yaml:"auth"`
 	}
-	distribution.Auth.Token = token{i.Realm, i.Service, i.Issuer, "/etc/docker/registry/rise-token-ca.crt"}
+	token := &distribution.Auth.Token
+	token.Realm, token.Service, token.Issuer, token.RootCertBundle = i.Realm, i.Service, i.Issuer, "/etc/docker/registry/rise-token-ca.crt"
 	section, err := configload.Marshal(distribution)
 	if err != nil {
 		return nil, err

@@ -62,8 +62,18 @@ func RegistryAt(t *testing.T, address, more string) {
 }
 
 // Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
-// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
 func Docker(t *testing.T) func(env []string, args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "docker"), Engine(t)
+	return func(env []string, args ...string) Output {
+		t.Helper()
+		return Run(t, append([]string{engine}, env...), client, args...)
+	}
+}
+
+// Engine starts a Docker engine of its own for the length of the test and returns the variable that docker finds it by.
+// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
+func Engine(t *testing.T) (variable string) {
 	t.Helper()
 	client, engine := Program(t, "docker"), Program(t, "dockerd")
 	if os.Geteuid() != 0 {
@@ -77,15 +87,25 @@ func Docker(t *testing.T) func(env []string, args ...string) Output {
 	host := "unix://" + filepath.Join(dir, "sock")
 	start(t, exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host))
-	run := func(env []string, args ...string) Output {
-		t.Helper()
-		return Run(t, append([]string{"DOCKER_HOST=" + host}, env...), client, args...)
-	}
+	variable = "DOCKER_HOST=" + host
 	var out Output
-	if wait(t, time.Minute, func(context.Context) error { out = run(nil, "version"); return out.Err }) != nil {
+	if wait(t, time.Minute, func(context.Context) error { out = Run(t, []string{variable}, client, "version"); return out.Err }) != nil {
 		missing(t, "the Docker engine doesn't start here: "+out.Text)
 	}
-	return run
+	return variable
+}
+
+// Storage returns the variable that podman and buildah find a folder for their images by, for the length of the test.
+func Storage(t *testing.T) (variable string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rise") //nolint:usetesting // short: podman demands it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "storage.conf")
+	write(t, file, fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(dir, "root"), filepath.Join(dir, "run")))
+	return "CONTAINERS_STORAGE_CONF=" + file
 }
 
 // RootFS writes a root file system with one file, as docker import takes it, and returns its path.

@@ -1,20 +1,10 @@
 package server_test
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
@@ -26,13 +16,6 @@ func startECRLocal(t *testing.T) *running {
 	return start(t, configload.Loader{LookupEnv: env(map[string]string{
 		"RISE_CONFIG_RUN_MODE": "ecr-local", "RISE_LISTEN": "127.0.0.1:0", "RISE_REGISTRY_LISTEN": realtest.FreeAddress(t),
 	})})
-}
-
-// client pushes and pulls with a credential, as a user of that program would.
-type client struct {
-	push, pull func(t *testing.T, c credentials, repository string) realtest.Output
-	// asksByHead says that the program asks for a layer before it uploads one: of that denial it sees the status only.
-	asksByHead bool
 }
 
 // A real client with hello's credential: it pushes and pulls hello, and is denied other, in the mode that a newcomer starts.
@@ -80,6 +63,8 @@ func TestRealClientsAreScoped(t *testing.T) {
 	}
 }
 
+const deniedOther = "is not authorized to perform: ecr:InitiateLayerUpload on resource: arn:aws:ecr:eu-west-1:123456789012:repository/rise/other with an explicit deny"
+
 // requireDenied: the program failed, and shows ECR's own message. Another project's repository is closed by the push role's own
 // policy too.
 func requireDenied(t *testing.T, out realtest.Output, action, repository string) {
@@ -91,92 +76,6 @@ func requireDenied(t *testing.T, out realtest.Output, action, repository string)
 	require.Error(t, out.Err, out.Text)
 	require.Contains(t, out.Text, "is not authorized to perform: ecr:"+action+" on resource: arn:aws:ecr:eu-west-1:123456789012:repository/"+repository+
 		" with an explicit deny in "+by)
-}
-
-func dockerClient(t *testing.T) client {
-	t.Helper()
-	docker := realtest.Docker(t)
-	run := func(t *testing.T, c credentials, args func(env []string) realtest.Output) realtest.Output {
-		t.Helper()
-		env := []string{"DOCKER_CONFIG=" + t.TempDir()}
-		host, _, _ := strings.Cut(c.RegistryURL, "/")
-		login := docker(env, "login", "--username", c.Username, "--password", c.Password, host)
-		require.NoError(t, login.Err, "docker login")
-		return args(env)
-	}
-	root := realtest.RootFS(t)
-	return client{
-		push: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			return run(t, c, func(env []string) realtest.Output {
-				imported := docker(env, "import", root, reference)
-				require.NoError(t, imported.Err, imported.Text)
-				return docker(env, "push", reference)
-			})
-		},
-		pull: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			return run(t, c, func(env []string) realtest.Output { return docker(env, "pull", reference) })
-		},
-	}
-}
-
-func skopeoClient(t *testing.T) client {
-	t.Helper()
-	skopeo := realtest.Program(t, "skopeo")
-	return client{
-		asksByHead: true,
-		push: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			dir := t.TempDir()
-			image, err := random.Image(1024, 2)
-			require.NoError(t, err)
-			images, err := layout.Write(dir, empty.Index)
-			require.NoError(t, err)
-			require.NoError(t, images.AppendImage(image))
-			return realtest.Run(t, nil, skopeo, "copy", "--insecure-policy", "--dest-tls-verify=false", "--dest-creds", c.Username+":"+c.Password,
-				"oci:"+dir, "docker://"+reference)
-		},
-		pull: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			return realtest.Run(t, nil, skopeo, "copy", "--insecure-policy", "--src-tls-verify=false", "--src-creds", c.Username+":"+c.Password,
-				"docker://"+reference, "dir:"+t.TempDir())
-		},
-	}
-}
-
-func craneClient(t *testing.T) client {
-	t.Helper()
-	crane := realtest.Program(t, "crane")
-	run := func(t *testing.T, c credentials, args ...string) realtest.Output {
-		t.Helper()
-		config := t.TempDir()
-		env := []string{"DOCKER_CONFIG=" + config}
-		host, _, _ := strings.Cut(c.RegistryURL, "/")
-		login := exec.CommandContext(t.Context(), crane, "auth", "login", host, "--username", c.Username, "--password-stdin")
-		login.Env = append(os.Environ(), env...)
-		login.Stdin = bytes.NewBufferString(c.Password)
-		out, err := login.CombinedOutput()
-		require.NoError(t, err, string(out))
-		return realtest.Run(t, env, crane, args...)
-	}
-	return client{
-		asksByHead: true,
-		push: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			file := filepath.Join(t.TempDir(), "image.tar")
-			image, err := random.Image(1024, 2)
-			require.NoError(t, err)
-			tag, err := name.NewTag("example.com/any:v1")
-			require.NoError(t, err)
-			require.NoError(t, tarball.WriteToFile(file, tag, image))
-			return run(t, c, "push", file, reference)
-		},
-		pull: func(t *testing.T, c credentials, reference string) realtest.Output {
-			t.Helper()
-			return run(t, c, "pull", reference, filepath.Join(t.TempDir(), fmt.Sprint("pulled", ".tar")))
-		},
-	}
 }
 
 // Any other project's repository is made before its first credential.

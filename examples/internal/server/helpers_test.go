@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/registry"
@@ -28,9 +29,10 @@ import (
 
 // running is a server that runs as a process would, but in this one.
 type running struct {
-	url     string // of the credentials endpoint
-	command string // the curl line that it printed
-	output  *buffer
+	url     string  // of the credentials endpoint
+	command string  // the curl line that it printed
+	printed *buffer // all that it printed for its user
+	output  *buffer // its log
 	stop    func() error
 }
 
@@ -52,11 +54,11 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-var endpointURL = regexp.MustCompile(`'(https?://[^?']+)\?project=[^']+'`)
+var endpointURL = regexp.MustCompile(`(https?://[^?'\s]+)\?project=`)
 
 // factory is the reference server's.
 func factory() *registry.Factory {
-	f, err := registry.NewFactory(server.ECR(), oci.ClientAuthBuilder())
+	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer())
 	if err != nil {
 		panic(err)
 	}
@@ -68,8 +70,9 @@ func newServer(t *testing.T, loader configload.Loader, logger *slog.Logger) (*se
 	return server.New(t.Context(), factory(), loader, server.Own{}, logger)
 }
 
-func run(ctx context.Context, loader configload.Loader, own server.Own, args []string, stdout, stderr io.Writer) error {
-	return server.Run(ctx, factory(), loader, own, server.Process{Name: "server", Args: args, Stdout: stdout, Stderr: stderr})
+func run(ctx context.Context, loader configload.Loader, own server.Own, process server.Process) error {
+	process.Name = "server"
+	return server.Run(ctx, factory(), loader, own, process)
 }
 
 // refused runs the server with a configuration that it has to refuse, and returns why and what it printed. If it starts, it stops at
@@ -79,7 +82,7 @@ func refused(t *testing.T, loader configload.Loader, args ...string) (string, er
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	err := run(ctx, loader, server.Own{}, args, &out, &out)
+	err := run(ctx, loader, server.Own{}, server.Process{Args: args, Stdout: &out, Stderr: &out})
 	return out.String(), err
 }
 
@@ -91,12 +94,24 @@ func start(t *testing.T, loader configload.Loader) *running {
 
 func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
 	t.Helper()
+	return startProgram(t, loader, own, server.Process{})
+}
+
+// startInstalled runs it where there is that client and no other.
+func startInstalled(t *testing.T, loader configload.Loader, client string) *running {
+	t.Helper()
+	return startProgram(t, loader, server.Own{}, server.Process{Installed: func(program string) bool { return program == client }})
+}
+
+func startProgram(t *testing.T, loader configload.Loader, own server.Own, process server.Process) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
-	s := &running{output: &buffer{}}
+	s := &running{printed: &buffer{}, output: &buffer{}}
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, loader, own, []string{"-log-level", "debug"}, w, s.output)
+		process.Args, process.Stdout, process.Stderr = []string{"-log-level", "debug"}, w, s.output
+		err := run(ctx, loader, own, process)
 		_ = w.CloseWithError(err)
 		ended <- err
 	}()
@@ -109,7 +124,7 @@ func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
 	t.Cleanup(func() { _ = s.stop() })
 	silent := time.AfterFunc(time.Minute, func() { _ = w.CloseWithError(errors.New("the server doesn't say where it serves")) })
 	defer silent.Stop()
-	lines := bufio.NewScanner(r)
+	lines := bufio.NewScanner(io.TeeReader(r, s.printed))
 	for s.url == "" && lines.Scan() {
 		if found := endpointURL.FindStringSubmatch(lines.Text()); found != nil {
 			s.url, s.command = found[1], strings.TrimSpace(lines.Text())
@@ -117,7 +132,7 @@ func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
 	}
 	require.NoError(t, lines.Err())
 	require.NotEmpty(t, s.url, "it ended before it said where it serves")
-	go io.Copy(s.output, r) //nolint:errcheck // until the pipe closes
+	go io.Copy(s.printed, r) //nolint:errcheck // until the pipe closes
 	return s
 }
 

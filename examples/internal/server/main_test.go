@@ -9,6 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	realtest.WithoutAWS()
-	realtest.Long("45 s")
+	realtest.Long("50 s")
 	os.Exit(m.Run())
 }

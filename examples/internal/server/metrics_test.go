@@ -99,7 +99,9 @@ var metricName = regexp.MustCompile(`\brise_registry_[a-z_]+`)
 func TestMonitoringNames(t *testing.T) {
 	t.Parallel()
 	s, _ := busy(t)
-	text := s.scrape(t)
+	issuer, _ := startDevelopment(t)
+	issuer.exchange(t, "guess")
+	text := s.scrape(t) + issuer.scrape(t)
 	for _, file := range []string{"grafana-dashboard.json", "alerts.yaml", "../performance.md", "../operators-guide.md"} {
 		content, err := os.ReadFile(filepath.Join(monitoring, file))
 		require.NoError(t, err)

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
@@ -15,10 +17,15 @@ import (
 // CredentialsPath is where credentials are asked for.
 const CredentialsPath = "/api/v1/registry/credentials"
 
-// routes are what is served at server.listen: credentials is the endpoint, and the rest is for who watches over it.
-func routes(credentials http.Handler, m *metrics.Metrics) http.Handler {
+// routes are what is served at server.listen: credentials is the endpoint, tokens the token server if there is one, and the rest is for who
+// watches over them.
+func routes(credentials, tokens http.Handler, m *metrics.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(CredentialsPath, credentials)
+	if tokens != nil {
+		mux.Handle(embedded.TokenPath, tokens)
+		mux.Handle(embedded.OtherTokenPath, tokens)
+	}
 	mux.Handle("GET /metrics", m.Handler())
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
@@ -45,15 +52,22 @@ func ensures(c config.Server, p provider.Provider) ([]endpoint.Option, error) {
 	return []endpoint.Option{endpoint.WithRepositories(m)}, nil
 }
 
+// addressLimit is the limit of an address, or nil.
+func addressLimit(c config.Server) func(*http.Request) time.Duration {
+	if l := c.RateLimits.PerAddress; l.RequestsPerSecond > 0 {
+		return endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).ByAddress(c.Proxies()...)
+	}
+	return nil
+}
+
 // guards are the endpoint's options for who asks, and how often.
-func guards(c config.Server) []endpoint.Option {
+func guards(c config.Server, byAddress func(*http.Request) time.Duration) []endpoint.Option {
 	var opts []endpoint.Option
-	proxies := c.Proxies()
-	if len(proxies) > 0 {
+	if proxies := c.Proxies(); len(proxies) > 0 {
 		opts = append(opts, endpoint.WithTrustedProxies(proxies...))
 	}
-	if l := c.RateLimits.PerAddress; l.RequestsPerSecond > 0 {
-		opts = append(opts, endpoint.WithAddressLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).ByAddress(proxies...)))
+	if byAddress != nil {
+		opts = append(opts, endpoint.WithAddressLimit(byAddress))
 	}
 	if l := c.RateLimits.PerSubject; l.RequestsPerSecond > 0 {
 		opts = append(opts, endpoint.WithSubjectLimit(endpoint.NewRateLimit(l.RequestsPerSecond, l.Burst).BySubject))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
@@ -18,6 +19,8 @@ type Process struct {
 	Name           string   // of the program, in its usage
 	Args           []string // without the name
 	Stdout, Stderr io.Writer
+	// Installed says whether there is a program of that name; nil looks.
+	Installed func(program string) bool
 }
 
 // Run runs the server as a program: until ctx ends or it fails.
@@ -39,6 +42,14 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	if err != nil {
 		return err
 	}
-	s.Welcome(process.Stdout)
+	if process.Installed == nil {
+		process.Installed = installed
+	}
+	s.Welcome(process.Stdout, process.Installed)
 	return s.Serve(ctx, forget)
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }

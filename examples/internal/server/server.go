@@ -3,8 +3,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -13,10 +15,14 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
 	"github.com/rise-deploy/rise-registry-go/oci/imageregistry"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -30,40 +36,45 @@ type Server struct {
 	aws      *localAWS // in mode ecr-local
 	metrics  *metrics.Metrics
 	parts    []part
-	own      Own
-}
-
-// Own is what a program that isn't the reference one has of its own. The zero Own is the reference program's.
-type Own struct {
-	// Endpoint makes the credentials endpoint, for callers that the program knows. Nil are those of auth.tokens.
-	Endpoint func(p provider.Provider, opts ...endpoint.Option) http.Handler
-	// Identify returns a project's id, for endpoint.WithProjectIDs. Nil: projects have none.
-	Identify func(ctx context.Context, project string) (string, error)
+	// ownCallers says that the program has callers that aren't the configuration's.
+	ownCallers bool
 }
 
 // New does all that can fail before it serves: it is listening when it returns.
 func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, logger *slog.Logger) (_ *Server, err error) {
-	s := &Server{logger: logger, metrics: metrics.New(), own: own}
+	s := &Server{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	add := &additions{options: []ecr.Option{s.metrics.Upstream()}}
+	add := &builders.Additions{ECR: []ecr.Option{s.metrics.Upstream()}, TokenIssuer: []tokenissuer.Option{tokenissuer.WithLogger(logger)}}
 	if config.BuiltInMode(loader) == ecrLocal {
 		s.aws = newLocalAWS()
 		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
-		add.options = append(add.options, s.aws.option())
+		add.ECR = append(add.ECR, s.aws.option())
 	} else {
-		add.options = append(add.options, ecr.WithLogger(logger)) // the double's own name for its registry is another
+		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
 	if s.config, err = config.Load(loader, factory); err != nil {
 		return nil, err
 	}
-	if own.Endpoint != nil && len(s.config.Auth.Tokens) > 0 {
+	s.ownCallers = own.Callers != nil
+	if s.ownCallers && len(s.config.Auth.Tokens) > 0 {
 		return nil, provider.NewConfigError("auth.tokens", "must be empty: this server knows its callers by other means")
 	}
-	if s.provider, err = factory.Build(add.in(ctx), s.config.Registry); err != nil {
+	var keys embedded.Keys
+	if s.config.OwnKeys() {
+		if keys, err = embedded.NewKeys(); err != nil {
+			return nil, err
+		}
+		add.TokenIssuer = append(add.TokenIssuer, keys.Option())
+	}
+	s.provider, err = factory.Build(add.In(ctx), s.config.Registry)
+	if err != nil && s.config.OwnKeys() && !add.Taken {
+		return nil, errors.New("embedded_registry.listen: needs a factory with the " + tokenissuer.Type + " builder of package app")
+	}
+	if err != nil {
 		return nil, err
 	}
 	section, ok := s.config.Registry.Section().(*ecr.Config)
@@ -72,53 +83,91 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	}
 	s.metrics.Provider(s.provider)
 	if s.aws != nil {
-		if !add.taken {
+		if !add.Taken {
 			return nil, errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
 		}
-		if err := s.listen(ctx, "local AWS", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
 			return nil, err
 		}
 	}
-	if address := s.config.EmbeddedRegistry.Listen; address != "" {
-		if err := s.listen(ctx, "embedded registry", address, config.TLS{}, imageregistry.New(imageregistry.AllowAll)); err != nil {
-			return nil, err
-		}
-	}
-	credentials, err := s.credentials()
+	credentials, tokens, err := s.handlers(own.orTokens(static.New(s.config.Auth.Tokens)))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.listen(ctx, "credentials endpoint", s.config.Server.Listen, s.config.Server.TLS, routes(credentials, s.metrics)); err != nil {
+	if address := s.config.EmbeddedRegistry.Listen; address != "" {
+		images, err := s.images(keys, tokens)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.listen(ctx, "embedded registry", s.setting("RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, config.TLS{}, images); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.listen(ctx, "credentials endpoint", s.setting("RISE_LISTEN", "server.listen"), s.config.Server.Listen, s.config.Server.TLS,
+		routes(credentials, tokens, s.metrics)); err != nil {
 		return nil, err
 	}
 	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
 	return s, nil
 }
 
-func (s *Server) listen(ctx context.Context, name, address string, files config.TLS, handler http.Handler) error {
-	p, err := listen(ctx, name, address, files, handler, s.logger)
-	if err == nil {
-		s.parts = append(s.parts, p)
+// setting is what changes an address.
+func (s *Server) setting(variable, key string) string {
+	if s.config.BuiltIn {
+		return variable
 	}
-	return err
+	return key
 }
 
-// credentials makes the handler of the credentials endpoint.
-func (s *Server) credentials() (http.Handler, error) {
+func (s *Server) listen(ctx context.Context, name, setting, address string, files config.TLS, handler http.Handler) error {
+	p, err := listen(ctx, name, address, files, handler, s.logger)
+	if err != nil {
+		return fmt.Errorf("%w; %s chooses another address", err, setting)
+	}
+	s.parts = append(s.parts, p)
+	return nil
+}
+
+// handlers makes those of the credentials endpoint and, for a type that has one, of the token server.
+func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error) {
+	list, err := suspended.Open(s.config.Auth.SuspendedFile, s.logger)
+	if err != nil {
+		return nil, nil, provider.NewConfigError("auth.suspended_file", "%v", err)
+	}
 	opts, err := ensures(s.config.Server, s.provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	byAddress := addressLimit(s.config.Server)
+	opts = append(opts, endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
+	opts = append(opts, guards(s.config.Server, byAddress)...)
+	if own.Identify != nil {
+		opts = append(opts, endpoint.WithProjectIDs(own.Identify))
+	}
+	credentials = own.Callers(s.provider, refusalOf(list), opts...)
+	if issuer, ok := provider.As[*tokenissuer.Provider](s.provider); ok {
+		var logins tokenissuer.Login
+		if own.Logins != nil {
+			logins = own.Logins(s.provider, refusalOf(list), opts...)
+		}
+		audit := tokenissuer.WithAudit(s.metrics.Exchanges(tokenissuer.Log(s.logger)))
+		tokens = issuer.Handler(stillGood(list, own), logins, append(exchangeLimits(s.config.Server, byAddress), audit)...)
+	}
+	return credentials, tokens, nil
+}
+
+// images makes the embedded registry.
+func (s *Server) images(keys embedded.Keys, tokens http.Handler) (http.Handler, error) {
+	section, ok := s.config.Registry.Section().(*tokenissuer.Config)
+	if !ok {
+		return imageregistry.New(imageregistry.AllowAll), nil
+	}
+	repository, err := s.provider.Repository("any", provider.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	opts = append(opts, endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
-	opts = append(opts, guards(s.config.Server)...)
-	if s.own.Identify != nil {
-		opts = append(opts, endpoint.WithProjectIDs(s.own.Identify))
-	}
-	if s.own.Endpoint != nil {
-		return s.own.Endpoint(s.provider, opts...), nil
-	}
-	tokens := static.New(s.config.Auth.Tokens)
-	return endpoint.New(s.provider, tokens.Authenticate, tokens.Authorize, opts...), nil
+	accepted := embedded.Tokens{Keys: keys, Issuer: cmp.Or(section.TokenIssuer, tokenissuer.DefaultConfig().TokenIssuer), Service: cmp.Or(section.TokenService, repository.RegistryStr())}
+	return embedded.New(accepted, tokens, s.config.EmbeddedRegistry.Realm, s.config.EmbeddedRegistry.Listen), nil
 }
 
 // endpoint is the part that listens last.

@@ -20,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/crane"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
@@ -52,12 +50,12 @@ func get(t *testing.T, client *http.Client, url string) (int, string) {
 
 func TestBuiltIn(t *testing.T) {
 	t.Parallel()
-	registry := realtest.FreeAddress(t)
-	s := start(t, configload.Loader{LookupEnv: env(map[string]string{"RISE_LISTEN": "127.0.0.1:0", "RISE_REGISTRY_LISTEN": registry})})
+	s, registry := startDevelopment(t)
 
-	status, body, _ := s.ask(t, "rise-dev-token", "project=hello")
-	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, `{"credentials":{"registry_url":"`+registry+`/hello","username":"","password":"","auth_method":"login_credentials"},"repository":"hello"}`+"\n", body)
+	status, body, c := s.ask(t, "rise-dev-token", "project=hello")
+	require.Equal(t, http.StatusOK, status, body)
+	require.Equal(t, credentials{RegistryURL: registry + "/hello", Username: "rise", Password: c.Password, ExpiresIn: c.ExpiresIn, ExpiresAt: c.ExpiresAt, AuthMethod: "login_credentials"}, c)
+	require.InDelta(t, 3600, *c.ExpiresIn, 60)
 	status, body, _ = s.ask(t, "wrong", "project=hello")
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Contains(t, body, `"code":"unauthenticated"`)
@@ -70,29 +68,8 @@ func TestBuiltIn(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, "ok\n", body)
 	}
-	status, _ = get(t, http.DefaultClient, "http://"+registry+"/v2/")
-	require.Equal(t, http.StatusOK, status, "the embedded registry")
-	image, err := random.Image(1024, 1)
-	require.NoError(t, err)
-	digest, err := image.Digest()
-	require.NoError(t, err)
-	require.NoError(t, crane.Push(image, registry+"/hello:v1"), "open to all")
-	pulled, err := crane.Digest(registry + "/hello:v1")
-	require.NoError(t, err)
-	require.Equal(t, digest.String(), pulled)
-	_, err = crane.Digest(registry + "/other@" + pulled)
-	require.ErrorContains(t, err, "NAME_UNKNOWN", "but apart by repository")
 	require.NoError(t, s.stop())
 	require.Contains(t, s.output.String(), "stopping")
-}
-
-func TestPrintedCommand(t *testing.T) {
-	t.Parallel()
-	curl, sh := realtest.Program(t, "curl"), realtest.Program(t, "sh")
-	_ = curl
-	s := start(t, configload.Loader{LookupEnv: env(map[string]string{"RISE_LISTEN": "127.0.0.1:0", "RISE_REGISTRY_LISTEN": realtest.FreeAddress(t)})})
-	out := realtest.Must(t, nil, sh, "-c", s.command+" --silent --show-error --noproxy '*'")
-	require.Contains(t, out, `"repository":"hello"`)
 }
 
 func TestTokens(t *testing.T) {
@@ -120,6 +97,7 @@ func TestTokens(t *testing.T) {
 func TestConfigurationMistakes(t *testing.T) {
 	t.Parallel()
 	const tail = "\nregistry: {type: oci-client-auth, registry_url: localhost:5000}\n"
+	const issuer = "\nregistry: {type: oci-token-issuer, registry_url: localhost:5000}\n"
 	for name, test := range map[string]struct{ file, want string }{
 		"off loopback":    {"server: {listen: ':3000'}" + tail, "server.listen: is off loopback, which needs tls, or insecure: true"},
 		"a real address":  {"server: {listen: '10.0.0.1:3000'}" + tail, "server.listen: is off loopback"},
@@ -135,7 +113,21 @@ func TestConfigurationMistakes(t *testing.T) {
 		"token twice":     {"auth: {tokens: [{token: hunter2, subject: x}, {token: hunter2, subject: y}]}" + tail, "auth.tokens[1].token: is used twice"},
 		"unknown access":  {"auth: {tokens: [{token: hunter2, subject: x, access: admin}]}" + tail, "auth.tokens[0].access: must be pull or push"},
 		"a bad glob":      {"auth: {tokens: [{token: hunter2, subject: x, projects: ['a?']}]}" + tail, "auth.tokens[0].projects[0]: must be a project's name"},
-		"open registry":   {"embedded_registry: {listen: '0.0.0.0:5000'}" + tail, "embedded_registry.listen: must be on loopback"},
+		"open registry":   {"embedded_registry: {listen: '0.0.0.0:5000'}" + tail, "embedded_registry.listen: must be on loopback: the registry lets everybody in"},
+		"open, by a realm": {"server: {insecure: true}\nembedded_registry: {listen: '0.0.0.0:5000', realm: 'https://r.example.com/token'}" + tail,
+			"embedded_registry.realm: needs embedded_registry.listen, and registry.type oci-token-issuer"},
+		"a realm of nothing":   {"embedded_registry: {realm: 'https://r.example.com/token'}" + issuer, "embedded_registry.realm: needs embedded_registry.listen"},
+		"no realm":             {"server: {insecure: true}\nembedded_registry: {listen: ':5000'}" + issuer, "embedded_registry.listen: is off loopback, which needs embedded_registry.realm"},
+		"plain HTTP":           {"embedded_registry: {listen: ':5000', realm: 'https://r.example.com/token'}" + issuer, "embedded_registry.listen: is off loopback and plain HTTP"},
+		"a plain HTTP realm":   {"embedded_registry: {listen: '127.0.0.1:5000', realm: 'http://r.example.com/token'}" + issuer, "embedded_registry.realm: is plain HTTP off loopback"},
+		"a realm of no host":   {"embedded_registry: {listen: '127.0.0.1:5000', realm: '/token'}" + issuer, "embedded_registry.realm: must be a URL"},
+		"a realm that escapes": {"embedded_registry: {listen: '127.0.0.1:5000', realm: 'https://r.example.com/\"x'}" + issuer, "embedded_registry.realm: must be a URL"},
+		"dev token, for others": {"server: {insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}\nembedded_registry: {listen: ':5000', realm: 'https://r.example.com/token'}" + issuer,
+			"auth.tokens[0].token: is the development token"},
+		"two kinds of keys": {"embedded_registry: {listen: '127.0.0.1:5000'}\nregistry: {type: oci-token-issuer, registry_url: '127.0.0.1:5000', signing_key_file: k, signing_cert_file: c}",
+			"embedded_registry.listen: has keys of its own, made at each start"},
+		"no keys":         {"server: {listen: '127.0.0.1:0'}" + issuer, "signing_key_file: is required"},
+		"no such list":    {"auth: {suspended_file: /nonexistent/list}" + tail, "auth.suspended_file: open /nonexistent/list"},
 		"misspelt":        {"server: {listn: x}" + tail, `server.listn: unknown key; did you mean "listen"?`},
 		"a broken prefix": {"registry: {type: oci-client-auth, registry_url: localhost:5000, namespace: A}", "registry.namespace: must be parts of"},
 	} {
@@ -164,6 +156,12 @@ func TestAddressInUse(t *testing.T) {
 		"RISE_LISTEN": taken.Addr().String(), "RISE_REGISTRY_LISTEN": realtest.FreeAddress(t),
 	})})
 	require.ErrorContains(t, err, "credentials endpoint: listen tcp "+taken.Addr().String())
+	require.ErrorContains(t, err, "RISE_LISTEN chooses another address")
+	_, err = refused(t, configload.Loader{LookupEnv: env(map[string]string{"RISE_LISTEN": "127.0.0.1:0", "RISE_REGISTRY_LISTEN": taken.Addr().String()})})
+	require.ErrorContains(t, err, "embedded registry: listen tcp "+taken.Addr().String())
+	require.ErrorContains(t, err, "RISE_REGISTRY_LISTEN chooses another address")
+	_, err = refused(t, files(t, map[string]string{"development.yaml": strings.Replace(ociConfig("localhost:5000"), "127.0.0.1:0", taken.Addr().String(), 1)}))
+	require.ErrorContains(t, err, "server.listen chooses another address")
 }
 
 func TestTLS(t *testing.T) {

@@ -8,31 +8,46 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// Welcome tells a newcomer what to try. Only the built-in configuration's token is shown: everybody knows it.
-func (s *Server) Welcome(w io.Writer) {
+// Welcome tells a newcomer what to try. Only the built-in configuration's token is shown: everybody knows it. installed says which programs there are.
+func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
 	scheme := "http"
 	if s.config.Server.TLS.Enabled() {
 		scheme = "https"
 	}
 	url := fmt.Sprintf("%s://%s%s", scheme, s.endpoint().listener.Addr(), CredentialsPath)
 	_, _ = fmt.Fprintf(w, "Serving registry credentials (%s). ", s.config.Registry.Type)
+	ask := func(token string) string {
+		return fmt.Sprintf("curl -H \"Authorization: Bearer %s\" '%s?%s'", token, url, question(s.config.Auth.Tokens))
+	}
 	switch {
-	case s.own.Endpoint != nil:
+	case s.ownCallers:
 		_, _ = fmt.Fprintf(w, "They are at %s?project=NAME\n\n", url)
-		return
 	case len(s.config.Auth.Tokens) == 0:
 		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth.tokens is empty.\n\n")
-		return
+	case s.config.BuiltIn:
+		if tour, err := s.tour(ask(config.DevelopmentToken)); err == nil {
+			tour.print(w, installed)
+		}
+	default:
+		_, _ = fmt.Fprintf(w, "Try:\n\n  %s\n\n", ask("$TOKEN"))
 	}
-	token := "$TOKEN"
-	if s.config.BuiltIn {
-		token = config.DevelopmentToken
+}
+
+// tour is the walk through what the built-in configuration serves.
+func (s *Server) tour(ask string) (w walk, err error) {
+	w = walk{ask: ask, user: "AWS"}
+	if w.hello, err = s.provider.Repository("hello", provider.Client); err != nil {
+		return w, err
 	}
-	_, _ = fmt.Fprintf(w, "Try:\n\n  curl -H \"Authorization: Bearer %s\" '%s?%s'\n\n",
-		token, url, question(s.config.Auth.Tokens))
+	if _, issuer := s.config.Registry.Section().(*tokenissuer.Config); issuer {
+		w.user, w.service = "rise", w.hello.RegistryStr()
+	}
+	w.other, err = s.provider.Repository("other", provider.Client)
+	return w, err
 }
 
 // question is a query that one of tokens is answered, if there is one with projects.

@@ -27,7 +27,7 @@ registry: {type: oci-client-auth, registry_url: "localhost:5000"}
 			require.NoError(t, err)
 			defer s.Close() //nolint:errcheck // it served nothing
 			var out buffer
-			s.Welcome(&out)
+			s.Welcome(&out, nil)
 			require.Contains(t, out.String(), tt.want)
 			require.NotContains(t, out.String(), "aaaaaaaa")
 		})

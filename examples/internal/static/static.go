@@ -18,6 +18,7 @@ type Caller struct {
 	subject  string
 	projects []string
 	access   provider.Access
+	login    bool
 }
 
 // Subject names the caller.
@@ -38,7 +39,7 @@ func New(tokens []config.Token) *Tokens {
 			access = provider.Pull
 		}
 		t.hashes = append(t.hashes, sha256.Sum256([]byte(token.Token.Reveal())))
-		t.callers = append(t.callers, Caller{subject: token.Subject, projects: token.Projects, access: access})
+		t.callers = append(t.callers, Caller{subject: token.Subject, projects: token.Projects, access: access, login: token.Login})
 	}
 	return t
 }
@@ -57,6 +58,15 @@ func (t *Tokens) Authenticate(r *http.Request) (Caller, error) {
 		return Caller{}, endpoint.ErrUnauthenticated
 	}
 	return t.callers[found], nil
+}
+
+// AuthenticateLogin is Authenticate for tokens as passwords, which only those may be that are meant to.
+func (t *Tokens) AuthenticateLogin(r *http.Request) (Caller, error) {
+	c, err := t.Authenticate(r)
+	if err == nil && !c.login {
+		return Caller{}, endpoint.ErrUnauthenticated
+	}
+	return c, err
 }
 
 // Authorize lets callers have what their token says. Every valid project name is a project.

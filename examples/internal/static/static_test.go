@@ -16,15 +16,16 @@ import (
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	tokens := static.New([]config.Token{
-		{Token: provider.NewSecret("pusher"), Subject: "pusher", Projects: []string{"hello", "team-*", "*-x-*-y"}, Access: provider.Push},
+		{Token: provider.NewSecret("pusher"), Subject: "pusher", Projects: []string{"hello", "team-*", "*-x-*-y"}, Access: provider.Push, Login: true},
 		{Token: provider.NewSecret("puller"), Subject: "puller", Projects: []string{"*"}},
 		{Token: provider.NewSecret("nobody"), Subject: "nobody", Access: provider.Push},
 	})
-	authenticate := func(token string) (static.Caller, error) {
+	request := func(token string) *http.Request {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
-		return tokens.Authenticate(r)
+		return r
 	}
+	authenticate := func(token string) (static.Caller, error) { return tokens.Authenticate(request(token)) }
 	for _, token := range []string{"", "push", "pushers", "PUSHER", "pusher puller"} {
 		_, err := authenticate(token)
 		require.ErrorIs(t, err, endpoint.ErrUnauthenticated, token)
@@ -50,5 +51,12 @@ func TestTokens(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, provider.ErrNotFound, "%+v", test)
 		}
+	}
+	caller, err := tokens.AuthenticateLogin(request("pusher"))
+	require.NoError(t, err)
+	require.Equal(t, "pusher", caller.Subject())
+	for _, token := range []string{"puller", "nobody", "guess"} {
+		_, err := tokens.AuthenticateLogin(request(token))
+		require.ErrorIs(t, err, endpoint.ErrUnauthenticated, token)
 	}
 }
