@@ -26,7 +26,7 @@ var _ diagnosis.Diagnoser = (*Provider)(nil)
 //	challenge             the registry asks for a token, of the configured service
 //	realm                 its clients go to the realm that it names, which is always the same (no autoredirect)
 //	token_service         what answers there is this service, with these keys, and the login arrives
-//	anonymous_access      nothing can be read without a token
+//	anonymous_access      nothing can be read anonymously
 //	token                 one is taken by the registry; else why not: the clocks, the issuer, the authority, or that it doesn't arrive
 //	foreign_tokens        the registry takes none that is a stranger's, has ended, or is for another service
 //	other_repository      a token opens no other repository than its own

@@ -42,6 +42,8 @@ type place struct {
 	*testing.T
 	front *httptest.Server
 	host  string // the front's
+	// program is the registry's, of realtest.TokenRegistries. Some places have Debian's all the same.
+	program string
 
 	config tokenissuer.Config // of the provider that diagnoses
 	keys   signing            // its own
@@ -58,15 +60,26 @@ type place struct {
 	wait          time.Duration                        // by its clock, after that: until it has read them
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t *testing.T, program string) *place {
 	t.Helper()
-	p := &place{T: t, front: httptest.NewUnstartedServer(nil), keys: newSigning(t), issuer: "rise", wait: 11 * time.Second}
+	p := &place{T: t, program: program, front: httptest.NewUnstartedServer(nil), keys: newSigning(t), issuer: "rise", wait: 11 * time.Second}
 	p.front.Config.ErrorLog = log.New(io.Discard, "", 0)
 	p.host = p.front.Listener.Addr().String()
 	p.service, p.authority = p.host, p.keys.authorityPEM
 	p.config = tokenissuer.Config{RegistryURL: p.host, Namespace: "rise-apps"}
 	p.served = p.config
 	return p
+}
+
+// everywhere runs a test with a place for each registry.
+func everywhere(t *testing.T, name string, test func(*testing.T, *place)) {
+	t.Helper()
+	for registry, program := range realtest.TokenRegistries {
+		t.Run(registry+"/"+name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newPlace(t, program))
+		})
+	}
 }
 
 // secure lets the front serve TLS with a certificate that change changes.
@@ -90,6 +103,7 @@ func (p *place) secure(change func(*x509.Certificate)) {
 func (p *place) open(o diagnosis.Options) []diagnosis.Finding {
 	p.Helper()
 	realtest.Program(p.T, "docker-registry")
+	realtest.Program(p.T, p.program)
 	scheme := "http://"
 	if p.front.TLS != nil {
 		scheme = "https://"
@@ -100,7 +114,7 @@ func (p *place) open(o diagnosis.Options) []diagnosis.Finding {
 	if p.start == nil {
 		p.start = func() string {
 			address := realtest.FreeAddress(p.T)
-			realtest.TokenRegistry(p.T, address, p.realm, p.service, p.issuer, p.authority)
+			realtest.TokenRegistryOf(p.T, p.program, address, p.realm, p.service, p.issuer, p.authority)
 			return address
 		}
 	}
@@ -338,9 +352,7 @@ func TestDiagnosisPasses(t *testing.T) {
 		}, diagnosis.Options{}, []string{"registry_certificate"}},
 		"clocks that differ a little": {func(p *place) { p.clock = 20 * time.Second }, diagnosis.Options{}, []string{"registry_certificate"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
+		everywhere(t, name, func(t *testing.T, p *place) {
 			test.sets(p)
 			var checked []string
 			for _, f := range p.open(test.o) {
@@ -398,6 +410,11 @@ func TestDiagnosisFinds(t *testing.T) {
 			p.keys.certified(p.T, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
 			p.authority = p.keys.authorityPEM
 		}, "signing_keys", warned, "the signing certificate is good for TLS", "an authority that signs nothing else"},
+
+		"an authority that signs tokens itself": {func(p *place) {
+			p.keys.certified(p.T, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign })
+			p.authority = p.keys.authorityPEM
+		}, "signing_keys", warned, "the signing certificate is an authority itself", "an authority that signs nothing else"},
 
 		"nobody there": {func(p *place) { p.config.RegistryURL = realtest.ClosedAddress(p.T); p.config.TokenService = p.host }, "registry", failed, "nothing listens at", "check host and port"},
 		"an unknown authority of the registry's certificate": {func(p *place) {
@@ -546,9 +563,7 @@ func TestDiagnosisFinds(t *testing.T) {
 			p.before = answering(500, func(r *http.Request) bool { return r.Method == http.MethodPost })
 		}, "push_access", failed, "the registry fails or is busy: it answered 500", "log"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
+		everywhere(t, name, func(t *testing.T, p *place) {
 			test.breaks(p)
 			all := p.open(diagnosis.Options{Project: "hello", WriteProbe: true})
 			for _, f := range all {
@@ -603,9 +618,7 @@ func TestDiagnosisOfClocks(t *testing.T) {
 		"the date alone is wrong":         {0, 10 * time.Minute, diagnosis.Passed, "the registry takes this service's tokens"},
 		"ahead as registries put up with": {100 * time.Second, 0, diagnosis.Passed, "the registry takes this service's tokens"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
+		everywhere(t, name, func(t *testing.T, p *place) {
 			p.clock, p.before = test.clock, dated(test.dated)
 			for _, f := range p.open(diagnosis.Options{}) {
 				switch f.Check {
@@ -627,7 +640,7 @@ const inSystem = "TOKENISSUER_SYSTEM_AUTHORITY"
 func TestSystemAuthority(t *testing.T) {
 	t.Parallel()
 	if dir := os.Getenv(inSystem); dir != "" {
-		p := newPlace(t)
+		p := newPlace(t, "docker-registry")
 		var err error
 		p.keys.key, err = os.ReadFile(filepath.Join(dir, "tls.key"))
 		require.NoError(t, err)
