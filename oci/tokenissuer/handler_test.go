@@ -1,16 +1,20 @@
 package tokenissuer_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -367,6 +371,35 @@ func TestPanics(t *testing.T) {
 	require.Equal(t, []any{http.StatusInternalServerError, "UNKNOWN"}, []any{r.status, r.code})
 	require.Equal(t, "panic of type string", x.last().Err.Error())
 	require.Panics(t, func() { p.Handler(nil, nil) })
+
+	// A goroutine that ends leaves nobody waiting: this would last for the handler's half minute.
+	h = p.Handler(func(context.Context, tokenissuer.Question) error { runtime.Goexit(); return nil }, nil, x.option())
+	require.Equal(t, http.StatusServiceUnavailable, exchange(t, h, grantFor(t, p, push("hello"))).status)
+	require.ErrorContains(t, x.last().Err, "a bug: the goroutine was ended")
+}
+
+// Who begins a form and never ends it holds nothing for longer than an exchange may take, whatever the server's own times are.
+func TestSlowForm(t *testing.T) {
+	t.Parallel()
+	x := &exchanges{}
+	server := httptest.NewServer(newProvider(t, config(), newSigning(t)).Handler(allGood, nil, x.option(), tokenissuer.WithTimeout(50*time.Millisecond)))
+	t.Cleanup(server.Close)
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close() })
+	_, err = io.WriteString(connection, "POST /token HTTP/1.1\r\nHost: "+host+"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_type=")
+	require.NoError(t, err)
+	require.NoError(t, connection.SetReadDeadline(time.Now().Add(20*time.Second)))
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	require.NoError(t, err)
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+	require.Contains(t, string(text), "The request can't be answered: the form took too long to arrive.")
+	require.Equal(t, tokenissuer.Refused, x.last().Outcome)
+	_, err = connection.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "and the connection ends")
 }
 
 // A client that goes away is no failure of the service's.
