@@ -64,10 +64,16 @@ func read(w http.ResponseWriter, r *http.Request) (question, error) {
 
 // readForm reads a form before the request's context ends: not every server that this is mounted in has a time for bodies.
 func readForm(w http.ResponseWriter, r *http.Request) error {
+	ended := make(chan struct{})
 	stop := context.AfterFunc(r.Context(), func() {
+		defer close(ended)
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // where it can't be had, the server's own time counts
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-ended // with HTTP/2 nobody may touch w once the handler has returned
+		}
+	}()
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	switch err := r.ParseForm(); {
 	case err == nil:

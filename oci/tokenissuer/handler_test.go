@@ -1,7 +1,6 @@
 package tokenissuer_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/x509"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -381,25 +379,34 @@ func TestPanics(t *testing.T) {
 // Who begins a form and never ends it holds nothing for longer than an exchange may take, whatever the server's own times are.
 func TestSlowForm(t *testing.T) {
 	t.Parallel()
-	x := &exchanges{}
-	server := httptest.NewServer(newProvider(t, config(), newSigning(t)).Handler(allGood, nil, x.option(), tokenissuer.WithTimeout(50*time.Millisecond)))
-	t.Cleanup(server.Close)
-	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = connection.Close() })
-	_, err = io.WriteString(connection, "POST /token HTTP/1.1\r\nHost: "+host+"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ngrant_type=")
-	require.NoError(t, err)
-	require.NoError(t, connection.SetReadDeadline(time.Now().Add(20*time.Second)))
-	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	require.NoError(t, err)
-	text, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusBadRequest, answer.StatusCode)
-	require.Contains(t, string(text), "The request can't be answered: the form took too long to arrive.")
-	require.Equal(t, tokenissuer.Refused, x.last().Outcome)
-	_, err = connection.Read(make([]byte, 1))
-	require.ErrorIs(t, err, io.EOF, "and the connection ends")
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			x := &exchanges{}
+			h := newProvider(t, config(), newSigning(t)).Handler(allGood, nil, x.option(), tokenissuer.WithTimeout(50*time.Millisecond))
+			server := httptest.NewUnstartedServer(h)
+			server.EnableHTTP2 = protocol == "HTTP/2.0"
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			form, write := io.Pipe()
+			go io.WriteString(write, "grant_type=") //nolint:errcheck // perhaps nobody reads it any more
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			t.Cleanup(cancel)
+			context.AfterFunc(ctx, func() { _ = write.CloseWithError(context.Canceled) }) // the client waits for its body
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, form)
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			answer, err := server.Client().Do(r)
+			require.NoError(t, err)
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, protocol, answer.Proto)
+			require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+			require.Contains(t, string(text), "The request can't be answered: the form took too long to arrive.")
+			require.Equal(t, tokenissuer.Refused, x.last().Outcome)
+		})
+	}
 }
 
 // A client that goes away is no failure of the service's.
