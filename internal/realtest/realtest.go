@@ -52,7 +52,11 @@ type Output struct {
 // Run runs a program with env added to an environment in which no login of the machine's user is found.
 func Run(t *testing.T, env []string, path string, args ...string) Output {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	limit := 2 * time.Minute
+	if long() {
+		limit = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the test says which
 	home := t.TempDir()
@@ -130,28 +134,21 @@ func Registry(t *testing.T, authentication bool) string {
 		write(t, file, htpasswd)
 		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
 	}
-	registry(t, address, auth)
+	registry(t, "docker-registry", address, auth)
 	return address
 }
 
-// TokenRegistry starts Debian's docker-registry at address, taking tokens of that issuer for that service, signed below the authority, a certificate in PEM.
-// Deleting is on.
-func TokenRegistry(t *testing.T, address, realm, service, issuer string, authority []byte) {
+func registry(t *testing.T, name, address, auth string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "authority.crt")
-	write(t, file, string(authority))
-	registry(t, address, fmt.Sprintf("auth: {token: {realm: %q, service: %q, issuer: %q, rootcertbundle: %s}}\n", realm, service, issuer, file))
-}
-
-func registry(t *testing.T, address, auth string) {
-	t.Helper()
-	program := Program(t, "docker-registry")
+	program := Program(t, name)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
 		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s}\n",
 		filepath.Join(dir, "data"), address)+auth)
-	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
-	wait(t, "docker-registry", func(ctx context.Context) error {
+	cmd := exec.Command(program, "serve", filepath.Join(dir, "config.yml")) //nolint:gosec // see above
+	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")             // distribution's tells a collector by itself
+	start(t, cmd)
+	wait(t, name, func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
 		if err != nil {
 			return err
@@ -162,39 +159,6 @@ func registry(t *testing.T, address, auth string) {
 		}
 		return resp.Body.Close()
 	})
-}
-
-// Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
-// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
-func Docker(t *testing.T) func(env []string, args ...string) Output {
-	t.Helper()
-	client, engine := Program(t, "docker"), Program(t, "dockerd")
-	if os.Geteuid() != 0 {
-		Missing(t, "a Docker engine needs root")
-	}
-	dir, err := os.MkdirTemp("", "rise-docker") //nolint:usetesting // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	host := "unix://" + filepath.Join(dir, "sock")
-	var log bytes.Buffer
-	cmd := exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
-		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	start(t, cmd)
-	run := func(env []string, args ...string) Output {
-		t.Helper()
-		return Run(t, append([]string{"DOCKER_HOST=" + host}, env...), client, args...)
-	}
-	deadline := time.Now().Add(time.Minute)
-	for out := run(nil, "version"); out.Err != nil; out = run(nil, "version") {
-		if time.Now().After(deadline) {
-			Missing(t, "the Docker engine doesn't start here: "+out.Text)
-		}
-		pause(t)
-	}
-	return run
 }
 
 // RootFS writes a root file system with one file, as docker import and podman import take it, and returns its path.

@@ -39,6 +39,15 @@ func newSigning(t *testing.T) signing {
 	return s
 }
 
+// next is another signing key below the same authority.
+func (s signing) next(t *testing.T) signing {
+	t.Helper()
+	var err error
+	s.key, s.certificatePEM, err = s.authority.NewSigningKey(365 * 24 * time.Hour)
+	require.NoError(t, err)
+	return s
+}
+
 func (s signing) option() tokenissuer.Option { return tokenissuer.WithKeys(s.key, s.certificatePEM) }
 
 func quiet() tokenissuer.Option { return tokenissuer.WithLogger(slog.New(slog.DiscardHandler)) }
@@ -77,6 +86,12 @@ func (e *exchanges) last() tokenissuer.Exchange {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.all[len(e.all)-1]
+}
+
+func (e *exchanges) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.all)
 }
 
 func (e *exchanges) option() tokenissuer.HandlerOption { return tokenissuer.WithAudit(e.hook) }

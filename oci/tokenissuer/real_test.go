@@ -130,12 +130,8 @@ func TestRealRegistryTakesChains(t *testing.T) {
 		authorityPEM: text("CERTIFICATE", rootCertificate.Raw), key: text("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(leaf)),
 		certificatePEM: append(text("CERTIFICATE", leafCertificate.Raw), text("CERTIFICATE", betweenCertificate.Raw)...),
 	}
-	p := serveBoth(t, tokenissuer.Config{}, s, silent())
-	c, err := provider.Issue(t.Context(), p, push("hello"))
-	require.NoError(t, err)
-	auth, err := c.Authenticator()
-	require.NoError(t, err)
-	image, err := random.Image(1024, 2)
-	require.NoError(t, err)
-	require.NoError(t, remote.Write(c.Target.(name.Repository).Tag("v1"), image, remote.WithAuth(auth)))
+	f := newFront(t, "docker-registry", s)
+	p := newProvider(t, f.config(), s)
+	f.serve(p)
+	require.NoError(t, f.push(t, f.ref("hello"), grantFor(t, p, push("hello"))))
 }
