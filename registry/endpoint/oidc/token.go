@@ -1,0 +1,138 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	leeway  = time.Minute
+	maxLife = 24 * time.Hour
+)
+
+// token is what a token says, whether or not it is true.
+type token struct {
+	raw      string
+	alg, kid string
+	payload  []byte
+	claims   claims
+	issuer   string
+	subject  string
+	expires  time.Time
+}
+
+// parse reads a token in its compact form, RFC 7515. Its errors quote nothing.
+func parse(raw string) (*token, error) {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 || parts[2] == "" {
+		return nil, errors.New("it isn't a signed JWT")
+	}
+	header, ok := decode(parts[0])
+	if !ok {
+		return nil, errors.New("its header isn't base64url")
+	}
+	t := &token{raw: raw}
+	if t.payload, ok = decode(parts[1]); !ok {
+		return nil, errors.New("its claims aren't base64url")
+	}
+	if _, ok = decode(parts[2]); !ok {
+		return nil, errors.New("its signature isn't base64url")
+	}
+	h, err := parseClaims(header)
+	if err != nil {
+		return nil, errors.New("its header isn't a JSON object, or names something twice")
+	}
+	if _, ok := h["crit"]; ok {
+		return nil, errors.New("its header demands an extension")
+	}
+	if t.alg, _ = h["alg"].(string); !slices.Contains(algorithms, t.alg) {
+		return nil, errors.New("its algorithm isn't an asymmetric one that is accepted")
+	}
+	if kid, ok := h["kid"]; ok {
+		if t.kid, ok = kid.(string); !ok || t.kid == "" {
+			return nil, errors.New("its kid isn't a key's name")
+		}
+	}
+	if t.claims, err = parseClaims(t.payload); err != nil {
+		return nil, err
+	}
+	if t.issuer, ok = t.claims["iss"].(string); !ok {
+		return nil, errors.New("it names no issuer")
+	}
+	return t, nil
+}
+
+// decode is strict: another spelling of a token would be another token to whoever remembers it.
+func decode(part string) ([]byte, bool) {
+	if strings.ContainsAny(part, "\r\n") { // which the decoder skips
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	return b, err == nil
+}
+
+// check compares audience and times, and reads the rest that every token has to have.
+func (t *token) check(audience string, now time.Time) error {
+	switch aud := t.claims["aud"].(type) {
+	case string:
+		if aud != audience {
+			return errors.New("its audience isn't this service's")
+		}
+	case []any:
+		if len(aud) != 1 {
+			return errors.New("it has several audiences, or none")
+		}
+		if one, ok := aud[0].(string); !ok || one != audience {
+			return errors.New("its audience isn't this service's")
+		}
+	default:
+		return errors.New("it has no audience")
+	}
+	var ok bool
+	if t.subject, ok = t.claims["sub"].(string); !ok || t.subject == "" {
+		return errors.New("it has no sub")
+	}
+	if t.expires, ok = t.time("exp"); !ok {
+		return errors.New("it has no exp, or none that is a time")
+	}
+	issued, ok := t.time("iat")
+	if !ok {
+		return errors.New("it has no iat, or none that is a time")
+	}
+	notBefore, ok := t.time("nbf")
+	if _, there := t.claims["nbf"]; there && !ok {
+		return errors.New("its nbf isn't a time")
+	}
+	switch {
+	case now.Add(-leeway).After(t.expires):
+		return errors.New("it has expired")
+	case issued.After(now.Add(leeway)):
+		return errors.New("it was issued in the future: compare the clocks")
+	case notBefore.After(now.Add(leeway)):
+		return errors.New("it isn't valid yet: compare the clocks")
+	case t.expires.Sub(issued) > maxLife:
+		return errors.New("it lives longer than 24 hours")
+	case t.expires.Before(issued):
+		return errors.New("it ends before it begins")
+	}
+	return nil
+}
+
+// time reads a NumericDate, seconds since 1970, perhaps with a fraction.
+func (t *token) time(name string) (time.Time, bool) {
+	number, ok := t.claims[name].(json.Number)
+	if !ok {
+		return time.Time{}, false
+	}
+	seconds, err := number.Float64()
+	if err != nil || seconds < 1 || seconds > math.MaxInt32*8 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(seconds), 0), true
+}
