@@ -120,6 +120,9 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	if i == nil {
 		return Caller{}, refused("", errors.New("its issuer isn't configured"))
 	}
+	if err := t.check(i.audience, now); err != nil { // before the network is asked
+		return Caller{}, refused(i.name, err)
+	}
 	generation := i.keys.current()
 	if err := i.verify(ctx, t, now); err != nil {
 		return Caller{}, err
@@ -139,11 +142,8 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	return caller, nil
 }
 
-// verify returns nil for a token that is the issuer's, for this service, now. What costs nothing is looked at first.
+// verify returns nil for a token that the issuer signed, as it stands.
 func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
-	if err := t.check(i.audience, now); err != nil {
-		return refused(i.name, err)
-	}
 	keys, err := i.keys.find(ctx, t.kid, t.alg)
 	if errors.Is(err, errUnknownKey) {
 		return refused(i.name, err)

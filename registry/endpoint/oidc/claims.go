@@ -19,7 +19,7 @@ func parseClaims(payload []byte) (claims, error) {
 		return nil, errors.New("the claims aren't UTF-8") // a decoder would make one text of many
 	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
+	decoder.SetNumberType(json.UnmarshalJSONNumber)
 	var c claims
 	if decoder.Decode(&c) != nil || c == nil {
 		return nil, errors.New("the claims aren't a JSON object, or name something twice")

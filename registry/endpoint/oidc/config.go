@@ -172,7 +172,7 @@ func (i *Issuer) ownerProblem(r Rule, issuer *url.URL) string {
 	}
 }
 
-// covers reports whether every token that other matches matches r. Both are readable.
+// covers reports whether r matches every token that other does. Both are readable.
 func (r Rule) covers(other Rule) bool {
 	for key, value := range r.Claims {
 		wanted, ok := other.Claims[key]

@@ -22,6 +22,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,7 +117,7 @@ func signed(header, payload string, key any) string {
 				padded[i] = 0xff
 			}
 			padded[0], padded[1], padded[len(padded)-1] = 0, 1, 0
-			signature = new(big.Int).Exp(new(big.Int).SetBytes(append(padded, info...)), key.D, key.N).FillBytes(make([]byte, 64))
+			signature = new(big.Int).Exp(new(big.Int).SetBytes(slices.Concat(padded, info)), key.D, key.N).FillBytes(make([]byte, 64))
 			break
 		}
 		signature, err = rsa.SignPKCS1v15(nil, key, crypto.SHA256, hash[:])

@@ -64,6 +64,22 @@ func TestFirstCallersShareAFetch(t *testing.T) {
 	require.EqualValues(t, 1, s.looked.Load())
 }
 
+// What a token says of itself is enough to refuse it without asking anybody.
+func TestRefusedWithoutNetwork(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newServer(t, clock)
+	a := newAuthenticator(t, clock, s.config())
+	now := clock.now().Unix()
+	for _, changes := range []map[string]any{
+		{"iss": "https://evil.example.com"}, {"aud": "x"}, {"exp": now - 100}, {"iat": now + 100}, {"nbf": now + 100}, {"exp": nil}, {"iat": nil}, {"sub": nil}, {"exp": now + 90000},
+	} {
+		_, err := authenticate(t.Context(), a, s.token(changes))
+		require.Equal(t, http.StatusUnauthorized, status(err))
+	}
+	require.Zero(t, s.discovered.Load()+s.looked.Load())
+}
+
 // A new key is found when its first token comes, unless the keys are less than a minute old.
 func TestRotation(t *testing.T) {
 	t.Parallel()

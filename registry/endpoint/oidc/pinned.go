@@ -52,7 +52,7 @@ func everybodys(issuer *url.URL) string {
 	switch {
 	case host == "sigstore.dev" || strings.HasSuffix(host, ".sigstore.dev"):
 		return "is sigstore's, which signs for anybody with an email address"
-	case (host == "login.microsoftonline.com" || host == "sts.windows.net") &&
+	case (strings.HasPrefix(host, "login.") && strings.Contains(host, "microsoftonline.") || host == "sts.windows.net") &&
 		slices.Contains([]string{"", "common", "organizations", "consumers", "9188040d-6c67-4c5b-b112-36a304b66dad"}, strings.ToLower(tenant)):
 		return "is Microsoft's for every tenant; name your tenant's own"
 	}
@@ -74,7 +74,7 @@ func audienceProblem(audience, issuer string) string {
 		return "is required: this service's own address, for it alone"
 	case strings.TrimRight(lower, "/") == strings.TrimRight(strings.ToLower(issuer), "/"):
 		return "is the issuer itself, which tokens for others name too; " + form
-	case defaultAudience(lower, host):
+	case defaultAudience(host):
 		return "is what tokens for other services name; " + form
 	}
 	if len(audience) > 255 || printable(audience) != audience || strings.ContainsAny(audience, " \"'<>\\*") {
@@ -93,7 +93,7 @@ func audienceProblem(audience, issuer string) string {
 }
 
 // defaultAudience reports whether issuers, or other services that tokens are made for, use the audience unless told otherwise.
-func defaultAudience(lower, host string) bool {
+func defaultAudience(host string) bool {
 	switch host {
 	case "github.com", // GitHub: the repository's owner
 		"buildkite.com", "gitlab.com", "app.terraform.io", "iam.googleapis.com", "sts.googleapis.com", "sts.amazonaws.com", "sts.windows.net", "sigstore",

@@ -45,8 +45,8 @@ func (m *remembered) put(hash [sha256.Size]byte, v verified) {
 		m.tokens = map[[sha256.Size]byte]verified{}
 	}
 	if len(m.tokens) >= maxRemembered {
-		for any := range m.tokens { // in no order: whoever sends many can't choose whose goes
-			delete(m.tokens, any)
+		for some := range m.tokens { // in no order: whoever sends many can't choose whose goes
+			delete(m.tokens, some)
 			break
 		}
 	}

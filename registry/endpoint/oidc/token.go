@@ -48,14 +48,14 @@ func parse(raw string) (*token, error) {
 	if err != nil {
 		return nil, errors.New("its header isn't a JSON object, or names something twice")
 	}
-	if _, ok := h["crit"]; ok {
+	if _, critical := h["crit"]; critical {
 		return nil, errors.New("its header demands an extension")
 	}
 	if t.alg, _ = h["alg"].(string); !slices.Contains(algorithms, t.alg) {
 		return nil, errors.New("its algorithm isn't an asymmetric one that is accepted")
 	}
-	if kid, ok := h["kid"]; ok {
-		if t.kid, ok = kid.(string); !ok || t.kid == "" {
+	if kid, named := h["kid"]; named {
+		if t.kid, _ = kid.(string); t.kid == "" {
 			return nil, errors.New("its kid isn't a key's name")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,8 +148,8 @@ func TestBadTokens(t *testing.T) {
 		"empty sub":                  {s.token(map[string]any{"sub": ""}), "no sub"},
 		"sub is a number":            {s.token(map[string]any{"sub": 1}), "no sub"},
 		"no exp":                     {s.token(map[string]any{"exp": nil}), "no exp"},
-		"exp is a string":            {s.token(map[string]any{"exp": fmt.Sprint(now + 300)}), "no exp"},
-		"exp is 1e300":               {signed(header, strings.Replace(good, fmt.Sprint(now+300), "1e300", 1), ec), "no exp"},
+		"exp is a string":            {s.token(map[string]any{"exp": strconv.FormatInt(now+300, 10)}), "no exp"},
+		"exp is 1e300":               {signed(header, strings.Replace(good, strconv.FormatInt(now+300, 10), "1e300", 1), ec), "no exp"},
 		"exp is negative":            {s.token(map[string]any{"exp": -1}), "no exp"},
 		"expired":                    {s.token(map[string]any{"exp": now - 61, "iat": now - 100}), "expired"},
 		"no iat":                     {s.token(map[string]any{"iat": nil}), "no iat"},
@@ -204,7 +205,7 @@ func TestBadIssuers(t *testing.T) {
 	drop := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 	many := make([]jose.JSONWebKey, 65)
 	for i := range many {
-		many[i] = jwk(fmt.Sprint(i), keys().ec.Public())
+		many[i] = jwk(strconv.Itoa(i), keys().ec.Public())
 	}
 	for name, test := range map[string]struct {
 		bad func(*server)
@@ -262,7 +263,7 @@ func TestBadIssuers(t *testing.T) {
 		"keys: garbage":              {func(s *server) { s.publish(`{"keys":[1,null,{},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`) }, "has no key"},
 		"keys: 65":                   {func(s *server) { s.publish(keySet(many...)) }, "more than 64 keys"},
 		"keys: 100 MB":               {func(s *server) { s.on(&s.jwks, flood) }, "more than 262144 bytes"},
-		"down":                       {func(s *server) { s.Listener.Close() }, "refused"},
+		"down":                       {func(s *server) { _ = s.Listener.Close() }, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
