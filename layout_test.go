@@ -104,8 +104,9 @@ func importRules() map[string][]string {
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
-		"oci/tokenissuer/internal":  {},
-		"oci/tokenissuer/tokenkeys": {"oci/tokenissuer/internal/keys"},
+		"oci/tokenissuer/internal":           {}, // one that is new says here what it needs
+		"oci/tokenissuer/internal/diagnosis": {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenissuer/internal/keys"},
+		"oci/tokenissuer/tokenkeys":          {"oci/tokenissuer/internal/keys"},
 
 		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
 		// over what may be quoted.

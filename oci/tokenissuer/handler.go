@@ -56,7 +56,7 @@ func WithGrantLimit(limit func(ctx context.Context, grant string) time.Duration)
 	return func(h *handler) { h.limitGrant = limit }
 }
 
-// WithTimeout sets how long an exchange may take. Zero and less mean [DefaultTimeout].
+// WithTimeout sets how long an exchange may take, until its form has arrived included. Zero and less mean [DefaultTimeout].
 func WithTimeout(d time.Duration) HandlerOption {
 	return func(h *handler) {
 		if h.timeout = d; d <= 0 {
