@@ -94,8 +94,8 @@ func validateAll(issuers []Issuer) error {
 	return errors.Join(errs...)
 }
 
-// Authenticate tells who makes a request by its bearer token. Its errors are [endpoint.ErrUnauthenticated], with the reason for an operator's log and without
-// anything of the token in it, and [provider.ErrUnavailable] where the issuer's keys couldn't be had, which is no fault of the token.
+// Authenticate tells who makes a request by its bearer token. Its errors are [endpoint.ErrUnauthenticated], as a [*RefusedError] if there is a token, with the reason for an operator's
+// log and without anything of the token in it, and [provider.ErrUnavailable] where the issuer's keys couldn't be had, which is no fault of the token.
 func (a *Authenticator) Authenticate(r *http.Request) (Caller, error) {
 	secret, ok := endpoint.BearerToken(r)
 	if !ok {
@@ -114,14 +114,17 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	}
 	t, err := parse(raw)
 	if err != nil {
-		return Caller{}, refused("", err)
+		return Caller{}, refused("", CheckForm, err)
 	}
 	i := a.issuers[t.issuer]
 	if i == nil {
-		return Caller{}, refused("", errors.New("its issuer isn't configured"))
+		return Caller{}, refused("", CheckIssuer, errors.New("its issuer isn't configured"))
 	}
-	if err := t.check(i.audience, now); err != nil { // before the network is asked
-		return Caller{}, refused(i.name, err)
+	if err := t.checkAudience(i.audience); err != nil { // before the network is asked
+		return Caller{}, refused(i.name, CheckAudience, err)
+	}
+	if err := t.checkTimes(now); err != nil {
+		return Caller{}, refused(i.name, CheckTimes, err)
 	}
 	generation := i.keys.current()
 	if err := i.verify(ctx, t, now); err != nil {
@@ -129,7 +132,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	}
 	r, fit, err := decide(i.rules, t.claims)
 	if err != nil {
-		return Caller{}, refused(i.name, err)
+		return Caller{}, refused(i.name, CheckRule, err)
 	}
 	caller := Caller{
 		subject: subjectOf(i.name, t.subject), rule: r.number, projects: r.projects(t.claims), access: r.access,
@@ -146,7 +149,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
 	keys, err := i.keys.find(ctx, t.kid, t.alg)
 	if errors.Is(err, errUnknownKey) {
-		return refused(i.name, err)
+		return refused(i.name, CheckKey, err)
 	} else if err != nil {
 		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: retryAfter, Err: err}
 	}
@@ -154,7 +157,7 @@ func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
 		ClientID: i.audience, SupportedSigningAlgs: []string{t.alg}, Now: func() time.Time { return now.Add(-leeway) },
 	})
 	if _, err := verifier.Verify(ctx, t.raw); err != nil {
-		return refused(i.name, errors.New("its signature doesn't verify")) // the library's own words quote the token
+		return refused(i.name, CheckSignature, errors.New("its signature doesn't verify")) // the library's own words quote the token
 	}
 	return nil
 }
@@ -177,14 +180,6 @@ func (s *signedBy) VerifySignature(_ context.Context, raw string) ([]byte, error
 		}
 	}
 	return nil, errors.New("no key fits")
-}
-
-// refused is why a token isn't accepted.
-func refused(issuer string, why error) error {
-	if issuer == "" {
-		return fmt.Errorf("%w: OIDC token: %w", endpoint.ErrUnauthenticated, why)
-	}
-	return fmt.Errorf("%w: OIDC token of %s: %w", endpoint.ErrUnauthenticated, issuer, why)
 }
 
 // Authorize lets callers have what the rule that matched says; every other project is [provider.ErrNotFound], as one that doesn't exist. Whether a project exists it

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 const (
@@ -65,6 +67,9 @@ func parse(raw string) (*token, error) {
 	if t.issuer, ok = t.claims["iss"].(string); !ok {
 		return nil, errors.New("it names no issuer")
 	}
+	if t.subject, ok = t.claims["sub"].(string); !ok || t.subject == "" {
+		return nil, errors.New("it has no sub")
+	}
 	return t, nil
 }
 
@@ -77,8 +82,8 @@ func decode(part string) ([]byte, bool) {
 	return b, err == nil
 }
 
-// check compares audience and times, and reads the rest that every token has to have.
-func (t *token) check(audience string, now time.Time) error {
+// checkAudience compares the audience, of which there has to be one.
+func (t *token) checkAudience(audience string) error {
 	switch aud := t.claims["aud"].(type) {
 	case string:
 		if aud != audience {
@@ -94,10 +99,12 @@ func (t *token) check(audience string, now time.Time) error {
 	default:
 		return errors.New("it has no audience")
 	}
+	return nil
+}
+
+// checkTimes reads and compares the times.
+func (t *token) checkTimes(now time.Time) error {
 	var ok bool
-	if t.subject, ok = t.claims["sub"].(string); !ok || t.subject == "" {
-		return errors.New("it has no sub")
-	}
 	if t.expires, ok = t.time("exp"); !ok {
 		return errors.New("it has no exp, or none that is a time")
 	}
@@ -135,4 +142,53 @@ func (t *token) time(name string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(seconds), 0), true
+}
+
+// Check is one of those that a token goes through, in the order of the constants.
+type Check string
+
+const (
+	// CheckForm is of what doesn't depend on the configuration: a JWT with an asymmetric algorithm, whose claims can be read in one way.
+	CheckForm Check = "form"
+	// CheckIssuer is that the token's issuer is configured.
+	CheckIssuer Check = "issuer"
+	// CheckAudience is that the token is for this service alone.
+	CheckAudience Check = "audience"
+	// CheckTimes are exp, nbf and iat, by this machine's clock.
+	CheckTimes Check = "times"
+	// CheckKey is that the key which the token names is the issuer's.
+	CheckKey Check = "key"
+	// CheckSignature is that this key signed it.
+	CheckSignature Check = "signature"
+	// CheckRule is that one of the issuer's rules matches.
+	CheckRule Check = "rule"
+)
+
+// RefusedError says why a token isn't accepted, to an operator. It holds nothing of the token. It is an [endpoint.ErrUnauthenticated].
+type RefusedError struct {
+	// Issuer is the configured name of the token's issuer, empty if there is none.
+	Issuer string
+	// Check is the one that failed; those before it didn't.
+	Check Check
+	// Err is the reason.
+	Err error
+}
+
+// Error returns issuer and reason in one line.
+func (e *RefusedError) Error() string {
+	of := ""
+	if e.Issuer != "" {
+		of = " of " + e.Issuer
+	}
+	return endpoint.ErrUnauthenticated.Error() + ": OIDC token" + of + ": " + e.Err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Is reports whether target is [endpoint.ErrUnauthenticated].
+func (e *RefusedError) Is(target error) bool { return target == endpoint.ErrUnauthenticated }
+
+func refused(issuer string, check Check, why error) error {
+	return &RefusedError{Issuer: issuer, Check: check, Err: why}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc"
 )
 
 // Each kind of bad token is refused as such, with the reason for the operator, and isn't remembered.
@@ -169,6 +170,11 @@ func TestBadTokens(t *testing.T) {
 			_, err := authenticate(t.Context(), a, test.token)
 			require.ErrorIs(t, err, endpoint.ErrUnauthenticated, name)
 			require.ErrorContains(t, err, test.why, name)
+			var why *oidc.RefusedError
+			if test.why != "" {
+				require.ErrorAs(t, err, &why, name)
+				require.Equal(t, checkOf(test.why), why.Check, "%s: %v", name, err)
+			}
 			require.NotContains(t, err.Error(), "mallory", name)
 			require.NotContains(t, err.Error(), "evil", name)
 		}
@@ -176,6 +182,21 @@ func TestBadTokens(t *testing.T) {
 	require.Equal(t, remembered, a.Remembered())
 	require.EqualValues(t, 1, s.looked.Load(), "keys are fetched once in a minute")
 	require.EqualValues(t, 1, other.looked.Load())
+}
+
+// checkOf is the check that says so.
+func checkOf(why string) oidc.Check {
+	for check, parts := range map[oidc.Check][]string{
+		oidc.CheckIssuer: {"isn't configured"}, oidc.CheckAudience: {"audience"}, oidc.CheckKey: {"isn't one of the issuer's"}, oidc.CheckSignature: {"doesn't verify"},
+		oidc.CheckTimes: {"exp", "iat", "nbf", "future", "valid yet", "24 hours", "before"}, oidc.CheckRule: {"no rule", "closest"},
+	} {
+		for _, part := range parts {
+			if strings.Contains(why, part) && why != "extension" {
+				return check
+			}
+		}
+	}
+	return oidc.CheckForm
 }
 
 // Each kind of bad issuer is 503 for its own callers alone, and only for as long as it is bad.
