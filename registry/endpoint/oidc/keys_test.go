@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -320,4 +322,31 @@ func selfSigned(t *testing.T) string {
 	der, err := x509.CreateCertificate(rand.Reader, template, template, keys().ec.Public(), keys().ec)
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// Development has an issuer on loopback without TLS, whose keys may be there too, and nowhere else.
+func TestPlainHTTPOnLoopback(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	mux := http.NewServeMux()
+	plain := httptest.NewServer(mux)
+	t.Cleanup(plain.Close)
+	elsewhere := httptest.NewServer(say(keySet(jwk("ec", keys().ec.Public()))))
+	t.Cleanup(elsewhere.Close)
+	var named atomic.Value
+	named.Store(plain.URL)
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		say(text(map[string]any{"issuer": plain.URL, "jwks_uri": named.Load().(string) + "/keys"}))(w, r)
+	})
+	mux.HandleFunc("/keys", say(keySet(jwk("ec", keys().ec.Public()))))
+	config := oidc.Issuer{Name: "dev", Issuer: plain.URL, Audience: audience, Rules: []oidc.Rule{{Claims: m{"owner": "acme"}, Projects: []string{"shop"}}}}
+	token := signed(`{"alg":"ES256","kid":"ec"}`, text(claimsOf(clock, plain.URL, nil)), keys().ec)
+	_, err := authenticate(t.Context(), newAuthenticator(t, clock, config), token)
+	require.NoError(t, err)
+	named.Store(elsewhere.URL)
+	_, err = authenticate(t.Context(), newAuthenticator(t, clock, config), token)
+	require.ErrorContains(t, err, "jwks_uri isn't https")
+	config.JWKSURL = elsewhere.URL + "/keys" // what is configured may be anywhere on loopback
+	_, err = authenticate(t.Context(), newAuthenticator(t, clock, config), token)
+	require.NoError(t, err)
 }
