@@ -27,7 +27,31 @@ func parseClaims(payload []byte) (claims, error) {
 	if decoder.Decode(new(any)) != io.EOF {
 		return nil, errors.New("something follows the claims")
 	}
+	if !whole(map[string]any(c)) {
+		return nil, errors.New("the claims have half of a surrogate pair, or what replaces such a one")
+	}
 	return c, nil
+}
+
+// whole reports whether no text in v has what decoders put in the place of any character that isn't one: two texts would be one.
+func whole(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return !strings.ContainsRune(v, utf8.RuneError)
+	case []any:
+		for _, element := range v {
+			if !whole(element) {
+				return false
+			}
+		}
+	case map[string]any:
+		for key, value := range v {
+			if !whole(key) || !whole(value) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 const (

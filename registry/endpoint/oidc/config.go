@@ -174,9 +174,18 @@ func (i *Issuer) ownerProblem(r Rule, issuer *url.URL) string {
 
 // covers reports whether r matches every token that other does. Both are readable.
 func (r Rule) covers(other Rule) bool {
+	var patterns []string // compared last, as they cost most
 	for key, value := range r.Claims {
 		wanted, ok := other.Claims[key]
-		if !ok || !newPattern(value).covers(wanted) {
+		switch {
+		case !ok || value != wanted && exact(value):
+			return false
+		case value != wanted:
+			patterns = append(patterns, key)
+		}
+	}
+	for _, key := range patterns {
+		if !newPattern(r.Claims[key]).covers(other.Claims[key]) {
 			return false
 		}
 	}

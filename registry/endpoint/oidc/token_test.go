@@ -48,6 +48,7 @@ func TestBadTokens(t *testing.T) {
 	now := clock.now().Unix()
 	for _, accepted := range []string{
 		signed(header, good, ec), signed(`{"alg":"RS256","kid":"rsa"}`, good, keys().rsa), signed(`{"alg":"EdDSA","kid":"ed"}`, good, keys().ed),
+		s.token(map[string]any{"x": "\U0001f600"}), signed(header, strings.Replace(good, `{`, `{"x":"\ud83d\ude00",`, 1), ec),
 		signed(`{"alg":"ES256"}`, good, ec), // the only key that fits
 		s.token(map[string]any{"aud": []string{audience}}), s.token(map[string]any{"nbf": nil}), s.token(map[string]any{"exp": float64(now) + 300.5}),
 		s.token(map[string]any{"exp": now - 59, "iat": now - 100}), s.token(map[string]any{"iat": now + 59, "nbf": now + 59}), s.token(map[string]any{"exp": now + 86400}),
@@ -126,6 +127,9 @@ func TestBadTokens(t *testing.T) {
 		"claims are null":            {signed(header, "null", ec), "claims aren't"},
 		"claims and more":            {signed(header, good+good, ec), "follows the claims"},
 		"claims aren't UTF-8":        {signed(header, strings.Replace(good, "acme", "ac\xffme", 1), ec), "UTF-8"},
+		"half of a pair":             {signed(header, strings.Replace(good, "job-1", `job-\ud800`, 1), ec), "surrogate"},
+		"half of a pair, inside":     {signed(header, strings.Replace(good, `{`, `{"x":[{"\udc00":1}],`, 1), ec), "surrogate"},
+		"what replaces it":           {signed(header, strings.Replace(good, "job-1", "job-\ufffd", 1), ec), "surrogate"},
 		"a claim twice":              {signed(header, strings.Replace(good, `{`, `{"owner":"acme",`, 1), ec), "twice"},
 		"a claim twice, inside":      {signed(header, strings.Replace(good, `{`, `{"x":{"a":1,"a":1},`, 1), ec), "twice"},
 		"a claim twice, escaped":     {signed(header, strings.Replace(good, `{`, `{"\u006fwner":"acme",`, 1), ec), "twice"},
