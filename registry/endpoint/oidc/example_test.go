@@ -32,7 +32,8 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	http.Handle("/api/v1/registry/credentials", endpoint.New(fake{}, callers.Authenticate, callers.Authorize))
+	mux := http.NewServeMux()
+	mux.Handle("/api/v1/registry/credentials", endpoint.New(fake{}, callers.Authenticate, callers.Authorize))
 	// Output:
 	// tokens that say "refs/heads/main" as ref and say "5678" as repository_id and say "1234" as repository_owner_id may push shop
 	// tokens that say "1234" as repository_owner_id may pull {repository}

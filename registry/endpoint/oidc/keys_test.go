@@ -105,6 +105,10 @@ func TestRotation(t *testing.T) {
 	_, err = authenticate(t.Context(), a, old)
 	require.NoError(t, err)
 
+	// Of two that fit, a token has to name one.
+	_, err = authenticate(t.Context(), a, signed(`{"alg":"ES256"}`, s.claims(nil), keys().ec))
+	require.ErrorContains(t, err, "isn't one of the issuer's")
+
 	// The old one goes, and with it what was remembered of its tokens.
 	s.publish(keySet(jwk("new", keys().ec2.Public())))
 	clock.advance(time.Minute)
