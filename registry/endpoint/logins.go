@@ -52,7 +52,7 @@ func (h *handler[C]) login(r *http.Request, password provider.Secret, asked []pr
 		h.record(r, &e, fail(&e, answers.unavailable, err), start)
 		return "", nil, unavailable(err)
 	}
-	e.Subject = caller.Subject()
+	e.of(caller)
 	var granted []provider.Request
 	for i := range max(1, len(asked)) {
 		if wait := h.limitSubject(ctx, e.Subject); wait > 0 {
