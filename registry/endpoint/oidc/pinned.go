@@ -25,8 +25,8 @@ func keyProblem(key string) string {
 // pins are the claims of which a rule needs one, without a star, on an issuer that strangers share; each is an id that nobody gets again.
 // Empty for other issuers.
 //
-// Sources: GitHub's "OpenID Connect reference", GitLab's "OpenID Connect (OIDC) Authentication Using ID Tokens", Google's "OpenID Connect"
-// (sub is never reused), Buildkite's "buildkite-agent oidc" (both have to be asked for with --claim), HashiCorp's "Workload identity".
+// Sources: GitHub's "OpenID Connect reference", GitLab's "OpenID Connect (OIDC) Authentication Using ID Tokens", Buildkite's pages on OIDC (both have to be
+// asked for with --claim; pipeline_id isn't from them), HashiCorp's "Workload identity".
 func pins(issuer *url.URL) []string {
 	switch issuer.Hostname() {
 	case githubHost:
