@@ -90,7 +90,11 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 			return nil, err
 		}
 	}
-	credentials, tokens, err := s.handlers(own.orTokens(static.New(s.config.Auth.Tokens)))
+	bearers, err := static.New(s.config.Auth.Tokens, s.config.Exposed(), s.logger)
+	if err != nil {
+		return nil, err
+	}
+	credentials, tokens, err := s.handlers(own.orTokens(bearers))
 	if err != nil {
 		return nil, err
 	}
