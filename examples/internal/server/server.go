@@ -143,7 +143,7 @@ func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error)
 		return nil, nil, err
 	}
 	byAddress := addressLimit(s.config.Server)
-	opts = append(opts, endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
+	opts = append(opts, endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
 	opts = append(opts, guards(s.config.Server, byAddress)...)
 	if own.Identify != nil {
 		opts = append(opts, endpoint.WithProjectIDs(own.Identify))

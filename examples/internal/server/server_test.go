@@ -95,6 +95,30 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// Rise's clients ask by a deployment's path, and get the same answers.
+func TestDeploymentPath(t *testing.T) {
+	t.Parallel()
+	s := start(t, files(t, map[string]string{"development.yaml": ociConfig("localhost:5000")}))
+	byDeployment := *s
+	for _, test := range []struct {
+		token, project, access string
+		status                 int
+	}{
+		{"ci-token-of-hello", "hello", "", 200}, {"ci-token-of-hello", "hello", "access=pull", 200}, {"ci-token-of-hello", "hello2", "", 404},
+		{"viewer-token-of-all", "anything", "access=pull", 200}, {"viewer-token-of-all", "anything", "", 404}, {"guess", "hello", "", 401},
+		{"ci-token-of-hello", "a--b", "", 400}, {"ci-token-of-hello", "hello2", "project=hello", 404}, {"ci-token-of-hello", "hello", "access=admin", 400},
+	} {
+		byDeployment.url = strings.TrimSuffix(s.url, server.CredentialsPath) + "/api/v1/projects/" + test.project + "/deployments/20260101-120000/registry-credentials"
+		status, body, _ := byDeployment.ask(t, test.token, test.access)
+		require.Equal(t, test.status, status, "%+v: %s", test, body)
+		if !strings.Contains(test.access, "project=") {
+			again, same, _ := s.ask(t, test.token, "project="+test.project+"&"+test.access)
+			require.Equal(t, status, again)
+			require.Equal(t, same, body, "%+v", test)
+		}
+	}
+}
+
 func TestConfigurationMistakes(t *testing.T) {
 	t.Parallel()
 	const tail = "\nregistry: {type: oci-client-auth, registry_url: localhost:5000}\n"
