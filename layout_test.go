@@ -75,36 +75,38 @@ func importRules() map[string][]string {
 	doubleCloud := []string{"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam", "ecr/ecrtest/internal/identity", "ecr/ecrtest/internal/repos"}
 	doubleProtocol := slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud", "ecr/ecrtest/internal/awswire"})
 	return map[string][]string{
-		"":                      {},
-		"provider":              {"provider/internal/kept"},
-		"provider/internal":     {},
-		"provider/providertest": {"provider"},
-		"provider/repository":   {"provider"},
-		"provider/diagnosis":    {"provider"},
-		"provider/decorator":    {"provider", "provider/internal/kept"},
-		"internal/fileorder":    {},
-		"internal/hostport":     {},
-		"internal/probe":        {},
-		"internal/realtest":     {},
-		"internal/sharedrepo":   {"provider"},
-		"ecr":                   {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
-		"ecr/internal/policy":   {"provider"},
-		"ecr/ecrtest":           {"ecr/ecrtest/internal/..."},
-		"ecr/iampolicy":         {"ecr", "ecr/internal/policy", "provider"},
-		"oci":                   {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
-		"oci/internal":          {"provider/...", "internal/hostport", "internal/probe"},
-		"oci/imageregistry":     {},
-		"configload":            {},
-		"registry":              {"provider/...", "registry/..."},
-		"examples":              {"..."},
-		"modules":               {"..."},
-		"benchmarks":            {"..."},
+		"":                       {},
+		"provider":               {"provider/internal/kept"},
+		"provider/internal":      {},
+		"provider/providertest":  {"provider"},
+		"provider/repository":    {"provider"},
+		"provider/diagnosis":     {"provider"},
+		"provider/decorator":     {"provider", "provider/internal/kept"},
+		"internal/fileorder":     {},
+		"internal/hostport":      {},
+		"internal/probe":         {},
+		"internal/realtest":      {},
+		"internal/sharedrepo":    {"provider"},
+		"ecr":                    {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
+		"ecr/internal/policy":    {"provider"},
+		"ecr/ecrtest":            {"ecr/ecrtest/internal/..."},
+		"ecr/iampolicy":          {"ecr", "ecr/internal/policy", "provider"},
+		"oci":                    {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
+		"oci/internal":           {"provider/...", "internal/hostport", "internal/probe"},
+		"oci/imageregistry":      {},
+		"configload":             {},
+		"registry":               {"provider/...", "registry/..."},
+		"registry/endpoint/oidc": {"provider/...", "registry/endpoint"},
+		"examples":               {"..."},
+		"modules":                {"..."},
+		"benchmarks":             {"..."},
 
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
 		},
-		"oci/tokenissuer/internal":  {},
-		"oci/tokenissuer/tokenkeys": {"oci/tokenissuer/internal/keys"},
+		"oci/tokenissuer/internal":           {}, // one that is new says here what it needs
+		"oci/tokenissuer/internal/diagnosis": {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenissuer/internal/keys"},
+		"oci/tokenissuer/tokenkeys":          {"oci/tokenissuer/internal/keys"},
 
 		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
 		// over what may be quoted.
@@ -190,8 +192,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/endpoint", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 12)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 13)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
@@ -208,8 +210,8 @@ func TestNoAWSWithoutECR(t *testing.T) {
 	require.True(t, linked, "this test would see it")
 }
 
-// A token issuer costs who uses it one module more than oci does.
-func TestModulesOfTokenIssuer(t *testing.T) {
+// A token issuer costs who uses it one module more than oci does, callers by OIDC tokens three more than the endpoint.
+func TestModulesLinked(t *testing.T) {
 	t.Parallel()
 	linked := func(path string) []string {
 		out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", path).Output()
@@ -220,6 +222,8 @@ func TestModulesOfTokenIssuer(t *testing.T) {
 	}
 	want := append(linked("./oci"), "github.com/go-jose/go-jose/v4")
 	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
+	want = append(linked("./registry/endpoint"), "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2")
+	require.ElementsMatch(t, want, linked("./registry/endpoint/oidc"))
 }
 
 // Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.

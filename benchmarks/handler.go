@@ -68,32 +68,33 @@ type handlers struct {
 }
 
 func compareHandlers(p provider.Provider, rounds, requests int) (handlers, error) {
-	full := httptest.NewServer(ourHandler(p))
-	defer full.Close()
-	r, err := http.NewRequest(http.MethodGet, full.URL+path, nil)
-	if err != nil {
-		return handlers{}, err
-	}
+	full := ourHandler(p)
+	r := httptest.NewRequest(http.MethodGet, path, nil)
 	r.Header.Set("Authorization", "Bearer "+bearer)
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return handlers{}, err
-	}
+	w := httptest.NewRecorder()
+	full.ServeHTTP(w, r)
+	answer := w.Result()
 	body, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
 	if err != nil || answer.StatusCode != http.StatusOK {
 		return handlers{}, errors.Join(err, errors.New(answer.Status))
 	}
-	bare := httptest.NewServer(bareHandler(answer, body))
+	return compare(full, bareHandler(answer, body), []string{endpointRequest}, rounds, requests)
+}
+
+// compare sends the same requests, in turns, to one handler and to the bare one that it is measured by.
+func compare(handler, floor http.Handler, texts []string, rounds, requests int) (handlers, error) {
+	full, bare := httptest.NewServer(handler), httptest.NewServer(floor)
+	defer full.Close()
 	defer bare.Close()
 	var h handlers
 	var ours, bares, ratios, ourAllocs, bareAllocs []float64
 	for range rounds {
-		b, ba, err := throughput(bare.Listener.Addr().String(), requests)
+		b, ba, err := throughput(bare, texts, requests)
 		if err != nil {
 			return handlers{}, err
 		}
-		o, oa, err := throughput(full.Listener.Addr().String(), requests)
+		o, oa, err := throughput(full, texts, requests)
 		if err != nil {
 			return handlers{}, err
 		}
@@ -108,25 +109,30 @@ func compareHandlers(p provider.Provider, rounds, requests int) (handlers, error
 const (
 	path    = "/api/v1/registry/credentials?project=hello"
 	clients = 4
+
+	endpointRequest = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + bearer + "\r\n\r\n"
 )
 
-// throughput sends requests over kept connections with a client that does next to nothing, since it shares the machine.
-func throughput(address string, requests int) (perSecond, allocs float64, err error) {
-	connections := make([]net.Conn, clients)
+// throughput sends so many requests, one text after the other, over kept connections.
+func throughput(server *httptest.Server, texts []string, requests int) (perSecond, allocs float64, err error) {
+	connections, failures := make([]*connection, clients), make([]error, clients)
 	for i := range connections {
-		if connections[i], err = net.Dial("tcp", address); err != nil {
+		if connections[i], err = connect(server); err != nil {
 			return 0, 0, err
 		}
-		defer func() { _ = connections[i].Close() }()
+		defer connections[i].close()
 	}
-	failures := make([]error, clients)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	start := time.Now()
 	var wait sync.WaitGroup
 	for i, c := range connections {
-		wait.Go(func() { failures[i] = exchange(c, address, requests/clients) })
+		wait.Go(func() {
+			for k := 0; k < requests/clients && failures[i] == nil; k++ {
+				failures[i] = c.send(texts[k%len(texts)])
+			}
+		})
 	}
 	wait.Wait()
 	took := time.Since(start)
@@ -135,34 +141,45 @@ func throughput(address string, requests int) (perSecond, allocs float64, err er
 	return n / took.Seconds(), float64(after.Mallocs-before.Mallocs) / n, errors.Join(failures...)
 }
 
-func exchange(c net.Conn, address string, n int) error {
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\nAuthorization: Bearer " + bearer + "\r\n\r\n")
-	reader := bufio.NewReaderSize(c, 16<<10)
-	for range n {
-		if _, err := c.Write(request); err != nil {
+// connection is a client that does next to nothing, since it shares the machine.
+type connection struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func connect(server *httptest.Server) (*connection, error) {
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	return &connection{c, bufio.NewReaderSize(c, 16<<10)}, nil
+}
+
+func (c *connection) close() { _ = c.Close() }
+
+// send sends a request and reads its answer.
+func (c *connection) send(text string) error {
+	if _, err := io.WriteString(c, text); err != nil {
+		return err
+	}
+	length := -1
+	for first := true; ; first = false {
+		line, err := c.reader.ReadSlice('\n')
+		if err != nil {
 			return err
 		}
-		length := -1
-		for first := true; ; first = false {
-			line, err := reader.ReadSlice('\n')
-			if err != nil {
+		if first && !strings.HasPrefix(string(line), "HTTP/1.1 200 ") {
+			return fmt.Errorf("answered %q", line)
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if value, ok := strings.CutPrefix(string(line), "Content-Length: "); ok {
+			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
 				return err
 			}
-			if first && !strings.HasPrefix(string(line), "HTTP/1.1 200 ") {
-				return fmt.Errorf("answered %q", line)
-			}
-			if len(line) <= 2 {
-				break
-			}
-			if value, ok := strings.CutPrefix(string(line), "Content-Length: "); ok {
-				if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
-					return err
-				}
-			}
-		}
-		if _, err := reader.Discard(length); err != nil {
-			return err
 		}
 	}
-	return nil
+	_, err := c.reader.Discard(length)
+	return err
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,5 +36,30 @@ func BenchmarkEndpoint(b *testing.B) {
 	for b.Loop() {
 		clear(w.header)
 		h.ServeHTTP(w, r)
+	}
+}
+
+// BenchmarkExchange is /token alone, and the least that it could be.
+func BenchmarkExchange(b *testing.B) {
+	i, err := newIssuer(b.Context())
+	require.NoError(b, err)
+	for _, one := range []struct {
+		name    string
+		handler http.Handler
+	}{{"floor", i.floor}, {"ours", i.token}} {
+		b.Run(one.name, func(b *testing.B) {
+			var requests []*http.Request
+			for _, text := range i.exchanges {
+				r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+				require.NoError(b, err)
+				requests = append(requests, r)
+			}
+			w := writer{http.Header{}}
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				clear(w.header)
+				one.handler.ServeHTTP(w, requests[n%len(requests)])
+			}
+		})
 	}
 }

@@ -36,6 +36,9 @@ func TestRun(t *testing.T) {
 		`endpoint: requests/s by the bare handler's +\| \d`,
 		`3000 connections asking for new projects: delay of another's first credential, repository to be made +\| \d\.\d\d makings`,
 		`3000 connections asking for new projects: delay of another's first credential, repository there +\| \d\.\d\d looks`,
+		`/token: exchanges/s by the bare handler's +\| \d`,
+		`the endpoint beside full load at /token, 99th percentile of a credential that is kept: by that beside the bare handler's load +\| \d`,
+		`the endpoint beside full load at /token, 99th percentile of a new grant: by that beside the bare handler's load +\| \d`,
 		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())

@@ -71,6 +71,8 @@ func cached(t *testing.T, p provider.Provider) provider.Provider {
 	return built
 }
 
+const untold = "AWS doesn't say what a session can do"
+
 func harness(t *testing.T, region string, tags bool) providertest.Harness {
 	t.Helper()
 	return harnessOff(t, region, tags, 0)
@@ -114,6 +116,9 @@ func harnessOff(t *testing.T, region string, tags bool, offset time.Duration) pr
 			providertest.Malformed:   fault(ecrtest.Fault{Action: sts, Malformed: true}),
 			providertest.Expired:     fault(ecrtest.Fault{Action: sts, Mutate: expiration("1999-12-31T00:00:00Z")}),
 			providertest.Hanging:     fault(ecrtest.Fault{Action: token, Latency: time.Hour}),
+		},
+		Cannot: map[providertest.Ability]string{
+			providertest.Suspension: "AWS's sessions live until they end", providertest.GrantsLess: untold, providertest.GrantsMore: untold,
 		},
 	}
 }

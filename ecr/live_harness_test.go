@@ -46,6 +46,7 @@ func (s *site) harness(t *testing.T) providertest.Harness {
 		Cannot: map[providertest.Ability]string{
 			providertest.Expiry: "AWS doesn't tell: see the question token-outlives-session", providertest.Throttled: healthy,
 			providertest.Unavailable: healthy, providertest.Malformed: healthy, providertest.Expired: healthy, providertest.Hanging: healthy,
+			providertest.Suspension: "AWS's sessions live until they end", providertest.GrantsLess: untold, providertest.GrantsMore: untold,
 		},
 	}
 	if l.config.PullRoleARN == "" {

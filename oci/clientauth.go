@@ -69,7 +69,7 @@ func (c ClientAuthConfig) resolve() (resolved, error) {
 type ClientAuth struct {
 	config  ClientAuthConfig
 	names   resolved
-	options options
+	options func() options // a closure, as printers walk fields, and would come to what all of the program shares
 }
 
 var _ interface {
@@ -92,7 +92,8 @@ func NewClientAuth(c ClientAuthConfig, opts ...Option) (*ClientAuth, error) {
 	if err != nil {
 		return nil, &provider.Error{Kind: provider.ErrMisconfigured, Op: "build " + TypeClientAuth + " provider", Err: err}
 	}
-	return &ClientAuth{config: c, names: names, options: newOptions(opts)}, nil
+	o := newOptions(opts)
+	return &ClientAuth{config: c, names: names, options: func() options { return o }}, nil
 }
 
 // Type returns "oci-client-auth".

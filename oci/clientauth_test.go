@@ -3,10 +3,13 @@ package oci_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/oci"
@@ -219,3 +222,25 @@ func Example() {
 	// rise-registry:5000/rise-apps/hello <nil>
 	// client_login <nil>
 }
+
+// Whatever prints a provider doesn't come to what all of the program shares, such as http.DefaultTransport, which is changed meanwhile.
+func TestPrintsWithoutTransport(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]oci.Option{"default": nil, "own": {oci.WithTransport(&http.Transport{}), oci.WithKeychain(authn.NewMultiKeychain())}} {
+		p, err := oci.NewClientAuth(oci.ClientAuthConfig{RegistryURL: "registry.example.com"}, opts...)
+		require.NoError(t, err)
+		var said said
+		require.False(t, assert.Equal(&said, &oci.ClientAuth{}, p)) // testify walks pointers, too
+		for _, text := range []string{said.String(), fmt.Sprintf("%+v", p), fmt.Sprintf("%+v", *p), fmt.Sprintf("%#v", p)} {
+			require.Contains(t, text, "registry.example.com", name)
+			for _, shared := range []string{"http.Transport", "RoundTripper", "Keychain", "idleConn"} {
+				require.NotContains(t, text, shared, name)
+			}
+		}
+	}
+}
+
+// said is what a failing test would say.
+type said struct{ strings.Builder }
+
+func (s *said) Errorf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }

@@ -36,7 +36,8 @@ const (
 // addresses that the registry names.
 func (p *ClientAuth) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq[diagnosis.Finding] {
 	return diagnosis.RunChecks(ctx, func() []diagnosis.Check {
-		d := checkup{ClientAuth: p, host: probe.NewHost(p.options.transport)}
+		d := checkup{ClientAuth: p, options: p.options()}
+		d.host = probe.NewHost(d.options.transport)
 		checks := d.registryChecks(checkRegistry, checkLogin, p.names.cluster, "registry_url", p.config.RegistryURL)
 		reachable := checkRegistry
 		if p.names.client != p.names.cluster {
@@ -59,7 +60,8 @@ func (p *ClientAuth) Diagnose(ctx context.Context, o diagnosis.Options) iter.Seq
 
 type checkup struct {
 	*ClientAuth
-	host probe.Host
+	options options
+	host    probe.Host
 }
 
 func (d checkup) registryChecks(id, login string, registry name.Registry, key, text string) []diagnosis.Check {

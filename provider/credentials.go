@@ -28,7 +28,8 @@ type Credentials struct {
 	// Password is the password of [LoginCredentials], or the token of [RegistryToken]; empty with [ClientLogin].
 	Password Secret
 	// ExpiresAt is until when the credential works at least, by this machine's clock as it was when the credential was issued
-	// and as exactly as the registry says it (to the second, mostly). It may go on working after that. Zero: it doesn't expire.
+	// and as exactly as the registry says it (to the second, mostly). It may go on working after that: for a minute, as clocks differ, and
+	// longer where an upstream gives no shorter life. Zero: it doesn't expire.
 	ExpiresAt time.Time
 	// Details are facts for an audit log that aren't secret, such as a session's name and the upstream's request ids.
 	Details []slog.Attr

@@ -96,7 +96,7 @@ func TestAddingAProvider(t *testing.T) {
 	suite := g.run(t, "go", "test", "-v", "./...")
 	require.Contains(t, suite, "--- PASS: TestVending/scoping/mount-another")
 	require.Equal(t, []string{
-		"requests/all-projects", "scoping/all-projects", "scoping/former-owner",
+		"requests/all-projects", "scoping/all-projects", "scoping/former-owner", "scoping/suspended", "errors/grants-less", "errors/grants-more",
 	}, skipped(suite), "what the page declares")
 	g.run(t, "go", "build", "-o", ".", "./cmd/...")
 

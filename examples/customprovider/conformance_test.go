@@ -39,6 +39,7 @@ func TestConformance(t *testing.T) {
 			Cannot: map[providertest.Ability]string{
 				providertest.AllProjects: "logins are for one project",
 				providertest.ProjectIDs:  "logins are for a name, whoever has it",
+				providertest.Suspension:  "logins work until they end",
 				providertest.Upstream:    "logins are signed here, nothing is called",
 			},
 		}

@@ -2,8 +2,10 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"mime"
@@ -27,6 +29,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	// Certificate is the one that the host showed; nil without TLS.
+	Certificate *x509.Certificate
 	// Evidence are host, address, proxy, TLS version and HTTP status, as far as they are known.
 	Evidence []slog.Attr
 }
@@ -105,6 +109,15 @@ func (h Host) Do(ctx context.Context, method, address string, login *url.Userinf
 
 // DoAs asks with an Authorization header; without one if it is empty.
 func (h Host) DoAs(ctx context.Context, method, address, authorization string) Answer {
+	return h.do(ctx, method, address, authorization, "")
+}
+
+// DoFor asks as if the host had that name: it is in the request's Host header, and nowhere else.
+func (h Host) DoFor(ctx context.Context, method, address, name string) Answer {
+	return h.do(ctx, method, address, "", name)
+}
+
+func (h Host) do(ctx context.Context, method, address, authorization, name string) Answer {
 	u, err := url.Parse(address)
 	if err != nil {
 		return Answer{Failure: &Failure{Step: "http", Summary: "the address can't be used", Remedy: "check the host"}}
@@ -117,6 +130,7 @@ func (h Host) DoAs(ctx context.Context, method, address, authorization string) A
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
+	r.Host = cmp.Or(name, r.Host)
 	r.Header.Set("User-Agent", "rise-registry-go")
 	if transport, ok := h.client.Transport.(*http.Transport); ok && transport.Proxy != nil {
 		if proxy, err := transport.Proxy(r); err == nil && proxy != nil {
@@ -127,6 +141,9 @@ func (h Host) DoAs(ctx context.Context, method, address, authorization string) A
 	a := Answer{}
 	if err == nil {
 		a.Status, a.Header = resp.StatusCode, resp.Header
+		if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
+			a.Certificate = resp.TLS.PeerCertificates[0]
+		}
 		a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody))
 		_ = resp.Body.Close()
 		if ctx.Err() == nil {

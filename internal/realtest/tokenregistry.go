@@ -23,3 +23,12 @@ func TokenRegistryOf(t *testing.T, program, address, realm, service, issuer stri
 	write(t, file, string(authority))
 	registry(t, program, address, fmt.Sprintf("auth: {token: {realm: %q, service: %q, issuer: %q, rootcertbundle: %s}}\n", realm, service, issuer, file))
 }
+
+// AutoRedirectRegistry is [TokenRegistry] for one that names the host that it is asked by as its realm.
+func AutoRedirectRegistry(t *testing.T, address, service, issuer string, authority []byte) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "authority.crt")
+	write(t, file, string(authority))
+	registry(t, "docker-registry", address, fmt.Sprintf(
+		"auth: {token: {realm: 'https://localhost/token', autoredirect: true, service: %q, issuer: %q, rootcertbundle: %s}}\n", service, issuer, file))
+}

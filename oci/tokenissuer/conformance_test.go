@@ -34,13 +34,14 @@ func TestConformance(t *testing.T) {
 				realtest.Program(t, name)
 			}
 			providertest.Run(t, func(t *testing.T) providertest.Harness {
-				o := &owners{ids: map[string]string{}}
+				o := &owners{ids: map[string]string{}, suspended: map[string]bool{}}
 				p, s := start(t, o)
 				return providertest.Harness{
 					Provider:     p,
 					Type:         tokenissuer.Type,
 					Capabilities: []providertest.Capability{providertest.Has[repository.PushCreator](), providertest.Has[provider.CallerBound]()},
 					HandOver:     o.handOver,
+					Suspend:      o.suspend,
 					Secrets:      func() []string { return secretsOf(t, s) },
 					Expiry: func(c provider.Credentials) time.Time {
 						_, claims := decodeJWT(t, c.Password.Reveal())
@@ -67,10 +68,11 @@ func secretsOf(t *testing.T, s signing) []string {
 	return append(lines[1:len(lines)-1], members.D)
 }
 
-// owners are a service's projects: whose id each name is.
+// owners are a service's projects: whose id each name is, and which are suspended.
 type owners struct {
-	mu  sync.Mutex
-	ids map[string]string
+	mu        sync.Mutex
+	ids       map[string]string
+	suspended map[string]bool
 }
 
 func (o *owners) handOver(project, id string) error {
@@ -80,11 +82,18 @@ func (o *owners) handOver(project, id string) error {
 	return nil
 }
 
+func (o *owners) suspend(project string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.suspended[project] = true
+	return nil
+}
+
 // stillGood is the service's answer: in these tests nobody waits five seconds for what it was.
 func (o *owners) stillGood(_ context.Context, q tokenissuer.Question) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if is := o.ids[q.Request.Project]; q.Request.ProjectID != "" && is != q.Request.ProjectID {
+	if is := o.ids[q.Request.Project]; q.Request.ProjectID != "" && is != q.Request.ProjectID || o.suspended[q.Request.Project] {
 		return &provider.Error{Kind: provider.ErrNotFound}
 	}
 	return nil

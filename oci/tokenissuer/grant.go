@@ -143,9 +143,7 @@ func (s settings) readGrant(ring *keys.Ring, text string, now time.Time) (grant,
 		return grant{}, err
 	}
 	var c claims
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil {
+	if err := json.Unmarshal(payload, &c); err != nil {
 		return grant{}, errNonsense
 	}
 	g := grant{
@@ -158,7 +156,7 @@ func (s settings) readGrant(ring *keys.Ring, text string, now time.Time) (grant,
 	if err := g.request.Validate(); err != nil {
 		return grant{}, fmt.Errorf("%w: %w", errNonsense, err)
 	}
-	// What remains of the claims is what they would be if this grant were made here, or else it wasn't.
+	// What remains of the claims, and that there are no others, is what they would be if this grant were made here, or else it wasn't.
 	again, err := s.claimsOf(g.request, g.id, g.made, g.ends).encode()
 	switch {
 	case err != nil || g.id == "" || len(g.id) > 64 || !g.ends.After(g.made) || g.ends.Sub(g.made) > maxSessionDuration || g.made.After(now.Add(ahead)):

@@ -56,7 +56,7 @@ func WithGrantLimit(limit func(ctx context.Context, grant string) time.Duration)
 	return func(h *handler) { h.limitGrant = limit }
 }
 
-// WithTimeout sets how long an exchange may take. Zero and less mean [DefaultTimeout].
+// WithTimeout sets how long an exchange may take, until its form has arrived included. Zero and less mean [DefaultTimeout].
 func WithTimeout(d time.Duration) HandlerOption {
 	return func(h *handler) {
 		if h.timeout = d; d <= 0 {
@@ -147,7 +147,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, e *Exchange) (a
 		return fail(e, badRequest("This token service is for another registry: its service name, as the registry's challenge has it, is "+h.settings.service+"."), nil)
 	case q.password.IsZero():
 		return h.unauthorized(r, e, sayMissing, errNone)
-	case keys.IsGrant(q.password.Reveal()):
+	case h.keys.Ring().IsGrant(q.password.Reveal()):
 		return h.byGrant(r, e, q)
 	}
 	return h.byLogin(r, e, q)

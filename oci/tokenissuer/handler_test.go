@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -367,6 +369,44 @@ func TestPanics(t *testing.T) {
 	require.Equal(t, []any{http.StatusInternalServerError, "UNKNOWN"}, []any{r.status, r.code})
 	require.Equal(t, "panic of type string", x.last().Err.Error())
 	require.Panics(t, func() { p.Handler(nil, nil) })
+
+	// A goroutine that ends leaves nobody waiting: this would last for the handler's half minute.
+	h = p.Handler(func(context.Context, tokenissuer.Question) error { runtime.Goexit(); return nil }, nil, x.option())
+	require.Equal(t, http.StatusServiceUnavailable, exchange(t, h, grantFor(t, p, push("hello"))).status)
+	require.ErrorContains(t, x.last().Err, "a bug: the goroutine was ended")
+}
+
+// Who begins a form and never ends it holds nothing for longer than an exchange may take, whatever the server's own times are.
+func TestSlowForm(t *testing.T) {
+	t.Parallel()
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			x := &exchanges{}
+			h := newProvider(t, config(), newSigning(t)).Handler(allGood, nil, x.option(), tokenissuer.WithTimeout(50*time.Millisecond))
+			server := httptest.NewUnstartedServer(h)
+			server.EnableHTTP2 = protocol == "HTTP/2.0"
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			form, write := io.Pipe()
+			go io.WriteString(write, "grant_type=") //nolint:errcheck // perhaps nobody reads it any more
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			t.Cleanup(cancel)
+			context.AfterFunc(ctx, func() { _ = write.CloseWithError(context.Canceled) }) // the client waits for its body
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, form)
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			answer, err := server.Client().Do(r)
+			require.NoError(t, err)
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, protocol, answer.Proto)
+			require.Equal(t, http.StatusBadRequest, answer.StatusCode)
+			require.Contains(t, string(text), "The request can't be answered: the form took too long to arrive.")
+			require.Equal(t, tokenissuer.Refused, x.last().Outcome)
+		})
+	}
 }
 
 // A client that goes away is no failure of the service's.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
+	checks "github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/diagnosis"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/keys"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -19,7 +20,7 @@ type Provider struct {
 	config   Config
 	settings settings
 	keys     *keys.Source
-	options  options
+	options  func() options // a closure, as printers walk fields, and would come to what all of the program shares
 }
 
 var _ interface {
@@ -38,7 +39,8 @@ func Builder(opts ...Option) provider.Builder {
 
 // New makes a provider, and reads its keys. Errors are [provider.ErrMisconfigured].
 func New(c Config, opts ...Option) (*Provider, error) {
-	p := &Provider{config: c.withDefaults(), options: newOptions(opts)}
+	o := newOptions(opts)
+	p := &Provider{config: c.withDefaults(), options: func() options { return o }}
 	misconfigured := func(err error) error {
 		return &provider.Error{Kind: provider.ErrMisconfigured, Op: "build " + Type + " provider", Err: err}
 	}
@@ -46,11 +48,11 @@ func New(c Config, opts ...Option) (*Provider, error) {
 	if p.settings, err = c.resolve(); err != nil {
 		return nil, misconfigured(err)
 	}
-	read, err := p.config.files(p.options.read)
+	read, err := p.config.files(o.read)
 	if err != nil {
 		return nil, misconfigured(err)
 	}
-	if p.keys, err = keys.Open(read, p.settings.service, p.options.log); err != nil {
+	if p.keys, err = keys.Open(read, p.settings.service, o.log); err != nil {
 		return nil, misconfigured(configError(err))
 	}
 	return p, nil
@@ -100,18 +102,13 @@ func (c Config) Warnings() []error {
 	}
 	var warnings []error
 	for _, w := range ring.Warnings() {
-		warnings = append(warnings, provider.NewConfigError("signing_cert_file", "the signing certificate %s: %s", w, ownAuthority))
+		warnings = append(warnings, provider.NewConfigError("signing_cert_file", "the signing certificate %s: %s", w, checks.OwnAuthority))
 	}
 	if ring.EndsSoon(now) {
-		warnings = append(warnings, provider.NewConfigError("signing_cert_file", "the signing certificate ends on %s: %s", ring.Ends().UTC().Format(time.DateOnly), renew))
+		warnings = append(warnings, provider.NewConfigError("signing_cert_file", "the signing certificate ends on %s: %s", ring.Ends().UTC().Format(time.DateOnly), checks.Renew))
 	}
 	return warnings
 }
-
-const (
-	ownAuthority = "use one of an authority that signs nothing else, as registries take tokens signed with any certificate below it"
-	renew        = "make a new one in time, as with it every push and pull ends"
-)
 
 // Type returns "oci-token-issuer".
 func (p *Provider) Type() string { return Type }

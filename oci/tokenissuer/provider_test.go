@@ -3,7 +3,9 @@ package tokenissuer_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,6 +129,24 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(c.SigningCertFile, s.certificatePEM, 0o600))
 	require.Len(t, c.Warnings(), 1)
 	require.ErrorContains(t, c.Warnings()[0], "signing_cert_file: the signing certificate ends on")
+}
+
+// check-config warns of a signing certificate that isn't for signing alone.
+func TestConfigWarnsOfCertificates(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*x509.Certificate){
+		"has names or addresses, as a server's certificate has": func(c *x509.Certificate) { c.DNSNames = []string{"printer.example.com"} },
+		"has names or addresses, as a server's":                 func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} },
+		"is good for TLS":                                       func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+	} {
+		s := newSigning(t)
+		s.certified(t, change)
+		c := s.files(t, config())
+		require.NoError(t, c.Validate())
+		require.Len(t, c.Warnings(), 1)
+		require.ErrorContains(t, c.Warnings()[0], "signing_cert_file: the signing certificate "+what)
+		require.ErrorContains(t, c.Warnings()[0], "use one of an authority that signs nothing else")
+	}
 }
 
 func TestCredentials(t *testing.T) {

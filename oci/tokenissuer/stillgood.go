@@ -2,6 +2,7 @@ package tokenissuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -49,6 +50,9 @@ type goodness struct {
 	turned      time.Time
 }
 
+// errLost is for a function that neither returned nor panicked.
+var errLost = errors.New("a bug: the goroutine was ended")
+
 // about is what a question is known by: a grant's id says all of it but the project.
 type about struct{ grant, project string }
 
@@ -93,8 +97,10 @@ func (g *goodness) verdict(ctx context.Context, q Question) *verdict {
 	g.recent[key] = v
 	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.patience)
 	go func() {
+		err := errLost
+		defer func() { g.settle(key, v, err) }()
 		defer cancel()
-		g.settle(key, v, g.asked(own, q))
+		err = g.asked(own, q)
 	}()
 	return v
 }

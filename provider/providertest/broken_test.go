@@ -147,7 +147,7 @@ const another = "scoping/push-another scoping/pull-another scoping/list-another 
 // The subtests of contexts and of faults.
 const (
 	cancellation = "cancellation/ended cancellation/canceled cancellation/deadline "
-	errorKinds   = "errors/denied errors/throttled errors/unavailable errors/malformed errors/expired "
+	errorKinds   = "errors/denied errors/throttled errors/unavailable errors/malformed errors/expired errors/grants-less errors/grants-more "
 	concurrency  = "concurrency/requests concurrency/instances "
 )
 
@@ -156,7 +156,7 @@ func isolation(more string) string { return another + more }
 
 // own are the subtests that fail when a credential doesn't open its own project.
 func own(more string) string {
-	return another + "scoping/push-own scoping/pull-own scoping/pull-cannot-push scoping/all-projects " +
+	return another + "scoping/push-own scoping/pull-own scoping/pull-cannot-push scoping/all-projects scoping/suspended " +
 		concurrency + more
 }
 
@@ -189,7 +189,7 @@ func brokenProviders() []broken {
 			provider: asking(func(r provider.Request) (string, string) {
 				return r.Project, map[provider.Access]string{provider.Push: "write", provider.Pull: "pull"}[r.Access]
 			}),
-			fails: concurrency + "scoping/pull-own scoping/pull-cannot-push scoping/delete-another scoping/all-projects scoping/former-owner",
+			fails: concurrency + "scoping/pull-own scoping/pull-cannot-push scoping/delete-another scoping/all-projects scoping/former-owner scoping/suspended",
 			says:  "can't pull the image",
 		}, {
 			name: "all projects, with push",
@@ -211,33 +211,33 @@ func brokenProviders() []broken {
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/")
 			}),
-			fails: "scoping/pull-another scoping/former-owner",
+			fails: "scoping/pull-another scoping/former-owner scoping/suspended",
 			says:  "can get the manifest at",
 		}, {
 			name:    "registry that shows what is there",
 			harness: lax(func(r *http.Request) bool { return r.Method == http.MethodHead }),
-			fails:   "scoping/pull-another scoping/former-owner",
+			fails:   "scoping/pull-another scoping/former-owner scoping/suspended",
 			says:    "can ask for the image at",
 		}, {
 			name: "registry that shows layers",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/")
 			}),
-			fails: "scoping/pull-another scoping/former-owner",
+			fails: "scoping/pull-another scoping/former-owner scoping/suspended",
 			says:  "can download the layer at",
 		}, {
 			name: "registry that takes layers",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method != http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") && !mounting(r)
 			}),
-			fails: concurrency + "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner",
+			fails: concurrency + "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner scoping/suspended",
 			says:  "can upload a layer at",
 		}, {
 			name: "registry that takes manifests",
 			harness: lax(func(r *http.Request) bool {
 				return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/")
 			}),
-			fails: "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner",
+			fails: "scoping/push-another scoping/pull-cannot-push scoping/all-projects scoping/former-owner scoping/suspended",
 			says:  "can tag the image anew at",
 		}, {
 			name:    "registry that lists tags",
@@ -358,6 +358,41 @@ func brokenProviders() []broken {
 			fails: "scoping/former-owner",
 			says:  `id "p-1") can push an image at`,
 		},
+		{
+			name:    "a registry that suspends nothing",
+			harness: func(h *providertest.Harness, _ *upstream) { h.Suspend = func(string) error { return nil } },
+			fails:   "scoping/suspended",
+			says:    `"a", push, client) can push an image at`,
+		}, {
+			name: "a registry that suspends pushes",
+			harness: func(h *providertest.Harness, u *upstream) {
+				lax(func(r *http.Request) bool {
+					u.mu.Lock()
+					defer u.mu.Unlock()
+					return u.suspended["a"] && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.URL.Path, "/a/")
+				})(h, u)
+			},
+			fails: "scoping/suspended",
+			says:  `"a", pull, client) can pull the image at`,
+		}, {
+			name: "a registry that suspends nothing for who has all projects",
+			harness: lax(func(r *http.Request) bool {
+				username, _, _ := r.BasicAuth()
+				return strings.HasPrefix(username, "*,pull,") && (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasSuffix(r.URL.Path, "_catalog")
+			}),
+			fails: "scoping/suspended",
+			says:  `all projects, project "", pull, client) can pull the image at`,
+		}, {
+			name: "a registry that suspends everybody",
+			harness: func(h *providertest.Harness, u *upstream) {
+				h.Suspend = func(string) error {
+					u.key = "another key"
+					return nil
+				}
+			},
+			fails: "scoping/suspended",
+			says:  `"ab", push, client) can't ask for the image at`,
+		},
 		// another's credential
 		{
 			name:     "kept by access only",
@@ -455,7 +490,7 @@ func brokenProviders() []broken {
 					return repository, err
 				})
 			},
-			fails: "naming/consumers naming/images requests/cluster scoping/pull-own concurrency/requests concurrency/instances scoping/former-owner requests/project-id",
+			fails: "naming/consumers naming/images requests/cluster scoping/pull-own concurrency/requests concurrency/instances scoping/former-owner scoping/suspended requests/project-id",
 			says:  "only the host may differ",
 		}, {
 			name:     "everything shared",
@@ -528,7 +563,7 @@ func brokenProviders() []broken {
 					c.Method, c.Username = provider.RegistryToken, ""
 				}
 			}),
-			fails: "requests/cluster scoping/pull-own expiry/upstream concurrency/requests concurrency/instances scoping/former-owner",
+			fails: "requests/cluster scoping/pull-own expiry/upstream concurrency/requests concurrency/instances scoping/former-owner scoping/suspended",
 			says:  "can't be used by a kubelet",
 		}, {
 			name:     "says push of a pull credential",
@@ -560,6 +595,29 @@ func brokenProviders() []broken {
 			provider: changing(func(_ provider.Request, c *provider.Credentials, _ *error) { c.ExpiresAt = time.Time{} }),
 			fails:    "expiry/upstream",
 			says:     "ExpiresAt says never",
+		}, {
+			name: "lives longer than it says",
+			provider: changing(func(_ provider.Request, c *provider.Credentials, _ *error) {
+				c.ExpiresAt = c.ExpiresAt.Add(-10 * time.Minute)
+			}),
+			fails: "expiry/bounded",
+			says:  "but the registry takes it until",
+		}, {
+			name: "lives longer than it says, for all projects",
+			provider: changing(func(r provider.Request, c *provider.Credentials, _ *error) {
+				if r.AllProjects {
+					c.ExpiresAt = c.ExpiresAt.Add(-10 * time.Minute)
+				}
+			}),
+			fails: "expiry/bounded",
+			says:  "all projects",
+		}, {
+			name: "lives for ever",
+			harness: func(h *providertest.Harness, _ *upstream) {
+				h.Expiry = func(provider.Credentials) time.Time { return time.Time{} }
+			},
+			fails: "expiry/bounded",
+			says:  "but the registry takes it for ever",
 		},
 		// secrets
 		{
@@ -688,7 +746,7 @@ func brokenProviders() []broken {
 					e.Kind = provider.ErrUnavailable
 				}
 			}),
-			fails: "errors/denied errors/throttled errors/malformed errors/expired",
+			fails: "errors/denied errors/throttled errors/malformed errors/expired errors/grants-less errors/grants-more",
 			says:  `kind "unavailable", want "access_denied"`,
 		}, {
 			name: "kind without an Error",
@@ -719,7 +777,7 @@ func brokenProviders() []broken {
 				}
 				return c, err
 			}),
-			fails: "errors/denied",
+			fails: "errors/denied errors/grants-less",
 			says:  "no error",
 		},
 		{
@@ -732,6 +790,36 @@ func brokenProviders() []broken {
 			provider: fallingBack(func(r provider.Request) any { return r.Project }),
 			fails:    errorKinds,
 			says:     "upstream throttled after others: no error",
+		},
+		{
+			name:     "takes less than it asked for",
+			provider: taking(provider.ErrAccessDenied, "can't", func(provider.Request) bool { return true }),
+			fails:    "errors/grants-less",
+			says:     "upstream grants-less: no error",
+		}, {
+			name:     "takes more than it asked for",
+			provider: taking(provider.ErrMisconfigured, "opens more", func(provider.Request) bool { return true }),
+			fails:    "errors/grants-more",
+			says:     "upstream grants-more: no error",
+		}, {
+			name:     "takes a push for a pull",
+			provider: taking(provider.ErrMisconfigured, "opens more", func(r provider.Request) bool { return r.Access == provider.Pull }),
+			fails:    "errors/grants-more",
+			says:     `Credentials("hello", pull, client), upstream grants-more: no error`,
+		}, {
+			name:     "takes nothing for a pull of a cluster",
+			provider: taking(provider.ErrAccessDenied, "can't", func(r provider.Request) bool { return r.Consumer == provider.Cluster }),
+			fails:    "errors/grants-less",
+			says:     `Credentials("hello", pull, cluster), upstream grants-less: no error`,
+		}, {
+			name: "calls what is more another kind",
+			provider: changing(func(_ provider.Request, _ *provider.Credentials, err *error) {
+				if e := asError(*err); e != nil && e.Kind == provider.ErrMisconfigured {
+					e.Kind = provider.ErrBadResponse
+				}
+			}),
+			fails: "errors/grants-more",
+			says:  `kind "bad_response", want "misconfigured"`,
 		},
 		// capabilities
 		{
@@ -840,6 +928,17 @@ func brokenProviders() []broken {
 			says:    "Secrets returns none",
 		},
 	}
+}
+
+// taking is a provider that takes what it is granted, where an error says that it is something else.
+func taking(kind provider.Kind, says string, which func(provider.Request) bool) func(*vending) provider.Provider {
+	return issuing(func(v *vending, ctx context.Context, r provider.Request) (provider.Credentials, error) {
+		c, err := v.Credentials(ctx, r)
+		if errors.Is(err, kind) && strings.Contains(err.Error(), says) && which(r) {
+			return v.credentials(r, newLogin("no key", r.Project, "pull", time.Now().Add(time.Hour))), nil
+		}
+		return c, err
+	})
 }
 
 // fallingBack is a provider that answers with what it has by key when the upstream fails.

@@ -51,6 +51,7 @@ func newClientAuthHarness(t *testing.T, own *authn.Basic) providertest.Harness {
 		Cannot: map[providertest.Ability]string{
 			providertest.Isolation:  "what a client can do is up to its own login",
 			providertest.ProjectIDs: "a client's own login is nothing of ours",
+			providertest.Suspension: "a client's own login is nothing of ours",
 			providertest.Secrets:    "it knows none",
 			providertest.Expiry:     "the client's own login ends when it ends",
 			providertest.Upstream:   "it calls nothing",

@@ -17,6 +17,7 @@
 //				},
 //				Cannot: map[providertest.Ability]string{
 //					providertest.AllProjects: "the API sells logins for one project only",
+//					providertest.Suspension:  "a login works until it ends",
 //				},
 //			}
 //		})
@@ -57,8 +58,10 @@
 //	scoping/delete-another    nor delete its tags and images
 //	scoping/all-projects      a credential for all projects pulls from each, and can't push, tag or delete
 //	scoping/former-owner      a credential for a project's id opens nothing once the name is another project's, whose own does
+//	scoping/suspended         a credential opens nothing once its project is suspended, one for all projects nothing of that one
 //	expiry/alive              a credential is alive when it is handed out
 //	expiry/upstream           and the registry takes it until ExpiresAt at least
+//	expiry/bounded            and not for more than a minute after
 //	redaction/credentials     printers, encoders, loggers and testify's diff show no secret of a credential
 //	redaction/provider        nor of the provider
 //	redaction/errors          nor of an error, whatever it wraps
@@ -72,6 +75,8 @@
 //	errors/unavailable
 //	errors/malformed
 //	errors/expired
+//	errors/grants-less
+//	errors/grants-more
 //	capabilities/look-up      provider.As and provider.TypeOf find what the harness says, through decorators as well
 //	capabilities/close        provider.Close works, twice, and on a provider that was never asked
 //

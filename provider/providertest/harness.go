@@ -39,6 +39,10 @@ type Harness struct {
 	// the provider's own repositories do. It is called for repositories that were created. Or declare [ProjectIDs].
 	HandOver func(project, id string) error
 
+	// Suspend has the credentials for project's repository refused from now on, those too that were handed out: until somebody asks the registry again
+	// with them, that is, and perhaps a token that was got with them goes on. Or declare [Suspension].
+	Suspend func(project string) error
+
 	// Secrets returns what must never show, such as keys that the provider was configured with and credentials that the
 	// upstream has given it, but for the Password of Credentials, which the suite sees itself. Or declare [Secrets].
 	Secrets func() []string
@@ -48,7 +52,7 @@ type Harness struct {
 	// time means never. Or declare [Expiry].
 	Expiry func(c provider.Credentials) time.Time
 	// Faults make the upstream fail from now on, each in the way that its ability is documented: one for each of
-	// [Denied], [Throttled], [Unavailable], [Malformed], [Expired] and [Hanging]. Or declare these.
+	// [Denied], [Throttled], [Unavailable], [Malformed], [Expired], [GrantsLess], [GrantsMore] and [Hanging]. Or declare these.
 	Faults map[Ability]func()
 
 	// Cannot declares what this provider or this harness can't do, each with the reason, which the skipped subtests show.
@@ -81,10 +85,15 @@ const (
 	// ProjectIDs says that a credential for a [provider.Request].ProjectID works no longer than the name is that project's;
 	// [Harness].HandOver gives it to another. A provider that lacks it ignores ids.
 	ProjectIDs Ability = "project-ids"
+	// Suspension says that a project's credentials can be made worthless before they end; [Harness].Suspend does so.
+	Suspension Ability = "suspension"
 	// Secrets says that there are secrets beside the passwords that are handed out; [Harness].Secrets lists them.
 	Secrets Ability = "secrets"
 	// Expiry says that it is known when the registry refuses a credential; [Harness].Expiry tells.
 	Expiry Ability = "expiry"
+	// Bounded says that the registry takes a credential for no more than a minute after it says that it ends. A provider lacks it whose registry
+	// gives longer lives than it can ask for, or tell; it needs [Expiry].
+	Bounded Ability = "bounded"
 	// Upstream says that something is called for credentials; [Harness].Calls counts.
 	Upstream Ability = "upstream"
 
@@ -98,6 +107,12 @@ const (
 	Malformed Ability = "malformed"
 	// Expired is the fault of an upstream that gives a credential which has expired: [provider.ErrBadResponse].
 	Expired Ability = "expired"
+	// GrantsLess is the fault of an upstream whose answer says that it grants less than it was asked for, whatever that is (a pull for a push,
+	// nothing for a pull): [provider.ErrAccessDenied].
+	GrantsLess Ability = "grants-less"
+	// GrantsMore is the fault of an upstream whose answer says that it grants more than it was asked for, whatever that is (another repository,
+	// or a push): [provider.ErrMisconfigured], since it doesn't do what it is there for.
+	GrantsMore Ability = "grants-more"
 	// Hanging is the fault of an upstream that takes calls and doesn't answer: [provider.ErrTimeout], as soon as the
 	// context ends. The harness has to let go of such calls when its test ends.
 	Hanging Ability = "hanging"
@@ -108,6 +123,7 @@ func faults() map[Ability]provider.Kind {
 	return map[Ability]provider.Kind{
 		Denied: provider.ErrAccessDenied, Throttled: provider.ErrThrottled, Unavailable: provider.ErrUnavailable,
 		Malformed: provider.ErrBadResponse, Expired: provider.ErrBadResponse, Hanging: provider.ErrTimeout,
+		GrantsLess: provider.ErrAccessDenied, GrantsMore: provider.ErrMisconfigured,
 	}
 }
 
@@ -142,6 +158,7 @@ func (h Harness) check() error {
 		}
 	}
 	either(ProjectIDs, h.HandOver != nil, "HandOver")
+	either(Suspension, h.Suspend != nil, "Suspend")
 	either(Secrets, h.Secrets != nil, "Secrets")
 	either(Upstream, h.Calls != nil, "Calls")
 	either(Expiry, h.Expiry != nil, "Expiry")
@@ -160,7 +177,7 @@ func (h Harness) check() error {
 			problem("Faults[%q] is unknown", f)
 		}
 	}
-	switches := []Ability{Isolation, PullOnly, Cluster, AllProjects, ProjectIDs, Secrets, Expiry, Upstream}
+	switches := []Ability{Isolation, PullOnly, Cluster, AllProjects, ProjectIDs, Suspension, Secrets, Expiry, Bounded, Upstream}
 	for _, a := range slices.Sorted(maps.Keys(h.Cannot)) {
 		if _, fault := faults()[a]; !fault && !slices.Contains(switches, a) {
 			problem("Cannot[%q] is unknown", a)

@@ -23,6 +23,7 @@ func newVendingHarness(t *testing.T) providertest.Harness {
 		Capabilities: []providertest.Capability{providertest.Has[io.Closer]()},
 		Transport:    upstream,
 		HandOver:     upstream.handOver,
+		Suspend:      upstream.suspend,
 		Secrets:      func() []string { return []string{apiKey} },
 		Calls:        func() int { return int(upstream.calls.Load()) },
 		Expiry:       func(c provider.Credentials) time.Time { return loginExpiry(c.Username) },
@@ -32,6 +33,8 @@ func newVendingHarness(t *testing.T) providertest.Harness {
 			providertest.Unavailable: upstream.fails(http.StatusBadGateway, "oops"),
 			providertest.Malformed:   upstream.fails(http.StatusOK, `{"username": `),
 			providertest.Expired:     upstream.vendsExpired,
+			providertest.GrantsLess:  upstream.grants(less),
+			providertest.GrantsMore:  upstream.grants(more),
 			providertest.Hanging:     upstream.hangs,
 		},
 	}

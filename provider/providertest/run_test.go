@@ -80,11 +80,13 @@ func TestDeclared(t *testing.T) {
 		"scoping/pull-cannot-push": isolation, "scoping/push-another": isolation, "scoping/pull-another": isolation,
 		"scoping/list-another": isolation, "scoping/mount-another": isolation, "scoping/delete-another": isolation,
 		"scoping/former-owner":  `the harness declares that it lacks "project-ids": a client's own login is nothing of ours`,
+		"scoping/suspended":     `the harness declares that it lacks "suspension": a client's own login is nothing of ours`,
 		"expiry/upstream":       `the harness declares that it lacks "expiry": the client's own login ends when it ends`,
+		"expiry/bounded":        `the harness declares that it lacks "expiry": the client's own login ends when it ends`,
 		"cancellation/canceled": `the harness declares that it lacks "hanging": it calls nothing`,
 		"cancellation/deadline": `the harness declares that it lacks "hanging": it calls nothing`,
 	}
-	for _, fault := range []string{"denied", "throttled", "unavailable", "malformed", "expired"} {
+	for _, fault := range []string{"denied", "throttled", "unavailable", "malformed", "expired", "grants-less", "grants-more"} {
 		want["errors/"+fault] = `the harness declares that it lacks "` + fault + `": it calls nothing`
 	}
 	require.Equal(t, want, said)

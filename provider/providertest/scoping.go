@@ -196,3 +196,34 @@ func (s *subject) handOver(project, id string) {
 		s.Fatalf("the harness can't give %q to %q: %v", project, id, err)
 	}
 }
+
+// testSuspended: whoever got a credential before has no use for it after, nor for one that is got now. Nobody else is hit.
+func testSuspended(s *subject) {
+	s.need(Suspension)
+	const project, other = "a", "ab"
+	i, others := s.publish(project), s.publish(other)
+	before, hit := s.holders(project), s.holders(other)
+	var all []holder
+	if s.reason(AllProjects) == "" {
+		all = append(all, s.hold(provider.Request{AllProjects: true, Access: provider.Pull}))
+	}
+	for _, h := range slices.Concat(before, all) { // it isn't for want of a registry that it is refused later
+		s.wantReads(h, s.repository(project, h.request.Consumer), i, true)
+	}
+	if err := s.Suspend(project); err != nil {
+		s.Fatalf("the harness can't suspend %q: %v", project, err)
+	}
+	for _, r := range s.requests(project) { // it may be refused already
+		if c, err := s.ask(s.Context(), r); err == nil {
+			before = append(before, s.holding(r, c))
+		}
+	}
+	for _, h := range slices.Concat(before, all) {
+		repository := s.repository(project, h.request.Consumer)
+		s.wantReads(h, repository, i, false)
+		s.wantNoWrites(h, repository, i)
+	}
+	for _, h := range slices.Concat(hit, all) {
+		s.wantReads(h, s.repository(other, h.request.Consumer), others, true)
+	}
+}

@@ -64,10 +64,12 @@ func groups() []group {
 			{"delete-another", testDeleteAnother},
 			{"all-projects", testAllProjects},
 			{"former-owner", testFormerOwner},
+			{"suspended", testSuspended},
 		}},
 		{"expiry", []testCase{
 			{"alive", testAlive},
 			{"upstream", testUpstreamExpiry},
+			{"bounded", testBoundedExpiry},
 		}},
 		{"redaction", []testCase{
 			{"credentials", testCredentialsRedacted},
@@ -89,6 +91,8 @@ func groups() []group {
 			{"unavailable", testFault(Unavailable)},
 			{"malformed", testFault(Malformed)},
 			{"expired", testFault(Expired)},
+			{"grants-less", testGrant(GrantsLess)},
+			{"grants-more", testGrant(GrantsMore)},
 		}},
 		{"capabilities", []testCase{
 			{"look-up", testCapabilities},

@@ -42,11 +42,12 @@ type upstream struct {
 	mu           sync.Mutex
 	repositories map[string]http.Handler
 	owners       map[string]string // ids, by project
+	suspended    map[string]bool
 }
 
 func newUpstream(t *testing.T) *upstream {
 	t.Helper()
-	return &upstream{end: t.Context().Done(), key: rand.Text(), repositories: make(map[string]http.Handler), owners: make(map[string]string)}
+	return &upstream{end: t.Context().Done(), key: rand.Text(), repositories: make(map[string]http.Handler), owners: make(map[string]string), suspended: make(map[string]bool)}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -107,6 +108,29 @@ func (u *upstream) vendsExpired() {
 	u.does(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, newLogin(u.key, r.URL.Query().Get("pattern"), "pull", time.Now().Add(-time.Minute)))
 	})()
+}
+
+// grants is the fault that the API vends logins for something else than was asked for.
+func (u *upstream) grants(change func(pattern, rights string) (otherPattern, otherRights string)) func() {
+	return u.does(func(w http.ResponseWriter, r *http.Request) {
+		pattern, rights := change(r.URL.Query().Get("pattern"), r.URL.Query().Get("rights"))
+		answer(w, newLogin(u.key, pattern, rights, time.Now().Add(time.Hour)))
+	})
+}
+
+// less is a pull for a push, and nothing for a pull; more is a push for a pull, and more projects for a push.
+func less(pattern, rights string) (otherPattern, otherRights string) {
+	if rights == "push" {
+		return pattern, "pull"
+	}
+	return pattern, "none"
+}
+
+func more(pattern, rights string) (otherPattern, otherRights string) {
+	if rights == "pull" {
+		return pattern, "push"
+	}
+	return pattern + "*", rights
 }
 
 // hangs is the fault that the API doesn't answer.
@@ -190,6 +214,14 @@ func (u *upstream) handOver(project, id string) error {
 	return nil
 }
 
+// suspend has all logins refused at a project.
+func (u *upstream) suspend(project string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.suspended[project] = true
+	return nil
+}
+
 // opens reports whether rights cover a method at a project, whose id they may name after an @. The right "write" is one that no credential should be: it writes
 // without reading.
 func (u *upstream) opens(rights []string, project, method string) bool {
@@ -199,8 +231,9 @@ func (u *upstream) opens(rights []string, project, method string) bool {
 	}
 	u.mu.Lock()
 	owner, owned := u.owners[project]
+	suspended := u.suspended[project]
 	u.mu.Unlock()
-	if bound && owned && owner != id {
+	if suspended || bound && owned && owner != id {
 		return false
 	}
 	switch method {

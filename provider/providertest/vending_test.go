@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -88,7 +90,23 @@ func (v *vending) issue(
 	if lifetime > 0 && !l.Expires.After(time.Now()) {
 		return fail(provider.ErrBadResponse, fmt.Errorf("the login expired at %v", l.Expires))
 	}
+	if err := granted(l, pattern, rights); err != nil {
+		return fail(provider.KindOf(err), err)
+	}
 	return v.credentials(r, l), nil
+}
+
+// granted compares what a login says that it opens with what it was asked to.
+func granted(l login, pattern, rights string) error {
+	opens := strings.Split(l.Username, ",")
+	rank := []string{"none", "pull", "write", "push"}
+	switch {
+	case opens[0] == pattern && opens[1] == rights:
+		return nil
+	case opens[0] == pattern && slices.Index(rank, opens[1]) < slices.Index(rank, rights):
+		return fmt.Errorf("%w: the login can't %s", provider.ErrAccessDenied, rights)
+	}
+	return fmt.Errorf("%w: the login opens more than %s of %s", provider.ErrMisconfigured, rights, pattern)
 }
 
 func (v *vending) credentials(r provider.Request, l login) provider.Credentials {

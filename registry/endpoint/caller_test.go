@@ -2,6 +2,7 @@ package endpoint_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -85,5 +86,30 @@ func TestSessionPerCallerNeedsSubjects(t *testing.T) {
 			endpoint.WithSessionPerCaller(), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
 		require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"), "%q", subject)
 		require.Empty(t, s.asked)
+	}
+}
+
+// detailed is a caller with something to say of itself.
+type detailed struct{ user }
+
+func (detailed) Details() []slog.Attr { return []slog.Attr{slog.String("claim", "acme")} }
+
+// What a caller says of itself is in each of its events, refused or not, before what the provider says.
+func TestCallersDetails(t *testing.T) {
+	t.Parallel()
+	var events []endpoint.Event
+	h := endpoint.New(&service{}, func(*http.Request) (detailed, error) { return detailed{user{name: "alice"}}, nil },
+		func(_ context.Context, _ detailed, r provider.Request) error {
+			if r.Project == "hello" {
+				return nil
+			}
+			return provider.ErrNotFound
+		},
+		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))
+	require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
+	require.Equal(t, http.StatusNotFound, ask(t.Context(), h, "other"))
+	require.Equal(t, http.StatusBadRequest, ask(t.Context(), h, "No!"))
+	for _, e := range events {
+		require.Equal(t, slog.String("claim", "acme"), e.Details[0])
 	}
 }

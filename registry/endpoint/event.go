@@ -52,10 +52,12 @@ type Event struct {
 	ExpiresAt time.Time
 	// Duration is how long the request took.
 	Duration time.Duration
-	// Details are the credential's, or the error's, such as the session's name and AWS request ids.
+	// Details are the caller's, if it has some, and the credential's, or the error's, such as the session's name and AWS request ids.
 	Details []slog.Attr
 	// Err is the cause of a refusal or failure, for the operator. It may be nil.
 	Err error
+
+	caller []slog.Attr // the caller's part of Details, until those are complete
 }
 
 // LogValue implements [slog.LogValuer]: a group of the fields that are set.

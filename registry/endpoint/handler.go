@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -16,7 +18,8 @@ import (
 // Any other error means that it couldn't tell: 503.
 const ErrUnauthenticated = sentinel("unauthenticated")
 
-// Caller is an authenticated caller, of the service's own type.
+// Caller is an authenticated caller, of the service's own type. If it has a method Details() []slog.Attr too, these begin the Details of its events: what
+// of it decided, such as a token's claims. They aren't secret.
 type Caller interface {
 	// Subject identifies the caller in audit events and to the rate limit. It isn't secret.
 	Subject() string
@@ -80,9 +83,20 @@ func (h *handler[C]) event(r *http.Request) Event {
 	return e
 }
 
+// of notes who asks.
+func (e *Event) of(caller Caller) {
+	e.Subject = caller.Subject()
+	if c, ok := caller.(interface{ Details() []slog.Attr }); ok {
+		e.caller = c.Details()
+	}
+}
+
 func (h *handler[C]) record(r *http.Request, e *Event, a answer, start time.Time) {
 	e.Status, e.Code, e.Duration = a.status, a.code, time.Since(start)
 	e.Outcome = outcomeOf(r.Context(), a.status)
+	if len(e.caller) > 0 {
+		e.Details, e.caller = slices.Concat(e.caller, e.Details), nil
+	}
 	h.audit(context.WithoutCancel(r.Context()), *e)
 }
 
@@ -112,7 +126,7 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 		}
 		return fail(e, answers.unavailable, fmt.Errorf("authenticate: %w", err))
 	}
-	e.Subject = caller.Subject()
+	e.of(caller)
 	if wait := h.limitSubject(ctx, e.Subject); wait > 0 {
 		return fail(e, answers.limited.retryAfter(wait), nil)
 	}

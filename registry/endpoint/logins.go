@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -41,7 +43,7 @@ func (h *handler[C]) login(r *http.Request, password provider.Secret, asked []pr
 	if wait := h.limitAddress(r); wait > 0 {
 		return "", nil, h.throttled(r, e, start, wait)
 	}
-	caller, err := h.authenticate(bearer(ctx, e, password))
+	caller, err := h.bearerOf(ctx, e, password)
 	if errors.Is(err, ErrUnauthenticated) {
 		h.record(r, &e, fail(&e, answers.unauthenticated, err), start)
 		return "", nil, &provider.Error{Kind: provider.ErrAccessDenied, Op: opLogin, Err: err}
@@ -50,7 +52,7 @@ func (h *handler[C]) login(r *http.Request, password provider.Secret, asked []pr
 		h.record(r, &e, fail(&e, answers.unavailable, err), start)
 		return "", nil, unavailable(err)
 	}
-	e.Subject = caller.Subject()
+	e.of(caller)
 	var granted []provider.Request
 	for i := range max(1, len(asked)) {
 		if wait := h.limitSubject(ctx, e.Subject); wait > 0 {
@@ -97,6 +99,15 @@ func (h *handler[C]) throttled(r *http.Request, e Event, start time.Time, wait t
 
 func unavailable(err error) error {
 	return &provider.Error{Kind: provider.ErrUnavailable, Op: opLogin, RetryAfter: retryAfterOf(err), Err: err}
+}
+
+// bearerOf tells whose token a password is. What no header of a request could hold is nobody's, and never shown: authenticate may rest on that, and pass a
+// token on by lines.
+func (h *handler[C]) bearerOf(ctx context.Context, e Event, password provider.Secret) (caller C, err error) {
+	if strings.ContainsFunc(password.Reveal(), unicode.IsControl) {
+		return caller, fmt.Errorf("%w: the password holds a control character", ErrUnauthenticated)
+	}
+	return h.authenticate(bearer(ctx, e, password))
 }
 
 // bearer is a request with a token, from where e says.

@@ -124,6 +124,12 @@ func TestLogins(t *testing.T) {
 		require.Equal(t, test.status, l.events[0].Status)
 		require.Error(t, l.events[0].Err)
 	}
+	for _, password := range []string{"alice's\n", "alice's\r\nX-User: root", "\x00", "alice's\x7f", "a\tb", "\u0085"} {
+		_, _, err = l.in(t, password, []provider.Request{push("hello")})
+		require.ErrorIs(t, err, provider.ErrAccessDenied, "%q", password)
+		require.Empty(t, l.seen, "%q: no header can hold it", password)
+		require.Len(t, l.events, 1)
+	}
 	_, _, err = l.in(t, "broken", nil)
 	var failure *provider.Error
 	require.ErrorAs(t, err, &failure)

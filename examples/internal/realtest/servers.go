@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,20 +44,22 @@ func RegistryAt(t *testing.T, address, more string) {
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
 		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
 		filepath.Join(dir, "data"), address)+more)
-	start(t, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
+	Serve(t, address, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
+}
+
+// Serve starts a program that ends with the test, and waits until it listens at an address.
+func Serve(t *testing.T, address string, cmd *exec.Cmd) {
+	t.Helper()
+	start(t, cmd)
 	err := wait(t, 30*time.Second, func(ctx context.Context) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v2/", nil)
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			return err
-		}
-		return resp.Body.Close()
+		return c.Close()
 	})
 	if err != nil {
-		t.Fatalf("docker-registry doesn't answer: %v", err)
+		t.Fatalf("%s doesn't listen: %v", filepath.Base(cmd.Path), err)
 	}
 }
 

@@ -49,7 +49,8 @@ func (w walk) print(out io.Writer, installed func(program string) bool) {
 	}
 }
 
-const folder = "/tmp/rise-hello"
+// folder makes one of nobody else's for what is pushed. A name that others can foresee could be theirs already, with links to the user's files in it.
+const folder = "dir=$(mktemp -d)"
 
 // password prints the credential's.
 func (w walk) password() string {
@@ -64,8 +65,8 @@ func (w walk) login(program, flags string) string {
 func (w walk) engine(program, flags string) []string {
 	return []string{
 		w.login(program, flags),
-		fmt.Sprintf("mkdir -p %s && echo hello > %s/hello.txt", folder, folder),
-		fmt.Sprintf("tar cf - -C %s hello.txt | %s import - %s:v1", folder, program, w.hello),
+		folder + ` && echo hello > "$dir/hello.txt"`,
+		fmt.Sprintf(`tar cf - -C "$dir" hello.txt | %s import - %s:v1`, program, w.hello),
 		fmt.Sprintf("%s push%s %s:v1", program, flags, w.hello),
 		fmt.Sprintf("%s tag %s:v1 %s:v1 && %s push%s %s:v1", program, w.hello, w.other, program, flags, w.other),
 	}
@@ -80,12 +81,11 @@ const (
 )
 
 func (w walk) skopeo() []string {
-	const layout = folder + "/image"
-	push := "skopeo copy --insecure-policy --dest-tls-verify=false dir:" + layout + " docker://"
+	const push = `skopeo copy --insecure-policy --dest-tls-verify=false "dir:$dir" docker://`
 	return []string{
 		w.login("skopeo", " --tls-verify=false"),
-		fmt.Sprintf("mkdir -p %s && printf '{}' > %s/%s", layout, layout, emptyDigest),
-		fmt.Sprintf("printf '%s' > %s/manifest.json", emptyImage, layout),
+		fmt.Sprintf(`%s && printf '{}' > "$dir/%s"`, folder, emptyDigest),
+		fmt.Sprintf(`printf '%s' > "$dir/manifest.json"`, emptyImage),
 		fmt.Sprintf("%s%s:v1", push, w.hello),
 		fmt.Sprintf("%s%s:v1", push, w.other),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -16,6 +17,9 @@ const (
 	// lookEvery is how often a file that is asked about is looked at. It and what a token server remembers, 5 s, are less than the 10 s within
 	// which a change counts.
 	lookEvery = 2 * time.Second
+	// settled is how long a file has to be unchanged before its size and time tell one content from another: some file systems write times to two
+	// seconds.
+	settled = 5 * time.Second
 	// maxSize bounds the file: some hundred thousand lines.
 	maxSize = 16 << 20
 )
@@ -27,19 +31,15 @@ type List struct {
 
 	mu     sync.Mutex
 	lines  map[string]bool
-	seen   stamp
+	before map[string]bool // lines as of the look before: what goes counts until it is missing twice, as files are emptied before they are written
+	seen   os.FileInfo     // nil: it has to be read again
 	looked time.Time
 	failed string // what was said last of the file
 }
 
-// stamp tells one content of a file from another.
-type stamp struct {
-	size     int64
-	modified time.Time
-}
-
 // Open reads the file at path; without a path there is nothing in the list. A file that can't be read, or has a line that can be neither a
-// project's name nor a grant's id, is an error now. Later, what was read of it last stays, and such a line is logged.
+// project's name nor a grant's id, is an error now. Later, what was read of it last stays, and such a line is logged. What is left out counts until it is
+// missing at two looks.
 func Open(path string, log *slog.Logger) (*List, error) {
 	l := &List{path: path, log: log}
 	if path == "" {
@@ -64,12 +64,13 @@ func (l *List) Has(name string) bool {
 		l.looked = now
 		l.look()
 	}
-	return l.lines[name]
+	return l.lines[name] || l.before[name]
 }
 
 // look reads the file again if it isn't what it was.
 func (l *List) look() {
-	if info, err := os.Stat(l.path); err == nil && (stamp{info.Size(), info.ModTime()}) == l.seen {
+	if info, err := os.Stat(l.path); err == nil && same(info, l.seen) {
+		l.before = nil
 		return
 	}
 	lines, seen, err := read(l.path)
@@ -77,11 +78,20 @@ func (l *List) look() {
 		l.say("auth.suspended_file can't be read; what it held still counts", err)
 		return
 	}
-	l.lines, l.seen, l.failed = lines, seen, ""
-	l.log.Info("read auth.suspended_file again", "entries", len(lines))
+	if !maps.Equal(lines, l.lines) {
+		l.log.Info("read auth.suspended_file again", "entries", len(lines))
+	}
+	l.lines, l.before, l.seen = lines, l.lines, seen
 	if err := check(lines); err != nil {
 		l.say("auth.suspended_file", err)
+	} else {
+		l.failed = ""
 	}
+}
+
+// same reports whether a file is the one that was read, unchanged.
+func same(is, was os.FileInfo) bool {
+	return was != nil && os.SameFile(is, was) && is.Size() == was.Size() && is.ModTime().Equal(was.ModTime())
 }
 
 // say logs what is wrong once.
@@ -92,22 +102,24 @@ func (l *List) say(what string, err error) {
 	}
 }
 
-func read(path string) (map[string]bool, stamp, error) {
+// read returns a file's lines, and what tells it from a later one; nil if it was changed just now, and may be again at what is the same time to the file
+// system.
+func read(path string) (map[string]bool, os.FileInfo, error) {
 	file, err := os.Open(path) //nolint:gosec // the configuration says which
 	if err != nil {
-		return nil, stamp{}, err
+		return nil, nil, err
 	}
 	defer file.Close() //nolint:errcheck // read
 	info, err := file.Stat()
 	if err != nil {
-		return nil, stamp{}, err
+		return nil, nil, err
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err == nil && len(text) > maxSize {
 		err = fmt.Errorf("%s: is over %d bytes", path, maxSize)
 	}
 	if err != nil {
-		return nil, stamp{}, err
+		return nil, nil, err
 	}
 	lines := map[string]bool{}
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
@@ -115,7 +127,10 @@ func read(path string) (map[string]bool, stamp, error) {
 			lines[line] = true
 		}
 	}
-	return lines, stamp{info.Size(), info.ModTime()}, nil
+	if time.Since(info.ModTime()) < settled {
+		info = nil
+	}
+	return lines, info, nil
 }
 
 // entry is what names of projects and ids of grants look like.

@@ -42,6 +42,8 @@ func TestList(t *testing.T) {
 		require.False(t, l.Has("other"), "it was looked at a moment ago")
 		time.Sleep(2 * time.Second)
 		require.True(t, l.Has("other"))
+		require.True(t, l.Has("hello"), "it is missing once")
+		time.Sleep(2 * time.Second)
 		require.False(t, l.Has("hello"))
 
 		require.NoError(t, os.Remove(path))
@@ -55,6 +57,64 @@ func TestList(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		require.True(t, l.Has("hello"))
 		require.Contains(t, log.String(), "is neither a project's name nor a grant's id")
+	})
+}
+
+// Who writes the file in place empties it first, perhaps for a while. Nobody whose project is suspended gets a token by it that lives for minutes.
+func TestEmptied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "suspended")
+		write := func(text string) {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			require.NoError(t, os.Chtimes(path, time.Now(), time.Now()))
+		}
+		write("hello\n")
+		l, err := suspended.Open(path, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.True(t, l.Has("hello"))
+		for range 3 {
+			write("")
+			time.Sleep(2 * time.Second)
+			require.True(t, l.Has("hello"), "it may be on its way")
+			write("hello\n")
+			time.Sleep(2 * time.Second)
+			require.True(t, l.Has("hello"))
+			time.Sleep(2 * time.Second)
+			require.True(t, l.Has("hello"))
+		}
+		write("")
+		time.Sleep(2 * time.Second)
+		require.True(t, l.Has("hello"))
+		time.Sleep(2 * time.Second)
+		require.False(t, l.Has("hello"))
+	})
+}
+
+// A file that changes at what is one moment to its file system, to a text of the same length, is read all the same; and so is another file in its place.
+func TestSameSizeAndTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "suspended")
+		moment := time.Now()
+		write := func(path, text string) {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			require.NoError(t, os.Chtimes(path, moment, moment))
+		}
+		write(path, "aaaa\n")
+		l, err := suspended.Open(path, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		write(path, "bbbb\n")
+		time.Sleep(time.Second)
+		require.True(t, l.Has("bbbb"))
+		time.Sleep(time.Minute)
+		require.True(t, l.Has("bbbb"))
+		write(path+".new", "cccc\n")
+		require.NoError(t, os.Rename(path+".new", path))
+		time.Sleep(2 * time.Second)
+		require.True(t, l.Has("cccc"))
 	})
 }
 

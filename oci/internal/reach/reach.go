@@ -3,6 +3,7 @@ package reach
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -33,6 +34,8 @@ type Found struct {
 	Authentication string
 	// Header is its answer's.
 	Header http.Header
+	// Certificate is the registry's; nil without TLS.
+	Certificate *x509.Certificate
 }
 
 // plain reports whether plain HTTP is expected, and whether it is allowed.
@@ -93,7 +96,7 @@ func Registry(ctx context.Context, host probe.Host, s Site) (diagnosis.Finding, 
 	}
 	f.Status, f.Summary = diagnosis.Passed, key+" speaks the OCI distribution API and asks for "+asksFor(challenge)
 	f.Evidence = append(f.Evidence, slog.String("authentication", challenge))
-	found := Found{Scheme: scheme, Authentication: challenge, Header: a.Header}
+	found := Found{Scheme: scheme, Authentication: challenge, Header: a.Header, Certificate: a.Certificate}
 	if challenge == "bearer" {
 		f = checkRealm(ctx, f, key, scheme, registry, a.Header)
 	}

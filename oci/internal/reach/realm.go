@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -35,14 +36,18 @@ func checkRealm(ctx context.Context, f diagnosis.Finding, key, scheme string, re
 		return fail(diagnosis.Failed, "the realm that it names is no absolute http or https URL", realmRemedy)
 	}
 	host, _, err := hostport.Split(realm.Host)
+	refuse := "go-containerregistry (crane, kaniko) and oras send"
+	if sameHost(registry, host) {
+		refuse = "go-containerregistry (crane, kaniko) sends"
+	}
 	switch {
 	case err != nil || realm.User != nil: // it is the registry's text, and may be anything
 		return fail(diagnosis.Failed, "the realm that it names has no valid host, or holds a login", realmRemedy)
 	case realm.Scheme == "http" && scheme == "https":
 		return fail(diagnosis.Failed, "the realm that it names is plain HTTP: clients refuse it, or send passwords in the clear", realmRemedy)
-	case realm.Host != registry.RegistryStr() && isPrivate(host):
-		return fail(diagnosis.Warned, "the realm that it names is at the private address "+realm.Host+", where go-containerregistry (crane, kaniko) and oras send no login",
-			"serve the token service on the registry's own host and port, or by a name in DNS")
+	case realm.Host != registry.RegistryStr() && isPrivateLiteral(host):
+		return fail(diagnosis.Warned, "the realm that it names is at the private address "+realm.Host+", where "+refuse+" no login",
+			"serve the token service on the registry's own host and port, or by a public name in DNS")
 	}
 	return f
 }
@@ -63,11 +68,37 @@ func (a answered) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header(a), Body: http.NoBody, Request: r}, nil
 }
 
-func isPrivate(host string) bool {
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
+// PrivateName returns the private address that a realm's host resolves to, if it is a name, and another one than the registry's: oras sends no login
+// there (oras-go 2.7). The zero address: there is none, or it can't be resolved from here.
+func PrivateName(ctx context.Context, registry name.Registry, realm *url.URL) netip.Addr {
+	host, _, err := hostport.Split(realm.Host)
+	if err != nil || sameHost(registry, host) || isPrivateLiteral(host) {
+		return netip.Addr{}
 	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	for _, a := range addresses {
+		if isPrivate(a) {
+			return a.Unmap()
+		}
+	}
+	return netip.Addr{}
+}
+
+// sameHost: ports don't count.
+func sameHost(registry name.Registry, host string) bool {
+	own, _, err := hostport.Split(registry.RegistryStr())
+	return err == nil && own == host
+}
+
+func isPrivateLiteral(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return err == nil && isPrivate(address)
+}
+
+func isPrivate(address netip.Addr) bool {
 	address = address.Unmap()
 	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() || address.IsUnspecified()
 }

@@ -66,7 +66,7 @@ func (f *files) checkMode(path string, mode fs.FileMode, secret bool) error {
 	return nil
 }
 
-// checkDirectory refuses one in which others can put files in place of these.
+// checkDirectory refuses one in which others can put files in place of these, but for an owner, who may be the service's user.
 func (f *files) checkDirectory() error {
 	info, err := os.Stat(f.directory)
 	switch {
@@ -76,6 +76,9 @@ func (f *files) checkDirectory() error {
 		return fmt.Errorf("%s isn't a directory", f.directory)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&writableByOthers != 0:
 		return fmt.Errorf("%s can be written by others than its owner (mode %04o): chmod go-w %[1]s, or use a directory of its own", f.directory, info.Mode().Perm())
+	}
+	if uid, another := anothers(info); another {
+		f.warnings = append(f.warnings, fmt.Sprintf("%s belongs to another user (uid %d), who can put an authority and keys of his own into it", f.directory, uid))
 	}
 	return nil
 }

@@ -33,3 +33,19 @@ func TestModeStays(t *testing.T) {
 	require.Equal(t, was.Uid, is.Uid)
 	require.Equal(t, was.Gid, is.Gid)
 }
+
+// Whoever made the directory before, in /tmp say, and filled it, has his own authority made the registry's.
+func TestDirectoryOfAnother(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	d := made(t)
+	k, err := d.Make()
+	require.NoError(t, err)
+	require.Empty(t, k.Warnings)
+	require.NoError(t, os.Chown(d.Path, 1234, 5678))
+	k, err = d.Make()
+	require.NoError(t, err)
+	require.Equal(t, []string{d.Path + " belongs to another user (uid 1234), who can put an authority and keys of his own into it"}, k.Warnings)
+}

@@ -27,6 +27,15 @@ func lock(directory string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
+// anothers reports whether a file belongs to neither this process's user nor root, and to whom.
+func anothers(info os.FileInfo) (uid uint32, another bool) {
+	is, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || is.Uid == 0 || int(is.Uid) == os.Geteuid() {
+		return 0, false
+	}
+	return is.Uid, true
+}
+
 // keepOwner gives a new file the owner of the one that it is going to replace: the service reads it.
 func keepOwner(f *os.File, old os.FileInfo) error {
 	is, err := f.Stat()

@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -196,6 +197,61 @@ func TestChain(t *testing.T) {
 	chains, err := signed.Signatures[0].Protected.Certificates(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	require.NoError(t, err)
 	require.Equal(t, []*x509.Certificate{leaf, between, root}, chains[0])
+}
+
+// What diagnosis shows registries differs from what they take in one thing.
+func TestRingsForDiagnosis(t *testing.T) {
+	t.Parallel()
+	root, middle, leaf := newPrivate(t), newPrivate(t), newPrivate(t)
+	authority := func(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign }
+	rootCertificate := certify(t, root, func(c *x509.Certificate) { authority(c); c.Subject.CommonName = "root" }, nil, nil)
+	middleCertificate := certify(t, middle, func(c *x509.Certificate) { authority(c); c.Subject.CommonName = "middle" }, rootCertificate, root)
+	leafCertificate := certify(t, leaf, func(c *x509.Certificate) { c.Subject.CommonName = "leaf" }, middleCertificate, middle)
+	r, err := keys.Parse(encodeKey(t, leaf), join(encode(t, "CERTIFICATE", leafCertificate.Raw), encode(t, "CERTIFICATE", middleCertificate.Raw)), service, time.Now())
+	require.NoError(t, err)
+	name, keyID := r.Authority()
+	require.Equal(t, "CN=root", name)
+	require.Equal(t, hex.EncodeToString(rootCertificate.SubjectKeyId), keyID)
+
+	takes := func(r *keys.Ring, bundle *x509.Certificate) bool {
+		token, err := r.SignToken([]byte("{}"))
+		require.NoError(t, err)
+		signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+		require.NoError(t, err)
+		roots := x509.NewCertPool()
+		roots.AddCert(bundle)
+		chains, err := signed.Signatures[0].Protected.Certificates(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		if err != nil {
+			return false
+		}
+		_, err = signed.Verify(chains[0][0].PublicKey)
+		return err == nil
+	}
+	short, ok := r.Short()
+	require.True(t, ok)
+	stranger, err := r.Stranger(time.Now())
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		ring         *keys.Ring
+		root, middle bool
+	}{"its own": {r, true, true}, "short": {short, false, true}, "a stranger's": {stranger, false, false}} {
+		require.Equal(t, test.root, takes(test.ring, rootCertificate), name)
+		require.Equal(t, test.middle, takes(test.ring, middleCertificate), name)
+	}
+	require.NotEqual(t, r.ID(), stranger.ID())
+
+	key, certificate, _ := pair(t)
+	r, err = keys.Parse(key, certificate, service, time.Now())
+	require.NoError(t, err)
+	_, ok = r.Short()
+	require.False(t, ok, "there is nothing to leave out")
+}
+
+func newPrivate(t *testing.T) crypto.Signer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	return private
 }
 
 func TestWarnings(t *testing.T) {

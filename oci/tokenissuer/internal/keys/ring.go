@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,9 +33,9 @@ type Ring struct {
 	chain    chain
 	problems []string
 	// Closures, as printers walk fields.
-	signToken, signGrant func(payload []byte) (string, error)
-	grantKey             func(id string) []byte
-	headerKey            func(header string) []byte // by a header as grants have it, encoded
+	signToken, signShort, signGrant func(payload []byte) (string, error)
+	grantKey                        func(id string) []byte
+	headerKey                       func(header string) []byte // by a header as grants have it, encoded
 }
 
 // A FileError says which of the two files is wrong.
@@ -124,14 +125,21 @@ func newRing(keys []key, signing int, c chain, service string) (*Ring, error) {
 			id, grant = thumbprint, sign
 		}
 	}
-	token, err := signer(jose.SigningKey{Algorithm: keys[signing].algorithm, Key: keys[signing].private},
-		(&jose.SignerOptions{}).WithType("JWT").WithHeader("x5c", c.x5c()))
+	tokenWith := func(x5c []string) (func([]byte) (string, error), error) {
+		return signer(jose.SigningKey{Algorithm: keys[signing].algorithm, Key: keys[signing].private},
+			(&jose.SignerOptions{}).WithType("JWT").WithHeader("x5c", x5c))
+	}
+	token, err := tokenWith(c.x5c())
+	if err != nil {
+		return nil, err
+	}
+	short, err := tokenWith(c.x5c()[:1])
 	if err != nil {
 		return nil, err
 	}
 	return &Ring{
 		id: id, count: len(hmacs), chain: c, problems: c.warnings(),
-		signToken: token, signGrant: grant, grantKey: func(id string) []byte { return hmacs[id] },
+		signToken: token, signShort: short, signGrant: grant, grantKey: func(id string) []byte { return hmacs[id] },
 		headerKey: func(header string) []byte { return headers[header] },
 	}, nil
 }
@@ -159,12 +167,22 @@ func signer(k jose.SigningKey, o *jose.SignerOptions) (func([]byte) (string, err
 	if err != nil {
 		return nil, errors.New("holds a key that can't sign")
 	}
+	empty, err := s.Sign(nil)
+	if err != nil {
+		return nil, errors.New("holds a key that can't sign")
+	}
+	text, err := empty.CompactSerialize()
+	if err != nil {
+		return nil, errors.New("holds a key that can't sign")
+	}
+	header, _, _ := strings.Cut(text, ".") // the same for each: writing it is much of CompactSerialize's time
+	encode := base64.RawURLEncoding.EncodeToString
 	return func(payload []byte) (string, error) {
 		signed, err := s.Sign(payload)
 		if err != nil {
 			return "", fmt.Errorf("sign: %w", err)
 		}
-		return signed.CompactSerialize()
+		return header + "." + encode(payload) + "." + encode(signed.Signatures[0].Signature), nil
 	}, nil
 }
 
@@ -182,6 +200,23 @@ func (r *Ring) Life() time.Duration { return r.chain.ends.Sub(r.chain.begins) }
 
 // Warnings are what is wrong with the signing certificate though it works, each as the end of a sentence.
 func (r *Ring) Warnings() []string { return r.problems }
+
+// Authority is who signed the last certificate of the chain: its name and, in hexadecimal, its key's identifier, which may be empty.
+func (r *Ring) Authority() (name, keyID string) {
+	last := r.chain.certificates[len(r.chain.certificates)-1]
+	return last.Issuer.String(), hex.EncodeToString(last.AuthorityKeyId)
+}
+
+// Short returns a ring whose tokens carry the signing certificate alone, without the authorities between it and the registry's. ok is false if
+// there are none.
+func (r *Ring) Short() (short *Ring, ok bool) {
+	if len(r.chain.certificates) < 2 {
+		return nil, false
+	}
+	alone := *r
+	alone.signToken = r.signShort
+	return &alone, true
+}
 
 // SignToken makes a registry token of claims.
 func (r *Ring) SignToken(claims []byte) (string, error) { return r.signToken(claims) }
@@ -236,6 +271,12 @@ func (r *Ring) verifyOwn(grant string) (claims []byte, ok bool) {
 	}
 	claims, err = base64.RawURLEncoding.DecodeString(payload)
 	return claims, err == nil
+}
+
+// IsGrant is the function of that name, which has nothing to read where the header is one of this program's own.
+func (r *Ring) IsGrant(password string) bool {
+	header, rest, _ := strings.Cut(password, ".")
+	return r.headerKey(header) != nil && strings.Contains(rest, ".") || IsGrant(password)
 }
 
 // IsGrant reports whether password says that it is a grant, whoever made it and however badly: by its header alone.

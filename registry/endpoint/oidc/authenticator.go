@@ -1,0 +1,195 @@
+package oidc
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+)
+
+// Authenticator tells callers by their OIDC tokens, and what they may have by the rules. It is safe for concurrent use. Its methods are an
+// [endpoint.Authenticate] and an [endpoint.Authorize].
+type Authenticator struct {
+	issuers  map[string]*issuer
+	seen     remembered
+	now      func() time.Time
+	patience time.Duration // with a fetch of keys, discovery included
+}
+
+// issuer is one that is configured, with what is known of it.
+type issuer struct {
+	name, url, audience string
+	rules               []*rule
+	keys                *keyCache
+}
+
+const fetchTimeout = 10 * time.Second
+
+// New returns an Authenticator of the issuers' tokens; it accepts none if there are no issuers. It asks nobody: an issuer's keys are fetched when its first
+// token comes. To logger, nil being [slog.Default], go the configuration's warnings, now, and each failure to fetch keys.
+//
+// Its errors are those of each [Issuer.Validate], and of [Validate], with keys like oidc[1].audience.
+func New(issuers []Issuer, logger *slog.Logger) (*Authenticator, error) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if err := validateAll(issuers); err != nil {
+		return nil, err
+	}
+	a := &Authenticator{issuers: map[string]*issuer{}, now: time.Now, patience: fetchTimeout}
+	for n := range issuers {
+		config := issuers[n]
+		for _, warning := range config.Warnings() {
+			logger.Warn("OIDC callers: " + warning)
+		}
+		from := newFetcher(config)
+		a.issuers[config.Issuer] = &issuer{
+			name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules),
+			keys: &keyCache{
+				fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+					ctx, cancel := context.WithTimeout(ctx, a.patience)
+					defer cancel()
+					return from.keys(ctx)
+				},
+				now: func() time.Time { return a.now() },
+				failed: func(err error) {
+					logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
+				},
+			},
+		}
+	}
+	return a, nil
+}
+
+func validateAll(issuers []Issuer) error {
+	const key = "oidc"
+	errs := []error{Validate(key, issuers)}
+	for n := range issuers {
+		err := issuers[n].Validate()
+		if err == nil {
+			continue
+		}
+		var joined interface{ Unwrap() []error }
+		if errors.As(err, &joined) {
+			for _, one := range joined.Unwrap() {
+				var c *provider.ConfigError
+				if errors.As(one, &c) {
+					errs = append(errs, provider.NewConfigError(fmt.Sprintf("%s[%d].%s", key, n, c.Key), "%s", c.Problem))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Authenticate tells who makes a request by its bearer token. Its errors are [endpoint.ErrUnauthenticated], as a [*RefusedError] if there is a token, with the reason for an operator's
+// log and without anything of the token in it, and [provider.ErrUnavailable] where the issuer's keys couldn't be had, which is no fault of the token.
+func (a *Authenticator) Authenticate(r *http.Request) (Caller, error) {
+	secret, ok := endpoint.BearerToken(r)
+	if !ok {
+		return Caller{}, endpoint.ErrUnauthenticated
+	}
+	return a.AuthenticateToken(r.Context(), secret)
+}
+
+// AuthenticateToken is Authenticate for a token that came in another way.
+func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.Secret) (Caller, error) {
+	raw := secret.Reveal()
+	now := a.now()
+	hash := sha256.Sum256([]byte(raw))
+	if caller, ok := a.seen.get(hash, now); ok {
+		return caller, nil
+	}
+	t, err := parse(raw)
+	if err != nil {
+		return Caller{}, refused("", CheckForm, err)
+	}
+	i := a.issuers[t.issuer]
+	if i == nil {
+		return Caller{}, refused("", CheckIssuer, errors.New("its issuer isn't configured"))
+	}
+	if err := t.checkAudience(i.audience); err != nil { // before the network is asked
+		return Caller{}, refused(i.name, CheckAudience, err)
+	}
+	if err := t.checkTimes(now); err != nil {
+		return Caller{}, refused(i.name, CheckTimes, err)
+	}
+	generation := i.keys.current()
+	if err := i.verify(ctx, t, now); err != nil {
+		return Caller{}, err
+	}
+	r, fit, err := decide(i.rules, t.claims)
+	if err != nil {
+		return Caller{}, refused(i.name, CheckRule, err)
+	}
+	caller := Caller{
+		subject: subjectOf(i.name, t.subject), rule: r.number, projects: r.projects(t.claims), access: r.access,
+		details: []slog.Attr{
+			slog.String("issuer", i.name), slog.Int("rule", r.number),
+			slog.GroupAttrs("claims", append(fit, r.filled(t.claims)...)...),
+		},
+	}
+	a.seen.put(hash, verified{caller: caller, keys: i.keys, generation: generation, expires: t.expires})
+	return caller, nil
+}
+
+// verify returns nil for a token that the issuer signed, as it stands.
+func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
+	keys, err := i.keys.find(ctx, t.kid, t.alg)
+	if errors.Is(err, errUnknownKey) {
+		return refused(i.name, CheckKey, err)
+	} else if err != nil {
+		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: retryAfter, Err: err}
+	}
+	verifier := oidc.NewVerifier(i.url, &signedBy{keys, t}, &oidc.Config{
+		ClientID: i.audience, SupportedSigningAlgs: []string{t.alg}, Now: func() time.Time { return now.Add(-leeway) },
+	})
+	if _, err := verifier.Verify(ctx, t.raw); err != nil {
+		return refused(i.name, CheckSignature, errors.New("its signature doesn't verify")) // the library's own words quote the token
+	}
+	return nil
+}
+
+// signedBy is the key set of one token: the keys that it names.
+type signedBy struct {
+	keys  []crypto.PublicKey
+	token *token
+}
+
+// VerifySignature is called by go-oidc, for the token alone.
+func (s *signedBy) VerifySignature(_ context.Context, raw string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(s.token.alg)})
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range s.keys {
+		if payload, err := signed.Verify(key); err == nil && bytes.Equal(payload, s.token.payload) { // what was signed is what we read
+			return payload, nil
+		}
+	}
+	return nil, errors.New("no key fits")
+}
+
+// Authorize lets callers have what the rule that matched says; every other project is [provider.ErrNotFound], as one that doesn't exist. Whether a project exists it
+// can't know: a service whose rules have templates looks that up as well, unless every name is a project.
+func (a *Authenticator) Authorize(_ context.Context, c Caller, r provider.Request) error {
+	if !slices.Contains(c.projects, r.Project) {
+		return fmt.Errorf("%w: rules[%d], which decided, has no such project for this token", provider.ErrNotFound, c.rule)
+	}
+	if !c.access.Includes(r.Access) {
+		return fmt.Errorf("%w: rules[%d], which decided, allows %s only", provider.ErrNotFound, c.rule, c.access)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package oidc
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+const (
+	maxKeys    = 64
+	minRSABits = 2048
+	maxRSABits = 8192 // more costs a caller nothing, and us much
+)
+
+// algorithms are all that tokens may be signed with: asymmetric ones.
+var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// parseKeys returns the usable keys of a JSON Web Key Set. What it doesn't understand it leaves out (RFC 7517, section 5); a set that has nothing to offer is an
+// error, as the issuer can't mean it.
+func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(body, &set) != nil || set.Keys == nil {
+		return nil, errors.New("the answer isn't a key set")
+	}
+	if len(set.Keys) > maxKeys {
+		return nil, errors.New("the key set has more than 64 keys")
+	}
+	var usable []jose.JSONWebKey
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(raw, &key) == nil && good(key) {
+			usable = append(usable, key)
+		}
+	}
+	if usable == nil {
+		return nil, errNoKeys
+	}
+	return usable, nil
+}
+
+var errNoKeys = errors.New("the key set has no key that tokens may be signed with: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519")
+
+// good reports whether a key may sign tokens: it is public, not weak, and not for something else.
+func good(key jose.JSONWebKey) bool {
+	if key.Use != "" && key.Use != "sig" {
+		return false
+	}
+	switch k := key.Key.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= minRSABits && k.N.BitLen() <= maxRSABits && k.E >= 3 && k.E%2 == 1
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return key.Valid()
+	}
+	return false
+}
+
+// fits reports whether a signature by alg can be the key's.
+func fits(key jose.JSONWebKey, alg string) bool {
+	if key.Algorithm != "" && key.Algorithm != alg {
+		return false
+	}
+	switch k := key.Key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
+	case *ecdsa.PublicKey:
+		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
+}
+
+// fitting are the keys that a token names. One that names none may be meant for the only one that fits.
+func fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
+	var found []crypto.PublicKey
+	for _, key := range keys {
+		if fits(key, alg) && (kid == "" || key.KeyID == kid) {
+			found = append(found, key.Key)
+		}
+	}
+	if kid == "" && len(found) > 1 {
+		return nil
+	}
+	return found
+}

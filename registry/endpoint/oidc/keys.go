@@ -1,0 +1,134 @@
+package oidc
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	fresh      = time.Minute      // so young, keys aren't fetched again for a key that isn't among them
+	renewAfter = 10 * time.Minute // so old, they are fetched again while they are used: a key that was withdrawn is used for no longer
+	retryAfter = 5 * time.Second  // after a fetch that failed
+)
+
+// errUnknownKey says that a token's key isn't one of the issuer's.
+var errUnknownKey = errors.New("the key that it names isn't one of the issuer's")
+
+// keyCache keeps an issuer's keys: fetched when they are first needed, once at a time, and kept while they can't be renewed.
+type keyCache struct {
+	fetch  func(context.Context) ([]jose.JSONWebKey, error)
+	failed func(error) // told of each failed fetch
+	now    func() time.Time
+
+	mu         sync.Mutex
+	keys       []jose.JSONWebKey
+	fetched    time.Time // the last success; zero before
+	generation uint64    // counts successes
+	tried      time.Time // the last failure
+	failure    error     // of the last fetch; nil if it succeeded
+	running    *fetching
+}
+
+// fetching is a fetch under way. What it found is there once done is closed.
+type fetching struct {
+	done chan struct{}
+	err  error
+}
+
+// find returns the keys that a token with these headers can be signed by. It returns errUnknownKey if there is none, and another error if it couldn't tell.
+func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	k.mu.Lock()
+	found := fitting(k.keys, kid, alg)
+	if len(found) > 0 {
+		k.renew()
+		k.mu.Unlock()
+		return found, nil
+	}
+	now := k.now()
+	switch {
+	case k.running != nil:
+	case len(k.keys) > 0 && now.Sub(k.fetched) < fresh:
+		k.mu.Unlock()
+		return nil, errUnknownKey
+	case k.failure != nil && now.Sub(k.tried) < retryAfter:
+		err := k.failure
+		k.mu.Unlock()
+		return nil, fmt.Errorf("a moment ago: %w", err)
+	default:
+		k.start()
+	}
+	f := k.running
+	k.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the keys: %w", context.Cause(ctx))
+	case <-f.done:
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if found = fitting(k.keys, kid, alg); len(found) == 0 {
+		return nil, errUnknownKey
+	}
+	return found, nil
+}
+
+// current returns which keys these are, and sees to it that they don't get old. The number changes with each fetch.
+func (k *keyCache) current() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.renew()
+	return k.generation
+}
+
+// renew starts a fetch if the keys are old. k.mu is held.
+func (k *keyCache) renew() {
+	now := k.now()
+	if k.running == nil && now.Sub(k.fetched) >= renewAfter && (k.failure == nil || now.Sub(k.tried) >= retryAfter) {
+		k.start()
+	}
+}
+
+// start fetches in a goroutine that ends by itself, since others than who began it wait. k.mu is held.
+func (k *keyCache) start() {
+	f := &fetching{done: make(chan struct{})}
+	k.running = f
+	go func() {
+		keys, err := k.guarded(context.Background())
+		if err != nil && k.failed != nil {
+			k.failed(err)
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		defer close(f.done)
+		k.running, k.failure, f.err = nil, err, err
+		switch {
+		case err == nil:
+			k.keys, k.fetched = keys, k.now()
+			k.generation++
+		case errors.Is(err, errNoKeys): // the issuer answered, and none of those that we have is its own any longer
+			k.keys, k.tried = nil, k.now()
+			k.generation++
+		default:
+			k.tried = k.now()
+		}
+	}()
+}
+
+// guarded is fetch, of which a panic is an error: parsers see what anybody wrote, and nobody would recover in this goroutine.
+func (k *keyCache) guarded(ctx context.Context) (keys []jose.JSONWebKey, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			keys, err = nil, fmt.Errorf("panic of type %T", v)
+		}
+	}()
+	return k.fetch(ctx)
+}
