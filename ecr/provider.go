@@ -32,6 +32,8 @@ type Provider struct {
 var _ interface {
 	provider.Provider
 	provider.Typed
+	provider.HostNamer
+	provider.RepositorySharer
 	repository.Manager
 	diagnosis.Diagnoser
 } = (*Provider)(nil)

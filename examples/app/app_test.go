@@ -142,7 +142,7 @@ registry: {type: ecr, region: eu-west-1, account_id: "123456789012", push_role_a
 		opts    []app.Option
 		want    string
 	}{
-		"tokens beside callers": {all, []app.Option{own, app.WithLoader(loader(ociConfig + "auth: {tokens: [{token: x, subject: ci}]}\n"))},
+		"tokens beside callers": {all, []app.Option{own, app.WithLoader(loader(ociConfig + "auth: {tokens: [{token: token-of-sixteen, subject: ci}]}\n"))},
 			"auth.tokens: must be empty: this server knows its callers by other means"},
 		"no ids of projects":    {all, []app.Option{own, app.WithLoader(loader(ids))}, "registry.project_ids: this server knows no ids of projects"},
 		"another ecr's builder": {newFactory(t, ecr.Builder()), []app.Option{app.WithLoader(builtIn("ecr-local"))}, "mode ecr-local needs a factory with the ecr builder of package app"},

@@ -109,7 +109,7 @@ func TestAddingAProvider(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"username": question.Repository + "." + question.Access, "password": "hunter2-login", "expires_in": 600})
 	}))
 	t.Cleanup(api.Close)
-	g.env = append(g.env, "CI_TOKEN=token-of-the-ci", "VENDING_KEY=hunter2-key", "VENDING_URL="+api.URL, "LISTEN=127.0.0.1:0")
+	g.env = append(g.env, "CI_TOKEN=token-of-the-ci-job", "VENDING_KEY=hunter2-key", "VENDING_URL="+api.URL, "LISTEN=127.0.0.1:0")
 
 	text := g.run(t, "./vending-operator", "check-config")
 	require.Contains(t, text, "  type: vending\n")
@@ -132,7 +132,7 @@ func TestAddingAProvider(t *testing.T) {
 	require.NotEmpty(t, url, "%s", &log)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer token-of-the-ci")
+	request.Header.Set("Authorization", "Bearer token-of-the-ci-job")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close() //nolint:errcheck // read

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/rise-deploy/rise-registry-go/internal/sharedrepo"
 	checks "github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/diagnosis"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/internal/keys"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -26,6 +27,7 @@ var _ interface {
 	provider.Provider
 	provider.Typed
 	provider.CallerBound
+	provider.RepositorySharer
 } = (*Provider)(nil)
 
 // Builder returns the builder of type "oci-token-issuer" for registry.NewFactory. Its section is a [Config].
@@ -116,6 +118,13 @@ func (p *Provider) CallerBound() {}
 
 // CreatesOnPush returns true: repositories appear when an image is pushed to them. It implements repository.PushCreator.
 func (p *Provider) CreatesOnPush() bool { return true }
+
+// SharesRepository reports whether repository is below the project's own, with SubRepositories, or one of SharedRepositories. It implements
+// [provider.RepositorySharer].
+func (p *Provider) SharesRepository(project, repository string) bool {
+	owner, ok := p.settings.projectOf(repository)
+	return ok && owner == project || sharedrepo.Has(p.settings.shared, repository)
+}
 
 // Repository returns <host>/<namespace>/<project>, with the host for consumer. Errors are [provider.ErrInvalidRequest].
 func (p *Provider) Repository(project string, consumer provider.Consumer) (name.Repository, error) {

@@ -62,6 +62,11 @@ func (f *faulty) Credentials(ctx context.Context, r provider.Request) (provider.
 	return f.vending.Credentials(ctx, r)
 }
 
+// sharing says that every project's repository is for all.
+type sharing struct{ *vending }
+
+func (sharing) SharesRepository(_, _ string) bool { return true }
+
 // naming is a provider that names repositories like this.
 func naming(v *vending, repository func(string, provider.Consumer) (name.Repository, error)) provider.Provider {
 	return &faulty{vending: v, repository: repository}
@@ -471,7 +476,7 @@ func brokenProviders() []broken {
 					return v.Repository(project, consumer)
 				})
 			},
-			fails: another + "naming/distinct scoping/push-own scoping/pull-own scoping/all-projects scoping/pull-cannot-push " +
+			fails: another + "naming/distinct naming/images scoping/push-own scoping/pull-own scoping/all-projects scoping/pull-cannot-push " +
 				"concurrency/requests",
 			says: `"a-b" and "b" have one repository`,
 		}, {
@@ -485,8 +490,13 @@ func brokenProviders() []broken {
 					return repository, err
 				})
 			},
-			fails: "naming/consumers requests/cluster scoping/pull-own concurrency/requests concurrency/instances scoping/former-owner scoping/suspended requests/project-id",
+			fails: "naming/consumers naming/images requests/cluster scoping/pull-own concurrency/requests concurrency/instances scoping/former-owner scoping/suspended requests/project-id",
 			says:  "only the host may differ",
+		}, {
+			name:     "everything shared",
+			provider: func(v *vending) provider.Provider { return sharing{v} },
+			fails:    "naming/images",
+			says:     `"a" may run the image registry.example.com/rise/b`,
 		}, {
 			name: "consumers not validated",
 			provider: func(v *vending) provider.Provider {
@@ -515,7 +525,7 @@ func brokenProviders() []broken {
 					return v.Repository(project, consumer)
 				})
 			},
-			fails: "naming/names",
+			fails: "naming/names naming/images",
 			says:  "calls reached the upstream",
 		}, {
 			name: "validated late",
@@ -820,7 +830,7 @@ func brokenProviders() []broken {
 		}, {
 			name:     "endless decorators",
 			provider: func(v *vending) provider.Provider { return &mirror{v} },
-			fails:    "capabilities/look-up capabilities/close concurrency/instances redaction/provider",
+			fails:    "capabilities/look-up capabilities/close concurrency/instances redaction/provider naming/images",
 			says:     "look-ups don't end",
 		}, {
 			name:     "closes once",

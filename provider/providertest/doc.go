@@ -40,6 +40,7 @@
 //	naming/distinct           different projects have different repositories
 //	naming/consumers          only the host depends on the consumer
 //	naming/invalid            bad projects and consumers are refused
+//	naming/images             a deployment may name its own project's images and other registries', and no other project's
 //	validation/names          bad projects are refused before anything is called
 //	validation/requests       so are other requests that make no sense, the zero Request first
 //	requests/push             the answer is a credential for exactly what was asked for, at what Repository names

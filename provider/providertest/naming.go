@@ -80,3 +80,33 @@ func testInvalidNames(s *subject) {
 	refused(projects()[0], provider.Cluster+1)
 	s.wantNoCalls("Repository", before)
 }
+
+// testImages: what a deployment may name as its image follows from what Repository says, and from what the provider says is shared.
+func testImages(s *subject) {
+	s.chain() // ends
+	p, before := decorator{decorator{s.Provider}}, s.calls()
+	const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for _, consumer := range []provider.Consumer{provider.Client, provider.Cluster} {
+		for _, project := range projects() {
+			for _, other := range projects() {
+				repository := s.repository(other, consumer)
+				for _, image := range []string{
+					repository.String(), repository.String() + ":v1", repository.String() + ":v1" + digest,
+					strings.ToUpper(repository.RegistryStr()) + "/" + repository.RepositoryStr() + digest,
+				} {
+					err := provider.CheckImage(p, project, image)
+					switch {
+					case other == project && err != nil:
+						s.Errorf("%q may not run its own image %s: %v", project, image, err)
+					case other != project && provider.KindOf(err) != provider.ErrNotFound:
+						s.Errorf("%q may run the image %s, want an error of kind %q: %v", project, image, string(provider.ErrNotFound), err)
+					}
+				}
+				if image := "elsewhere.invalid/" + repository.RepositoryStr(); provider.CheckImage(p, project, image) != nil {
+					s.Errorf("%q may not run %s, which is another registry's", project, image)
+				}
+			}
+		}
+	}
+	s.wantNoCalls("CheckImage", before)
+}

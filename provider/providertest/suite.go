@@ -40,6 +40,7 @@ func groups() []group {
 			{"distinct", testDistinctNames},
 			{"consumers", testConsumers},
 			{"invalid", testInvalidNames},
+			{"images", testImages},
 		}},
 		{"validation", []testCase{
 			{"names", testInvalidProjects},

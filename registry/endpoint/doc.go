@@ -21,8 +21,8 @@
 //	GET /api/v1/registry/credentials?project=<name>[&access=push|pull]
 //	Authorization: Bearer <token>
 //
-// access defaults to push. Other query parameters are ignored, and so is a body. Whose the name is at that moment, the service
-// says: see [WithProjectIDs].
+// access defaults to push. Other query parameters are ignored, and so is a body. The project may be elsewhere, as in a path: see
+// [WithProject]. Whose the name is at that moment, the service says: see [WithProjectIDs].
 //
 // # Answers
 //

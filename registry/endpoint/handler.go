@@ -130,7 +130,7 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if wait := h.limitSubject(ctx, e.Subject); wait > 0 {
 		return fail(e, answers.limited.retryAfter(wait), nil)
 	}
-	request, err := parse(r)
+	request, err := parse(r, h.named)
 	if err != nil {
 		return fail(e, answerTo(err), err)
 	}

@@ -110,7 +110,9 @@ func (s *service) serve(t *testing.T, opts ...endpoint.Option) string {
 		log(ctx, e)
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/registry/credentials", endpoint.New(s, authenticate, authorize, append([]endpoint.Option{audit}, opts...)...))
+	h := endpoint.New(s, authenticate, authorize, append([]endpoint.Option{audit}, opts...)...)
+	mux.Handle("/api/v1/registry/credentials", h)
+	mux.Handle("/api/v1/registry/credentials/p/{project}/d/{deployment}", h)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL + "/api/v1/registry/credentials"

@@ -17,6 +17,7 @@ type Option func(*options)
 
 type options struct {
 	timeout        time.Duration
+	named          func(*http.Request) (string, bool)
 	audit          func(context.Context, Event)
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
@@ -34,6 +35,17 @@ func WithTimeout(d time.Duration) Option {
 			o.timeout = DefaultTimeout
 		}
 	}
+}
+
+// WithProject says where a request's project is, in place of its query: in its path ([http.Request.PathValue], where the handler is mounted at a
+// pattern with a wildcard), or in a header. ok false: it is in the query after all; with ok, a project in the query counts for nothing. The name is
+// checked as any other, so one that is missing is invalid too. What else a path says, [Authenticate] sees in the whole request, and can put
+// into its caller for [Authorize] to decide by. It is called for authenticated requests, concurrently. It panics if project is nil.
+func WithProject(project func(*http.Request) (name string, ok bool)) Option {
+	if project == nil {
+		panic("endpoint.WithProject: the function is required")
+	}
+	return func(o *options) { o.named = project }
 }
 
 // WithAudit sets the audit hook, instead of [Log]: it is called once for each request, before the answer goes out, and

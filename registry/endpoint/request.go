@@ -14,8 +14,8 @@ const (
 	maxToken = 8 << 10
 )
 
-// parse reads what is asked for. The consumer is always the client: clusters don't ask for themselves.
-func parse(r *http.Request) (provider.Request, error) {
+// parse reads what is asked for; of which project, named says, where it knows. The consumer is always the client: clusters don't ask for themselves.
+func parse(r *http.Request, named func(*http.Request) (string, bool)) (provider.Request, error) {
 	invalid := func(problem string) (provider.Request, error) {
 		return provider.Request{}, &provider.Error{Kind: provider.ErrInvalidRequest, Op: "read request", Err: errors.New(problem)}
 	}
@@ -27,10 +27,16 @@ func parse(r *http.Request) (provider.Request, error) {
 		return invalid("the query is malformed")
 	}
 	request := provider.Request{Access: provider.Push, Consumer: provider.Client}
-	if len(query["project"]) != 1 {
-		return invalid("project is missing or repeated")
+	elsewhere := false
+	if named != nil {
+		request.Project, elsewhere = named(r)
 	}
-	request.Project = query["project"][0]
+	if !elsewhere {
+		if len(query["project"]) != 1 {
+			return invalid("project is missing or repeated")
+		}
+		request.Project = query["project"][0]
+	}
 	switch access := query["access"]; len(access) {
 	case 0:
 	case 1:

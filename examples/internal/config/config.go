@@ -11,17 +11,12 @@ import (
 	"net/netip"
 	"os"
 	"path"
-	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
-
-// DevelopmentToken is the token of the built-in configuration. Everybody knows it.
-const DevelopmentToken = "rise-dev-token"
 
 const defaultListen = "127.0.0.1:3000"
 
@@ -53,6 +48,8 @@ type Server struct {
 	// RateLimits are off unless configured.
 	RateLimits RateLimits `yaml:"rate_limits"`
 }
+
+func (s Server) listen() string { return cmp.Or(s.Listen, defaultListen) }
 
 // RateLimits limit how often callers may ask.
 type RateLimits struct {
@@ -96,18 +93,6 @@ type Auth struct {
 	// SuspendedFile has names of projects, which get no credentials, and ids of grants, one a line: what was handed out for them gets no tokens. It is
 	// read again within ten seconds of a change.
 	SuspendedFile string `yaml:"suspended_file"`
-}
-
-// Token is one static bearer token.
-type Token struct {
-	Token   provider.Secret `yaml:"token"`
-	Subject string          `yaml:"subject"`
-	// Projects are names, or globs with *. None means no project.
-	Projects []string `yaml:"projects"`
-	// Access is pull by default; push includes pull.
-	Access provider.Access `yaml:"access"`
-	// Login lets the token be a password at the token server of type oci-token-issuer, in place of a credential.
-	Login bool `yaml:"login"`
 }
 
 //go:embed builtin
@@ -177,15 +162,13 @@ func builtinModes() []string {
 	return files
 }
 
-var globPattern = regexp.MustCompile(`^[a-z0-9*-]{1,63}$`)
-
 // Validate checks what goes across sections.
 func (c Config) Validate() error {
 	var errs []error
 	fail := func(key, format string, args ...any) {
 		errs = append(errs, provider.NewConfigError(key, format, args...))
 	}
-	loopback, err := onLoopback(cmp.Or(c.Server.Listen, defaultListen))
+	loopback, err := onLoopback(c.Server.listen())
 	if err != nil {
 		fail("server.listen", "%s", err)
 	}
@@ -214,33 +197,12 @@ func (c Config) Validate() error {
 			fail("server.rate_limits."+l.key, "needs both requests_per_second and burst, or neither")
 		}
 	}
-	for i, t := range c.Auth.Tokens {
-		key := fmt.Sprintf("auth.tokens[%d]", i)
-		problem := t.Token.Validate()
-		switch {
-		case t.Token.IsZero():
-			fail(key+".token", "is required")
-		case problem != nil:
-			fail(key+".token", "%s", problem)
-		case strings.ContainsFunc(t.Token.Reveal(), func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-			fail(key+".token", "must hold no white space: no Authorization header can carry it")
-		}
-		if (!loopback || c.EmbeddedRegistry.offLoopback()) && t.Token.Equal(provider.NewSecret(DevelopmentToken)) {
-			fail(key+".token", "is the development token, which everybody knows; it works on loopback only")
-		}
-		for _, other := range c.Auth.Tokens[:i] {
-			if !t.Token.IsZero() && t.Token.Equal(other.Token) {
-				fail(key+".token", "is used twice")
-			}
-		}
-		if t.Subject == "" {
-			fail(key+".subject", "is required: it names the caller in the audit log")
-		}
-		for j, p := range t.Projects {
-			if !globPattern.MatchString(p) {
-				fail(fmt.Sprintf("%s.projects[%d]", key, j), "must be a project's name, or a glob of such names with *")
-			}
-		}
-	}
+	errs = append(errs, validateTokens(c.Auth.Tokens, c.Exposed())...)
 	return errors.Join(errs...)
+}
+
+// Exposed reports whether others than this machine reach what tokens open.
+func (c Config) Exposed() bool {
+	loopback, err := onLoopback(c.Server.listen())
+	return err != nil || !loopback || c.EmbeddedRegistry.offLoopback()
 }

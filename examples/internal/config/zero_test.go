@@ -171,12 +171,12 @@ func TestTokensWrittenInGo(t *testing.T) {
 	require.NoError(t, err)
 	for text, want := range map[string]string{
 		"hunter2\n": "ends in the end of a line", " hunter2": "begins or ends with white space", `"hunter2"`: "has quotes around it",
-		"$hunter2": "is the name of a variable", "hunter 2": "must hold no white space", "": "is required",
+		"$hunter2": "is the name of a variable", "hunter 2": "must hold no white space", "": "is required", "hunter2-hunter2": "must have at least 16 characters",
 	} {
 		c := config.Config{Registry: factory.Config(), Auth: config.Auth{Tokens: []config.Token{{Token: provider.NewSecret(text), Subject: "ci"}}}}
 		err := c.Validate()
 		require.ErrorContains(t, err, "auth.tokens[0].token: "+want, "%q", text)
 		require.NotContains(t, err.Error(), "hunter")
 	}
-	require.NoError(t, config.Config{Auth: config.Auth{Tokens: []config.Token{{Token: provider.NewSecret("hunter2"), Subject: "ci"}}}}.Validate())
+	require.NoError(t, config.Config{Auth: config.Auth{Tokens: []config.Token{{Token: provider.NewSecret("hunter2-hunter2-"), Subject: "ci"}}}}.Validate())
 }

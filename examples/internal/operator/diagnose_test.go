@@ -39,7 +39,7 @@ func withoutLogins(t *testing.T) {
 }
 
 func ociConfig(host string) map[string]string {
-	return map[string]string{"development.yaml": "server: {listen: 127.0.0.1:8080}\nauth: {tokens: [{token: x, subject: ci, projects: [hello]}]}\n" +
+	return map[string]string{"development.yaml": "server: {listen: 127.0.0.1:8080}\nauth: {tokens: [{token: token-of-sixteen, subject: ci, projects: [hello]}]}\n" +
 		"registry: {type: oci-client-auth, registry_url: \"" + host + "\"}\n"}
 }
 
@@ -88,7 +88,7 @@ func TestDiagnoseECR(t *testing.T) { //nolint:paralleltest // environment
 	t.Setenv("AWS_ENDPOINT_URL", aws.URL)
 	text := strings.Replace(ecrConfig, "arn:aws:iam::123456789012:role/push", d.PushRoleARN, 1) +
 		"  registry_host: " + aws.RegistryHost + "\n  installation: prod\n"
-	secrets := map[string]string{"TOKEN": "hunter2", "KEY_ID": d.ControllerUser.ID, "KEY": d.ControllerUser.Secret}
+	secrets := map[string]string{"TOKEN": "hunter2-token-of-ci", "KEY_ID": d.ControllerUser.ID, "KEY": d.ControllerUser.Secret}
 	code, stdout, stderr := operator(t, map[string]string{"development.yaml": text}, secrets, "diagnose", "hello", "--write-probe")
 	require.Zero(t, code, stdout+stderr)
 	require.Contains(t, stdout, "✓ push_role ")
@@ -107,7 +107,7 @@ func TestDiagnoseECR(t *testing.T) { //nolint:paralleltest // environment
 func TestDiagnoseCalledWrongly(t *testing.T) {
 	t.Parallel()
 	code, stdout, _ := operator(t, map[string]string{"development.yaml": strings.Replace(ecrConfig, "account_id: 123456789012", "account_id: 1", 1)},
-		map[string]string{"TOKEN": "hunter2-token", "KEY": "hunter2-key"}, "diagnose", "--json")
+		map[string]string{"TOKEN": "hunter2-token-of-ci", "KEY": "hunter2-key"}, "diagnose", "--json")
 	require.Equal(t, 1, code)
 	list := findings(t, stdout)
 	require.Len(t, list, 1)
@@ -121,7 +121,7 @@ func TestDiagnoseCalledWrongly(t *testing.T) {
 		require.Empty(t, text)
 		require.NotEmpty(t, errs)
 	}
-	custom := map[string]string{"development.yaml": "server: {listen: 127.0.0.1:8080}\nauth: {tokens: [{token: x, subject: ci, projects: [hello]}]}\n" +
+	custom := map[string]string{"development.yaml": "server: {listen: 127.0.0.1:8080}\nauth: {tokens: [{token: token-of-sixteen, subject: ci, projects: [hello]}]}\n" +
 		"registry: {type: signed-login, host: r.example.com, key: " + strings.Repeat("k", 32) + "}\n"}
 	code, _, errs := operator(t, custom, nil, "diagnose")
 	require.Equal(t, 1, code)

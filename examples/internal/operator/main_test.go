@@ -49,7 +49,7 @@ registry:
 
 func TestCheckConfig(t *testing.T) {
 	t.Parallel()
-	secrets := map[string]string{"TOKEN": "hunter2-token", "KEY": "hunter2-key"}
+	secrets := map[string]string{"TOKEN": "hunter2-token-of-ci", "KEY": "hunter2-key"}
 	code, stdout, stderr := operator(t, map[string]string{"development.yaml": ecrConfig}, secrets, "check-config")
 	require.Zero(t, code, stderr)
 	require.Empty(t, stderr)
@@ -63,7 +63,7 @@ func TestCheckConfig(t *testing.T) {
 	}
 
 	code, stdout, stderr = operator(t, map[string]string{"development.yaml": strings.Replace(ecrConfig, "123456789012\n", "12345\n", 1) + "  regoin: x\n"},
-		map[string]string{"TOKEN": "hunter2"}, "check-config")
+		map[string]string{"TOKEN": "hunter2-token-of-ci"}, "check-config")
 	require.Equal(t, 1, code)
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, `development.yaml:10: registry.secret_access_key: variable KEY is not set`)

@@ -13,7 +13,7 @@ import (
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	const role = "arn:aws:iam::123456789012:role/rise-backend"
-	files, variables := map[string]string{"development.yaml": ecrConfig + "  installation: prod\n  session_tags: true\n"}, map[string]string{"TOKEN": "hunter2-token", "KEY": "hunter2-key"}
+	files, variables := map[string]string{"development.yaml": ecrConfig + "  installation: prod\n  session_tags: true\n"}, map[string]string{"TOKEN": "hunter2-token-of-ci", "KEY": "hunter2-key"}
 	code, stdout, stderr := operator(t, files, variables, "policies", "--controller-arn", role,
 		"--irsa-provider", "arn:aws:iam::123456789012:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE")
 	require.Zero(t, code, stderr)

@@ -14,7 +14,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 )
 
-const ciToken = "ci-token-0815"
+const ciToken = "ci-token-of-0815"
 
 // ecrServer is an AWS account and a configuration of the server for it, in the ways in which an operator gives them: a file,
 // with the keys as variables, and AWS_ENDPOINT_URL.
@@ -160,7 +160,7 @@ func TestProjectIDs(t *testing.T) {
 	t.Parallel()
 	_, err := newServer(t, files(t, map[string]string{"development.yaml": `
 server: {listen: "127.0.0.1:0"}
-auth: {tokens: [{token: ci-token-0815, subject: ci, projects: [hello]}]}
+auth: {tokens: [{token: ci-token-of-0815, subject: ci, projects: [hello]}]}
 registry:
   type: ecr
   region: eu-west-1

@@ -36,7 +36,7 @@ func TestRateLimits(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		return resp
 	}
-	const ci, viewer = "ci-token-of-hello", "viewer-token"
+	const ci, viewer = "ci-token-of-hello", "viewer-token-of-all"
 	require.Equal(t, http.StatusOK, get(ci, "198.51.100.1").StatusCode)
 	require.Equal(t, http.StatusOK, get(ci, "198.51.100.2").StatusCode)
 	limited := get(ci, "198.51.100.3")

@@ -89,7 +89,7 @@ func TestGuidesProxies(t *testing.T) {
 			here := strings.NewReplacer("registry.example.com {", "https://"+host+" {", "registry.example.com", host, "listen 443", "listen "+host,
 				"127.0.0.1:3000", service, "127.0.0.1:5000", behind, "127.0.0.1:5055", second, "/etc/docker/registry", dir+"/registry", "/etc/rise", dir+"/rise",
 				"/etc/ssl", ssl, "/var/lib/docker-registry", dir+"/data", "/tmp/", dir+"/", "runuser -u docker-registry -- ", "")
-			const token = "a-token-of-ci"
+			const token = "a-token-of-the-ci-job"
 			environ := []string{
 				"PATH=" + bin + ":" + os.Getenv("PATH"), "SSL_CERT_FILE=" + filepath.Join(authorities, "registry.crt"), "DOCKER_CONFIG=" + dir, "CI_TOKEN=" + token,
 			}

@@ -188,7 +188,7 @@ server: {listen: "127.0.0.1:0"}
 auth:
   tokens:
     - {token: ci-token-of-hello, subject: ci, projects: [hello], access: push}
-    - {token: viewer-token, subject: viewer, projects: ["*"]}
+    - {token: viewer-token-of-all, subject: viewer, projects: ["*"]}
 registry: {type: oci-client-auth, registry_url: "%s", namespace: rise-apps}
 `, address)
 }

@@ -17,11 +17,21 @@ import (
 // CredentialsPath is where credentials are asked for.
 const CredentialsPath = "/api/v1/registry/credentials"
 
+// DeploymentPath is where Rise's clients ask. The reference server knows no deployments: any is answered as its project is.
+const DeploymentPath = "/api/v1/projects/{project}/deployments/{deployment}/registry-credentials"
+
+// projectIn is the project in the path, where it has one.
+func projectIn(r *http.Request) (name string, ok bool) {
+	name = r.PathValue("project")
+	return name, name != ""
+}
+
 // routes are what is served at server.listen: credentials is the endpoint, tokens the token server if there is one, and the rest is for who
 // watches over them.
 func routes(credentials, tokens http.Handler, m *metrics.Metrics) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(CredentialsPath, credentials)
+	mux.Handle(DeploymentPath, credentials)
 	if tokens != nil {
 		mux.Handle(embedded.TokenPath, tokens)
 		mux.Handle(embedded.OtherTokenPath, tokens)

@@ -90,7 +90,11 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 			return nil, err
 		}
 	}
-	credentials, tokens, err := s.handlers(own.orTokens(static.New(s.config.Auth.Tokens)))
+	bearers, err := static.New(s.config.Auth.Tokens, s.config.Exposed(), s.logger)
+	if err != nil {
+		return nil, err
+	}
+	credentials, tokens, err := s.handlers(own.orTokens(bearers))
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +143,7 @@ func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error)
 		return nil, nil, err
 	}
 	byAddress := addressLimit(s.config.Server)
-	opts = append(opts, endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
+	opts = append(opts, endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
 	opts = append(opts, guards(s.config.Server, byAddress)...)
 	if own.Identify != nil {
 		opts = append(opts, endpoint.WithProjectIDs(own.Identify))

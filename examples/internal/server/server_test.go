@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -84,8 +85,8 @@ func TestTokens(t *testing.T) {
 		{"ci-token-of-hello", "project=hello&access=pull", 200},
 		{"ci-token-of-hello", "project=hello2", 404},
 		{"ci-token-of-hello", "project=hell", 404},
-		{"viewer-token", "project=anything&access=pull", 200},
-		{"viewer-token", "project=anything", 404},
+		{"viewer-token-of-all", "project=anything&access=pull", 200},
+		{"viewer-token-of-all", "project=anything", 404},
 		{"viewer-toke", "project=anything&access=pull", 401},
 		{"", "project=hello", 401},
 	} {
@@ -94,26 +95,60 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// Rise's clients ask by a deployment's path, and get the same answers.
+func TestDeploymentPath(t *testing.T) {
+	t.Parallel()
+	s := start(t, files(t, map[string]string{"development.yaml": ociConfig("localhost:5000")}))
+	byDeployment := *s
+	for _, test := range []struct {
+		token, project, access string
+		status                 int
+	}{
+		{"ci-token-of-hello", "hello", "", 200}, {"ci-token-of-hello", "hello", "access=pull", 200}, {"ci-token-of-hello", "hello2", "", 404},
+		{"viewer-token-of-all", "anything", "access=pull", 200}, {"viewer-token-of-all", "anything", "", 404}, {"guess", "hello", "", 401},
+		{"ci-token-of-hello", "a--b", "", 400}, {"ci-token-of-hello", "hello2", "project=hello", 404}, {"ci-token-of-hello", "hello", "access=admin", 400},
+	} {
+		byDeployment.url = strings.TrimSuffix(s.url, server.CredentialsPath) + "/api/v1/projects/" + test.project + "/deployments/20260101-120000/registry-credentials"
+		status, body, _ := byDeployment.ask(t, test.token, test.access)
+		require.Equal(t, test.status, status, "%+v: %s", test, body)
+		if !strings.Contains(test.access, "project=") {
+			again, same, _ := s.ask(t, test.token, "project="+test.project+"&"+test.access)
+			require.Equal(t, status, again)
+			require.Equal(t, same, body, "%+v", test)
+		}
+	}
+}
+
 func TestConfigurationMistakes(t *testing.T) {
 	t.Parallel()
 	const tail = "\nregistry: {type: oci-client-auth, registry_url: localhost:5000}\n"
 	const issuer = "\nregistry: {type: oci-token-issuer, registry_url: localhost:5000}\n"
 	for name, test := range map[string]struct{ file, want string }{
-		"off loopback":    {"server: {listen: ':3000'}" + tail, "server.listen: is off loopback, which needs tls, or insecure: true"},
-		"a real address":  {"server: {listen: '10.0.0.1:3000'}" + tail, "server.listen: is off loopback"},
-		"no port":         {"server: {listen: localhost}" + tail, "server.listen: must be host:port"},
-		"half of tls":     {"server: {tls: {cert_file: x}}" + tail, "server.tls: needs both cert_file and key_file, or neither"},
-		"no such file":    {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: open /nonexistent/c"},
-		"dev token":       {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}" + tail, "auth.tokens[0].token: is the development token"},
-		"no token":        {"auth: {tokens: [{subject: x}]}" + tail, "auth.tokens[0].token: is required"},
-		"unusable token":  {"auth: {tokens: [{token: \"hunter2\\n\", subject: x}]}" + tail, "development.yaml:1: auth.tokens[0].token: ends in the end of a line"},
-		"a sentence":      {"auth: {tokens: [{token: hunter2 x, subject: x}]}" + tail, "auth.tokens[0].token: must hold no white space"},
-		"a bare variable": {"auth: {tokens: [{subject: x, token: $hunter2}]}" + tail, "development.yaml:1: auth.tokens[0].token: is the name of a variable instead of its value; write ${NAME}"},
-		"no subject":      {"auth: {tokens: [{token: hunter2}]}" + tail, "auth.tokens[0].subject: is required"},
-		"token twice":     {"auth: {tokens: [{token: hunter2, subject: x}, {token: hunter2, subject: y}]}" + tail, "auth.tokens[1].token: is used twice"},
-		"unknown access":  {"auth: {tokens: [{token: hunter2, subject: x, access: admin}]}" + tail, "auth.tokens[0].access: must be pull or push"},
-		"a bad glob":      {"auth: {tokens: [{token: hunter2, subject: x, projects: ['a?']}]}" + tail, "auth.tokens[0].projects[0]: must be a project's name"},
-		"open registry":   {"embedded_registry: {listen: '0.0.0.0:5000'}" + tail, "embedded_registry.listen: must be on loopback: the registry lets everybody in"},
+		"off loopback":     {"server: {listen: ':3000'}" + tail, "server.listen: is off loopback, which needs tls, or insecure: true"},
+		"a real address":   {"server: {listen: '10.0.0.1:3000'}" + tail, "server.listen: is off loopback"},
+		"no port":          {"server: {listen: localhost}" + tail, "server.listen: must be host:port"},
+		"half of tls":      {"server: {tls: {cert_file: x}}" + tail, "server.tls: needs both cert_file and key_file, or neither"},
+		"no such file":     {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: open /nonexistent/c"},
+		"dev token":        {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}" + tail, "auth.tokens[0].token: is the development token"},
+		"no token":         {"auth: {tokens: [{subject: x}]}" + tail, "auth.tokens[0].token: is required"},
+		"unusable token":   {"auth: {tokens: [{token: \"hunter2\\n\", subject: x}]}" + tail, "development.yaml:1: auth.tokens[0].token: ends in the end of a line"},
+		"a sentence":       {"auth: {tokens: [{token: hunter2 x, subject: x}]}" + tail, "auth.tokens[0].token: must hold no white space"},
+		"a bare variable":  {"auth: {tokens: [{subject: x, token: $hunter2}]}" + tail, "development.yaml:1: auth.tokens[0].token: is the name of a variable instead of its value; write ${NAME}"},
+		"a short token":    {"auth: {tokens: [{token: hunter2-hunter2, subject: x}]}" + tail, "auth.tokens[0].token: must have at least 16 characters"},
+		"two ways":         {"auth: {tokens: [{token: hunter2-hunter2-, token_file: x, subject: x}]}" + tail, "auth.tokens[0].token: goes with neither token_sha256 nor token_file"},
+		"two others":       {"auth: {tokens: [{token_sha256: x, token_file: x, subject: x}]}" + tail, "auth.tokens[0].token: goes with neither token_sha256 nor token_file"},
+		"no hash":          {"auth: {tokens: [{token_sha256: hunter2-hunter2-, subject: x}]}" + tail, "auth.tokens[0].token_sha256: must be 64 digits"},
+		"hash twice":       {"auth: {tokens: [{token: hunter2-hunter2-, subject: x}, {token_sha256: " + fmt.Sprintf("%x", sha256.Sum256([]byte("hunter2-hunter2-"))) + ", subject: y}]}" + tail, "auth.tokens[1].token_sha256: is used twice"},
+		"dev hash":         {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token_sha256: " + fmt.Sprintf("%x", sha256.Sum256([]byte("rise-dev-token"))) + ", subject: x}]}" + tail, "auth.tokens[0].token_sha256: is the development token"},
+		"no token file":    {"auth: {tokens: [{token_file: /nonexistent/hunter, subject: x}]}" + tail, "auth.tokens[0].token_file: open /nonexistent/hunter"},
+		"a long subject":   {"auth: {tokens: [{token: hunter2-hunter2-, subject: " + strings.Repeat("x", 1025) + "}]}" + tail, "auth.tokens[0].subject: must be at most 1024 bytes of printable text"},
+		"a subject's line": {"auth: {tokens: [{token: hunter2-hunter2-, subject: \"x\\ny\"}]}" + tail, "auth.tokens[0].subject: must be at most 1024 bytes of printable text"},
+		"no time":          {"auth: {tokens: [{token: hunter2-hunter2-, subject: x, expires: tomorrow}]}" + tail, "auth.tokens[0].expires: must be a time such as"},
+		"no subject":       {"auth: {tokens: [{token: hunter2-hunter2-}]}" + tail, "auth.tokens[0].subject: is required"},
+		"token twice":      {"auth: {tokens: [{token: hunter2-hunter2-, subject: x}, {token: hunter2-hunter2-, subject: y}]}" + tail, "auth.tokens[1].token: is used twice"},
+		"unknown access":   {"auth: {tokens: [{token: hunter2-hunter2-, subject: x, access: admin}]}" + tail, "auth.tokens[0].access: must be pull or push"},
+		"a bad glob":       {"auth: {tokens: [{token: hunter2-hunter2-, subject: x, projects: ['a?']}]}" + tail, "auth.tokens[0].projects[0]: must be a project's name"},
+		"open registry":    {"embedded_registry: {listen: '0.0.0.0:5000'}" + tail, "embedded_registry.listen: must be on loopback: the registry lets everybody in"},
 		"open, by a realm": {"server: {insecure: true}\nembedded_registry: {listen: '0.0.0.0:5000', realm: 'https://r.example.com/token'}" + tail,
 			"embedded_registry.realm: needs embedded_registry.listen, and registry.type oci-token-issuer"},
 		"a realm of nothing":   {"embedded_registry: {realm: 'https://r.example.com/token'}" + issuer, "embedded_registry.realm: needs embedded_registry.listen"},

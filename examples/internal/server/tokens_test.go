@@ -107,7 +107,7 @@ registry: {type: oci-token-issuer, registry_url: registry.example.com, namespace
 const tokenCallers = `
   tokens:
     - {token: ci-token-of-hello, subject: ci, projects: [hello], access: push, login: true}
-    - {token: another-token, subject: other, projects: ["*"], access: push}
+    - {token: another-token-of-all, subject: other, projects: ["*"], access: push}
 `
 
 // exchange asks /token with a password, and returns the status, the refusal's sentence, and what the token may, as JSON.
@@ -169,7 +169,7 @@ func TestLogins(t *testing.T) {
 		{"ci-token-of-hello", nil, http.StatusOK, "[]"},
 		{"ci-token-of-hello", []string{helloScope, otherScope}, http.StatusOK, helloPush},
 		{"ci-token-of-hello", []string{otherScope}, http.StatusForbidden, "You have no right to what was asked for, or there is no such repository."},
-		{"another-token", []string{helloScope}, http.StatusUnauthorized, "The password is neither a credential for a project nor a token that this service takes as one."},
+		{"another-token-of-all", []string{helloScope}, http.StatusUnauthorized, "The password is neither a credential for a project nor a token that this service takes as one."},
 		{"guess", nil, http.StatusUnauthorized, "The password is neither a credential for a project nor a token that this service takes as one."},
 		{"", nil, http.StatusUnauthorized, "A user name and a password are required: ask the service for a credential for your project, and log in with it."},
 	} {
@@ -213,7 +213,7 @@ func TestSuspended(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "suspended")
 	require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
 	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+list+tokenCallers))
-	status, body, _ := s.ask(t, "another-token", "project=gone")
+	status, body, _ := s.ask(t, "another-token-of-all", "project=gone")
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, body, `"code":"conflict"`)
 	status, _, _ = s.ask(t, "ci-token-of-hello", "project=gone")

@@ -13,7 +13,7 @@ func TestWelcome(t *testing.T) {
 	for name, tt := range map[string]struct{ tokens, want string }{
 		"push":        {`[{token: aaaaaaaaaaaaaaaa, subject: a, projects: ["*"], access: push}]`, "?project=hello'\n\n"},
 		"pull":        {`[{token: aaaaaaaaaaaaaaaa, subject: a, projects: [hello]}]`, "?project=hello&access=pull'\n\n"},
-		"the best":    {`[{token: a, subject: a, access: push}, {token: b, subject: b, projects: [x]}, {token: c, subject: c, projects: ["y-*"], access: push}]`, "?project=y-hello'\n\n"},
+		"the best":    {`[{token: aaaaaaaaaaaaaaaa, subject: a, access: push}, {token: bbbbbbbbbbbbbbbb, subject: b, projects: [x]}, {token: cccccccccccccccc, subject: c, projects: ["y-*"], access: push}]`, "?project=y-hello'\n\n"},
 		"no projects": {`[{token: aaaaaaaaaaaaaaaa, subject: a}]`, "?project=hello&access=pull'\n\n"},
 		"no tokens":   {`[]`, "Nobody may ask for any: auth.tokens is empty.\n"},
 	} {

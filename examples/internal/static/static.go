@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -26,22 +29,37 @@ func (c Caller) Subject() string { return c.subject }
 
 // Tokens are the configured tokens. They are safe for concurrent use.
 type Tokens struct {
-	hashes  [][sha256.Size]byte
 	callers []Caller
+	ends    []time.Time // of each caller's tokens; zero is never
+	fixed   []entry
+	files   *files
 }
 
-// New returns tokens that were validated when they were loaded.
-func New(tokens []config.Token) *Tokens {
-	t := &Tokens{}
-	for _, token := range tokens {
+// New returns tokens that were validated when they were loaded. A file of them that can't be read, or isn't right, is an error now; later it is
+// logged. exposed says that others than this machine reach what tokens open.
+func New(tokens []config.Token, exposed bool, log *slog.Logger) (*Tokens, error) {
+	t := &Tokens{files: &files{exposed: exposed, log: log}}
+	for i, token := range tokens {
 		access := token.Access
 		if access == 0 {
 			access = provider.Pull
 		}
-		t.hashes = append(t.hashes, sha256.Sum256([]byte(token.Token.Reveal())))
 		t.callers = append(t.callers, Caller{subject: token.Subject, projects: token.Projects, access: access, login: token.Login})
+		t.ends = append(t.ends, token.Ends())
+		if t.ended(i) {
+			log.Warn("a token has expired, and authenticates nobody", "subject", token.Subject, "expires", token.Expires)
+		}
+		if hash, ok := token.Hash(); ok {
+			t.fixed = append(t.fixed, entry{hash, i})
+		} else {
+			t.files.all = append(t.files.all, &file{path: token.File, caller: i, key: fmt.Sprintf("auth.tokens[%d].token_file", i)})
+		}
 	}
-	return t
+	return t, t.files.open(t.fixed)
+}
+
+func (t *Tokens) ended(caller int) bool {
+	return !t.ends[caller].IsZero() && !time.Now().Before(t.ends[caller])
 }
 
 // Authenticate compares the request's token with all configured ones, in a time that tells nothing of them.
@@ -49,12 +67,14 @@ func (t *Tokens) Authenticate(r *http.Request) (Caller, error) {
 	token, ok := endpoint.BearerToken(r)
 	hash := sha256.Sum256([]byte(token.Reveal()))
 	found := -1
-	for i := range t.hashes {
-		if subtle.ConstantTimeCompare(hash[:], t.hashes[i][:]) == 1 {
-			found = i
+	for _, entries := range [][]entry{t.fixed, t.files.entries()} {
+		for i := range entries {
+			if subtle.ConstantTimeCompare(hash[:], entries[i].hash[:]) == 1 {
+				found = entries[i].caller
+			}
 		}
 	}
-	if !ok || found < 0 {
+	if !ok || found < 0 || t.ended(found) {
 		return Caller{}, endpoint.ErrUnauthenticated
 	}
 	return t.callers[found], nil
