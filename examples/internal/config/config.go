@@ -16,6 +16,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc"
 )
 
 const defaultListen = "127.0.0.1:3000"
@@ -89,7 +90,10 @@ func (t TLS) Enabled() bool { return t.CertFile != "" }
 
 // Auth is who may ask for what.
 type Auth struct {
+	// Tokens are static ones.
 	Tokens []Token `yaml:"tokens"`
+	// OIDC are the issuers whose tokens jobs and workloads may ask with: nobody has to keep a secret for them.
+	OIDC []oidc.Issuer `yaml:"oidc"`
 	// SuspendedFile has names of projects, which get no credentials, and ids of grants, one a line: what was handed out for them gets no tokens. It is
 	// read again within ten seconds of a change.
 	SuspendedFile string `yaml:"suspended_file"`
@@ -198,6 +202,7 @@ func (c Config) Validate() error {
 		}
 	}
 	errs = append(errs, validateTokens(c.Auth.Tokens, c.Exposed())...)
+	errs = append(errs, oidc.Validate("auth.oidc", c.Auth.OIDC))
 	return errors.Join(errs...)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -12,10 +11,10 @@ import (
 
 // Own is what a program that isn't the reference one has of its own. The zero Own is the reference program's.
 type Own struct {
-	// Callers makes the credentials endpoint, for callers that the program knows. Nil are those of auth.tokens.
+	// Callers makes the credentials endpoint, for callers that the program knows. Nil are those of the configuration's auth.
 	Callers Serve[http.Handler]
 	// Logins says who may use what as a password at the token server, in place of a credential. Nil with Callers is nobody, and else those of
-	// auth.tokens that may.
+	// the configuration's that may.
 	Logins Serve[tokenissuer.Login]
 	// Identify returns a project's id, for endpoint.WithProjectIDs. Nil: projects have none.
 	Identify func(ctx context.Context, project string) (string, error)
@@ -53,10 +52,10 @@ func unlessRefused[C endpoint.Caller](authorize endpoint.Authorize[C], refusal R
 	}
 }
 
-// orTokens fills in that callers are those of the configuration, where the program has no others.
-func (o Own) orTokens(tokens *static.Tokens) Own {
+// orConfigured fills in that callers are those of the configuration, where the program has no others.
+func (o Own) orConfigured(c configured) Own {
 	if o.Callers == nil {
-		o.Callers, o.Logins = Callers(tokens.Authenticate, tokens.Authorize), Logins(tokens.AuthenticateLogin, tokens.Authorize)
+		o.Callers, o.Logins = Callers(c.authenticate, c.authorize), Logins(c.authenticateLogin, c.authorize)
 	}
 	return o
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/static"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
 	"github.com/rise-deploy/rise-registry-go/oci/imageregistry"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
@@ -63,6 +62,9 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	if s.ownCallers && len(s.config.Auth.Tokens) > 0 {
 		return nil, provider.NewConfigError("auth.tokens", "must be empty: this server knows its callers by other means")
 	}
+	if s.ownCallers && len(s.config.Auth.OIDC) > 0 {
+		return nil, provider.NewConfigError("auth.oidc", "must be empty: this server knows its callers by other means")
+	}
 	var keys embedded.Keys
 	if s.config.OwnKeys() {
 		if keys, err = embedded.NewKeys(); err != nil {
@@ -90,11 +92,11 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 			return nil, err
 		}
 	}
-	bearers, err := static.New(s.config.Auth.Tokens, s.config.Exposed(), s.logger)
+	callers, err := newConfigured(s.config, s.logger)
 	if err != nil {
 		return nil, err
 	}
-	credentials, tokens, err := s.handlers(own.orTokens(bearers))
+	credentials, tokens, err := s.handlers(own.orConfigured(callers))
 	if err != nil {
 		return nil, err
 	}

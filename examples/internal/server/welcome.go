@@ -26,8 +26,10 @@ func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
 	switch {
 	case s.ownCallers:
 		_, _ = fmt.Fprintf(w, "They are at %s?project=NAME\n\n", url)
+	case len(s.config.Auth.Tokens) == 0 && len(s.config.Auth.OIDC) > 0:
+		_, _ = fmt.Fprintf(w, "They are at %s?project=NAME, for tokens of the issuers in auth.oidc.\n\n", url)
 	case len(s.config.Auth.Tokens) == 0:
-		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth.tokens is empty.\n\n")
+		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth has neither tokens nor oidc.\n\n")
 	case s.config.BuiltIn:
 		if tour, err := s.tour(ask(config.DevelopmentToken)); err == nil {
 			tour.print(w, installed)

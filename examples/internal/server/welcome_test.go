@@ -15,7 +15,7 @@ func TestWelcome(t *testing.T) {
 		"pull":        {`[{token: aaaaaaaaaaaaaaaa, subject: a, projects: [hello]}]`, "?project=hello&access=pull'\n\n"},
 		"the best":    {`[{token: aaaaaaaaaaaaaaaa, subject: a, access: push}, {token: bbbbbbbbbbbbbbbb, subject: b, projects: [x]}, {token: cccccccccccccccc, subject: c, projects: ["y-*"], access: push}]`, "?project=y-hello'\n\n"},
 		"no projects": {`[{token: aaaaaaaaaaaaaaaa, subject: a}]`, "?project=hello&access=pull'\n\n"},
-		"no tokens":   {`[]`, "Nobody may ask for any: auth.tokens is empty.\n"},
+		"no tokens":   {`[]`, "Nobody may ask for any: auth has neither tokens nor oidc.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
