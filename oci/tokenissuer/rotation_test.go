@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
@@ -64,8 +65,10 @@ func TestRotation(t *testing.T) {
 					}
 				}
 			}
-			require.Error(t, f.mayPush(t, f.ref("hello"), grants[0]))
-			require.Equal(t, http.StatusUnauthorized, f.asked.last().Status)
+			var refused *transport.Error
+			require.ErrorAs(t, f.mayPush(t, f.ref("hello"), grants[0]), &refused)
+			require.Equal(t, http.StatusUnauthorized, refused.StatusCode)
+			require.Equal(t, "/token", refused.Request.URL.Path)
 		})
 	}
 }

@@ -142,9 +142,9 @@ func TestNoiseStaysItsOwn(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var wait sync.WaitGroup
 				if len(tt.noisy) > 0 {
-					connections := 3000 / len(tt.noisy)
+					connections := many(3000) / len(tt.noisy)
 					if tt.noisy[0] == "hasty" { // each makes many requests
-						connections = 500
+						connections = many(500)
 					}
 					c.flood(ctx, &wait, connections, tt.noisy...)
 				}
@@ -161,6 +161,14 @@ func TestNoiseStaysItsOwn(t *testing.T) {
 	}
 }
 
+// many is n, or as many as the race detector takes.
+func many(n int) int {
+	if raceEnabled {
+		return n / 10
+	}
+	return n
+}
+
 // Who wants what another waits for too has it in its own turn.
 func TestNoTurnIsAnothers(t *testing.T) {
 	t.Parallel()
@@ -168,7 +176,7 @@ func TestNoTurnIsAnothers(t *testing.T) {
 		c := newCrowd(t, &crowd{makes: time.Second})
 		ctx, cancel := context.WithCancel(t.Context())
 		var wait sync.WaitGroup
-		for i := range 2000 {
+		for i := range many(2000) {
 			wait.Go(func() { c.ask(ctx, "mallory", "p"+strconv.Itoa(i)) })
 		}
 		synctest.Wait()
@@ -185,6 +193,9 @@ func TestNoTurnIsAnothers(t *testing.T) {
 // Where too many wait, whoever makes them too many is refused, and nobody else.
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("takes more goroutines than the race detector does")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, &crowd{makes: time.Second})
 		var wait sync.WaitGroup
@@ -246,7 +257,7 @@ func TestLeaversLeaveNothing(t *testing.T) { //nolint:paralleltest // counts gor
 				newCrowd(t, c)
 				before := runtime.NumGoroutine()
 				var wait sync.WaitGroup
-				for i := range tt.n {
+				for i := range many(tt.n) {
 					ctx, cancel := context.WithTimeout(t.Context(), 50*time.Microsecond)
 					wait.Go(func() {
 						defer cancel()
