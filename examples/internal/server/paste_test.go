@@ -48,7 +48,7 @@ func TestPasteREADME(t *testing.T) {
 	realtest.Program(t, "curl")
 	endpoint, registry := realtest.FreeAddress(t), realtest.FreeAddress(t)
 	here := strings.NewReplacer("127.0.0.1:3000", endpoint, "127.0.0.1:5001", registry)
-	environ := []string{engine, "DOCKER_CONFIG=" + t.TempDir(), "RISE_LISTEN=" + endpoint, "RISE_REGISTRY_LISTEN=" + registry}
+	environ := []string{engine, "DOCKER_CONFIG=" + t.TempDir(), "RISE_LISTEN=" + endpoint, "RISE_REGISTRY_LISTEN=" + registry, "GOWORK="} // as in a clone
 	for _, name := range []string{"GOPATH", "GOCACHE", "GOPROXY", "GOFLAGS", "GOMODCACHE"} {
 		environ = append(environ, name+"="+goEnv(t, name))
 	}
