@@ -50,7 +50,7 @@ func WithAddressLimit(limit func(*http.Request) time.Duration) HandlerOption {
 	return func(h *handler) { h.limitAddress = limit }
 }
 
-// WithGrantLimit limits the exchanges of one grant, by its id: 429. limit says how long it has to wait; zero lets it through. It should be generous: a push asks
+// WithGrantLimit limits the exchanges of one grant, by its id: 429. limit says how long it has to wait; zero lets it through. It should be generous: a push asks up to
 // ten times, and docker never tries again.
 func WithGrantLimit(limit func(ctx context.Context, grant string) time.Duration) HandlerOption {
 	return func(h *handler) { h.limitGrant = limit }
