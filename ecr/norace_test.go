@@ -1,0 +1,5 @@
+//go:build !race
+
+package ecr_test
+
+const raceEnabled = false
