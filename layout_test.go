@@ -96,6 +96,7 @@ func importRules() map[string][]string {
 		"oci/imageregistry":      {},
 		"configload":             {},
 		"registry":               {"provider/...", "registry/..."},
+		"registry/client":        {"provider/..."},
 		"registry/endpoint/oidc": {"provider/...", "registry/endpoint"},
 		"examples":               {"..."},
 		"modules":                {"..."},
@@ -192,8 +193,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 13)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 14)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
