@@ -40,7 +40,7 @@ func (c *calls) join(ctx context.Context, r provider.Request, patience time.Dura
 	k := c.enter(ctx, r, patience, do)
 	select {
 	case <-k.done:
-		c.leave(r, k)
+		_ = c.leave(r, k) // the result has it
 		return k.credentials, k.err
 	case <-ctx.Done():
 		return provider.Credentials{}, left(ctx, r, c.leave(r, k))
