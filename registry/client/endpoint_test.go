@@ -160,7 +160,7 @@ func TestRefused(t *testing.T) {
 				project = "hello"
 			}
 			_, err := c.Credentials(t.Context(), project, provider.Push)
-			e := failed(t, err, tt.kind)
+			e := failure(t, err, tt.kind)
 			require.Equal(t, tt.code, client.CodeOf(err))
 			require.Equal(t, project, e.Project)
 			require.Contains(t, e.LogValue().String(), tt.status)

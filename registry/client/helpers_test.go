@@ -86,7 +86,13 @@ func credential(t testing.TB, r *http.Request, changes map[string]any) *http.Res
 }
 
 // failed checks an error's promises: it is a *provider.Error of the kind, and tells no secret.
-func failed(t *testing.T, err error, kind provider.Kind) *provider.Error {
+func failed(t *testing.T, err error, kind provider.Kind) {
+	t.Helper()
+	_ = failure(t, err, kind)
+}
+
+// failure is failed, and the error.
+func failure(t *testing.T, err error, kind provider.Kind) *provider.Error {
 	t.Helper()
 	require.Error(t, err)
 	require.ErrorIs(t, err, kind)

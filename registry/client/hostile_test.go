@@ -168,7 +168,7 @@ func TestTokenSentBack(t *testing.T) {
 			c, _ := dial(t, func(int, *http.Request) (*http.Response, error) { return answer, nil },
 				client.WithRegistry("registry.example.com"), client.WithPatience(time.Millisecond))
 			_, err := get(t, c)
-			e := failed(t, err, provider.KindOf(err))
+			e := failure(t, err, provider.KindOf(err))
 			require.NotContains(t, strings.ToLower(e.LogValue().String()), strings.ToLower(token[7:20]))
 		})
 	}
