@@ -9,6 +9,9 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
+// op is what all of this is for.
+const op = "get credentials"
+
 // calls has one call at a time for each request, which all share who ask meanwhile. Its zero value has none.
 type calls struct {
 	mu      sync.Mutex
