@@ -13,7 +13,7 @@
 //
 // A credential is kept until half of its life is over (five minutes for one that doesn't expire) and given to everybody who asks for the same
 // meanwhile. Then the endpoint is asked again, by one request at a time for each project and access, whose answer all get who wait for it. While
-// the endpoint can't be reached or fails, what is kept goes on being given as long as it lives; once it refuses, no longer.
+// the endpoint can't be reached or fails, what is kept goes on being given until a tenth of its life is left; once it refuses, no longer.
 //
 // # Trying again
 //

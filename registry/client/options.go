@@ -27,11 +27,11 @@ const (
 	// DefaultTimeout is how long one request may take: longer than the endpoint's own limit, whose answer says more.
 	DefaultTimeout = 40 * time.Second
 	// DefaultPatience is how long asking may take, with all that is tried again.
-	DefaultPatience = 2 * time.Minute
+	DefaultPatience = time.Minute
 )
 
 // WithHTTPClient has requests made by h, such as one with a transport of one's own: for a proxy, a client certificate, a test. Redirects aren't
-// followed nor cookies kept, whatever h says. The default takes the proxy from the environment. [New] refuses it together with [WithCAFile].
+// followed nor cookies kept, whatever h says. Clients that are made by the hundred best share one. The default takes the proxy from the environment. [New] refuses it together with [WithCAFile].
 func WithHTTPClient(h *http.Client) Option { return func(o *options) { o.http = h } }
 
 // WithCAFile has the endpoint's certificate trusted by the PEM file of authorities at path, and by no others. It is read once, by [New].
@@ -60,4 +60,10 @@ func WithPatience(d time.Duration) Option { return func(o *options) { o.patience
 func WithUserAgent(agent string) Option { return func(o *options) { o.agent = agent } }
 
 // WithLogger has what is tried again, and what is used although it couldn't be renewed, logged as warnings. By default nothing is logged.
-func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
+func WithLogger(logger *slog.Logger) Option {
+	return func(o *options) {
+		if logger != nil {
+			o.logger = logger
+		}
+	}
+}
