@@ -32,7 +32,7 @@ func answer(ctx context.Context, images Images, with ask, r Request) (Response, 
 	}
 	credentials, err := c.Credentials(ctx, found.Project, provider.Pull)
 	if err != nil {
-		return Response{}, explain(err, found, token)
+		return Response{}, explain(err, token)
 	}
 	if err := usable(credentials, found); err != nil {
 		return Response{}, err

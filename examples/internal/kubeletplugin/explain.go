@@ -19,10 +19,10 @@ func noToken(r Request) string {
 	return "the kubelet sent no service account token: set tokenAttributes in its CredentialProviderConfig (Kubernetes 1.34 or later), with requireServiceAccount: true"
 }
 
-// explain says what went wrong, for which project and whose token, and what to do about it on a node or in the service's configuration.
-func explain(err error, found Found, token provider.Secret) error {
+// explain says whose token didn't get what it was for, and what to do on a node or in the service's configuration. err says which project, and what happened.
+func explain(err error, token provider.Secret) error {
 	who, claims := claimsOf(token)
-	return fmt.Errorf("project %s, for %s: %w%s", found.Project, who, err, advice(err, claims))
+	return fmt.Errorf("for %s: %w%s", who, err, advice(err, claims))
 }
 
 func advice(err error, claims string) string {
@@ -33,7 +33,7 @@ func advice(err error, claims string) string {
 	case errors.Is(err, provider.ErrNotFound):
 		return "; a rule of the service's auth.oidc has to give this service account the project, and server.cluster_credentials has to be true"
 	case errors.Is(err, provider.ErrMisconfigured):
-		return "; look at RISE_URL and RISE_CA_FILE in the kubelet's CredentialProviderConfig, and at this node's clock, which says " + now()
+		return "; RISE_URL and RISE_CA_FILE, or the flags, are in the kubelet's CredentialProviderConfig"
 	case errors.Is(err, provider.ErrConflict), errors.Is(err, provider.ErrThrottled), errors.Is(err, provider.ErrUnavailable), errors.Is(err, provider.ErrTimeout):
 		return "; the kubelet tries again by itself"
 	}

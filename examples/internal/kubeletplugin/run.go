@@ -29,9 +29,11 @@ type Process struct {
 }
 
 type commands struct {
-	Answer  answerCommand    `cmd:"" default:"withargs" help:"Answer the kubelet's request on standard input. It is what happens without a command."`
-	Install installCommand   `cmd:"" help:"Copy this program and its configuration to where the kubelet looks for them."`
 	Version kong.VersionFlag `help:"Print the version."`
+	Options options          `embed:"" group:"What a kubelet's configuration says, by args or env"`
+
+	Answer  struct{}       `cmd:"" default:"1" help:"Answer the kubelet's request on standard input. It is what happens without a command."`
+	Install installCommand `cmd:"" help:"Copy this program and its configuration to where the kubelet looks for them."`
 }
 
 const (
@@ -78,7 +80,7 @@ func Run(ctx context.Context, process Process) (code int) {
 		}
 		return 0
 	}
-	s, err := c.Answer.settings()
+	s, err := c.Options.settings()
 	if err != nil {
 		return failed(2, err)
 	}

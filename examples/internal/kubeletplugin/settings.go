@@ -9,8 +9,8 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry/client"
 )
 
-// answerCommand is what a kubelet runs. Its flags are variables too, see variables.
-type answerCommand struct {
+// options are what a kubelet's configuration says. Each is a variable too, see variables.
+type options struct {
 	URL             string `name:"url" placeholder:"URL" help:"The service whose credentials endpoint is asked, such as https://deploy.example.com (RISE_URL)."`
 	Registry        string `placeholder:"HOST" help:"The registry's host, and port if it has one, as images name it: registry.example.com (RISE_REGISTRY)."`
 	Namespace       string `placeholder:"PATH" help:"What projects' repositories are below, such as rise-apps; default nothing (RISE_NAMESPACE)."`
@@ -39,7 +39,7 @@ type settings struct {
 	with   ask
 }
 
-func (c *answerCommand) settings() (settings, error) {
+func (c *options) settings() (settings, error) {
 	images, err := NewImages(c.Registry, c.Namespace, c.SubRepositories)
 	if err != nil {
 		return settings{}, err
