@@ -28,8 +28,8 @@ func explain(err error, token provider.Secret) error {
 func advice(err error, claims string) string {
 	switch {
 	case errors.Is(err, provider.ErrAccessDenied):
-		return "; the token has " + claims + ": an entry of the service's auth.oidc has to have that issuer and audience, and a rule for these claims; " +
-			"the audience is what tokenAttributes in the kubelet's CredentialProviderConfig says"
+		return "; the token has " + claims + ": an entry of the service's auth.oidc has to have that issuer and audience, and a rule that fits; " +
+			"the audience comes from serviceAccountTokenAudience in the kubelet's CredentialProviderConfig"
 	case errors.Is(err, provider.ErrNotFound):
 		return "; a rule of the service's auth.oidc has to give this service account the project, and server.cluster_credentials has to be true"
 	case errors.Is(err, provider.ErrMisconfigured):
