@@ -75,18 +75,20 @@ func (m Images) Find(image string) (found Found, ok bool, err error) {
 	}
 	key := withoutVersion(image)
 	host, path, _ := strings.Cut(key, "/")
-	registry, err := name.NewRegistry(strings.ToLower(host), name.StrictValidation)
-	if err != nil || registry.RegistryStr() != m.registry.RegistryStr() {
-		return Found{}, false, nil //nolint:nilerr // not ours
-	}
 	project, below := strings.CutPrefix(path, m.prefix)
 	if m.sub {
 		project, _, _ = strings.Cut(project, "/")
 	}
-	if !below || provider.ValidateProject(project) != nil || provider.CheckImage(m, project, image) != nil {
+	if !m.in(host) || !below || provider.ValidateProject(project) != nil || provider.CheckImage(m, project, image) != nil {
 		return Found{}, false, nil
 	}
 	return Found{Project: project, Repository: m.registry.Repo(m.prefix + project), Key: key}, true, nil
+}
+
+// in reports whether host is the registry's, port included. Docker Hub's has two names.
+func (m Images) in(host string) bool {
+	registry, err := name.NewRegistry(strings.ToLower(host), name.StrictValidation)
+	return err == nil && registry.RegistryStr() == m.registry.RegistryStr()
 }
 
 // withoutVersion is an image's name without its tag and digest.

@@ -36,7 +36,7 @@ func (c *installCommand) run(stdout io.Writer) error {
 
 // place copies a file so that whoever opens or runs the other meanwhile has all of the old one or all of the new one.
 func place(stdout io.Writer, from, to string, mode os.FileMode) error {
-	content, err := os.ReadFile(from)
+	content, err := os.ReadFile(from) //nolint:gosec // the caller says which
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,8 @@ func TestAnswer(t *testing.T) {
 	require.EqualValues(t, 1, asked.Load())
 
 	for _, image := range []string{"registry.example.com/rise-apps/hello/web", "registry.example.com/rise-apps-2/hello", "docker.io/library/nginx"} {
-		out := run(t, env, request(t, image, token))
-		require.Equal(t, outcome{0, `{"kind":"CredentialProviderResponse","apiVersion":"` + v1 + `","cacheKeyType":"Image","cacheDuration":"0s"}` + "\n", ""}, out)
+		require.Equal(t, outcome{0, `{"kind":"CredentialProviderResponse","apiVersion":"` + v1 + `","cacheKeyType":"Image","cacheDuration":"0s"}` + "\n", ""},
+			run(t, env, request(t, image, token)))
 	}
 	require.EqualValues(t, 1, asked.Load(), "nobody learns of other images, nor gets the token")
 

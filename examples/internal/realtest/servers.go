@@ -97,6 +97,32 @@ func Engine(t *testing.T) (variable string) {
 	return variable
 }
 
+// Containerd starts a containerd of its own for the length of the test, as Engine does a Docker engine, and returns a function that runs ctr.
+func Containerd(t *testing.T) func(args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "ctr"), Program(t, "containerd")
+	if os.Geteuid() != 0 {
+		missing(t, "containerd needs root")
+	}
+	dir, err := os.MkdirTemp("", "rise-containerd") //nolint:usetesting // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket, config := filepath.Join(dir, "sock"), filepath.Join(dir, "config.toml")
+	write(t, config, "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
+	start(t, exec.Command(engine, "--config", config, "--root", filepath.Join(dir, "root"), "--state", filepath.Join(dir, "state"), "--address", socket)) //nolint:gosec // see above
+	run := func(args ...string) Output {
+		t.Helper()
+		return Run(t, nil, client, append([]string{"--address", socket}, args...)...)
+	}
+	var out Output
+	if wait(t, time.Minute, func(context.Context) error { out = run("version"); return out.Err }) != nil {
+		missing(t, "containerd doesn't start here: "+out.Text)
+	}
+	return run
+}
+
 // Storage returns the variable that podman and buildah find a folder for their images by, for the length of the test.
 func Storage(t *testing.T) (variable string) {
 	t.Helper()
