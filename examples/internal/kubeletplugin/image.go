@@ -80,7 +80,7 @@ func (m Images) Find(image string) (found Found, ok bool, err error) {
 		project, _, _ = strings.Cut(project, "/")
 	}
 	if !m.in(host) || !below || provider.ValidateProject(project) != nil || provider.CheckImage(m, project, image) != nil {
-		return Found{}, false, nil
+		return Found{}, false, nil //nolint:nilerr // nobody's
 	}
 	return Found{Project: project, Repository: m.registry.Repo(m.prefix + project), Key: key}, true, nil
 }
