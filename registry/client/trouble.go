@@ -24,7 +24,7 @@ func trouble(err error, where string, token provider.Secret) (e *provider.Error,
 	fail := func(kind provider.Kind, sentence, hint string) *provider.Error {
 		return &provider.Error{Kind: kind, Hint: hint, Err: fmt.Errorf("%s %s: %w", where, sentence, harmless(err, token))}
 	}
-	if e := untrusted(err, fail); e != nil {
+	if e = untrusted(err, fail); e != nil {
 		return e, false
 	}
 	var (
