@@ -96,7 +96,7 @@ func importRules() map[string][]string {
 		"oci/imageregistry":      {},
 		"configload":             {},
 		"registry":               {"provider/...", "registry/..."},
-		"registry/endpoint/oidc": {"provider/...", "registry/endpoint"},
+		"registry/endpoint/oidc": {"provider/...", "registry/endpoint", "internal/probe"},
 		"examples":               {"..."},
 		"modules":                {"..."},
 		"benchmarks":             {"..."},
