@@ -183,7 +183,7 @@ func (x *examination) times(context.Context) diagnosis.Finding {
 func (x *examination) fetch(ctx context.Context) diagnosis.Finding {
 	from := newFetcher(x.issuer)
 	from.heard = x.heard
-	where := "discovery"
+	where := "its discovery"
 	switch {
 	case x.issuer.JWKSFile != "":
 		where = "jwks_file"
@@ -193,10 +193,10 @@ func (x *examination) fetch(ctx context.Context) diagnosis.Finding {
 	keys, err := from.keys(ctx)
 	if err != nil {
 		summary, remedy := explain(err)
-		return found(diagnosis.Failed, "the issuer's keys can't be had: "+summary, remedy, slog.String("keys_from", where), slog.String("error", printable(err.Error())))
+		return found(diagnosis.Failed, "the issuer's keys can't be had: "+summary, remedy, slog.String("keys_from", strings.TrimPrefix(where, "its ")), slog.String("error", printable(err.Error())))
 	}
 	x.keys = keys
-	return found(diagnosis.Passed, fmt.Sprintf("the issuer has %d usable keys, by its %s", len(keys), where), "", slog.String("keys", x.keyNames()))
+	return found(diagnosis.Passed, fmt.Sprintf("the issuer's keys can be had, by %s: %d usable", where, len(keys)), "", slog.String("keys", x.keyNames()))
 }
 
 func (x *examination) keyNames() string {

@@ -103,7 +103,7 @@ func TestDiagnose(t *testing.T) {
 		"good": {token: with(nil), project: "shop", want: map[string]wanted{
 			"token_form": {diagnosis.Passed, "a JWT, signed with ES256", "", `key="ec"`}, "token_issuer": {diagnosis.Passed, "its issuer is ci", "", s.URL},
 			"token_audience": {diagnosis.Passed, "for this service alone", "", audience}, "token_times": {diagnosis.Passed, "valid for another 5m0s", "", "now="},
-			"issuer_keys": {diagnosis.Passed, "2 usable keys, by its discovery", "", `"ec", "rsa"`}, "issuer_clock": {diagnosis.Passed, "agree", "", "clock_offset=0s"},
+			"issuer_keys": {diagnosis.Passed, "by its discovery: 2 usable", "", `"ec", "rsa"`}, "issuer_clock": {diagnosis.Passed, "agree", "", "clock_offset=0s"},
 			"token_key": {diagnosis.Passed, "one of the issuer's", "", ""}, "token_signature": {diagnosis.Passed, "the issuer signed it", "", ""},
 			"token_rule":     {diagnosis.Passed, `rules[0] decides: tokens that say "acme" as owner and say "refs/heads/main" as ref may push shop`, "", "ref=refs/heads/main"},
 			"token_projects": {diagnosis.Passed, "such a token may push shop", "", "subject=ci:job-1"},
@@ -179,7 +179,7 @@ func TestDiagnose(t *testing.T) {
 			"issuer_keys": {diagnosis.Failed, "no key that tokens may be signed with", "look whether jwks_url", ""},
 		}, skipped: []string{"token_key", "token_signature"}},
 		"whose keys are in a file": {config: func(i *oidc.Issuer) { i.JWKSFile, i.CAFile = fileOf(t, keySet(jwk("ec", keys().ec.Public()))), "" }, token: with(nil), want: map[string]wanted{
-			"issuer_keys": {diagnosis.Passed, "1 usable keys, by its jwks_file", "", ""}, "issuer_clock": {diagnosis.Skipped, "its keys are in jwks_file", "", ""},
+			"issuer_keys": {diagnosis.Passed, "by jwks_file: 1 usable", "", ""}, "issuer_clock": {diagnosis.Skipped, "its keys are in jwks_file", "", ""},
 			"token_signature": {diagnosis.Passed, "", "", ""},
 		}},
 		"too early for our clock": {change: date(10 * time.Minute), token: with(map[string]any{"iat": now + 600, "nbf": now + 600, "exp": now + 900}), want: map[string]wanted{
