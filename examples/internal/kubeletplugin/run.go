@@ -8,14 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 )
-
-// Name is the program's, and so the provider's in a kubelet's configuration.
-const Name = "kubelet-credential-rise"
 
 // maxRequest is far beyond a token and a service account's annotations.
 const maxRequest = 1 << 20
@@ -135,21 +131,4 @@ func (s settings) serve(ctx context.Context, process Process) error {
 	}
 	_, err = process.Stdout.Write(append(made, '\n'))
 	return err
-}
-
-// version is the module's, and the revision where there is no such.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return "devel"
 }
