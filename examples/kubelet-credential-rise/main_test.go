@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"bytes"
 	"debug/elf"
+	"encoding/json"
+	"fmt"
 	"log"
 	"os"
 	"os/exec"
@@ -217,6 +220,62 @@ func TestPods(t *testing.T) { //nolint:tparallel // on one kubelet, one after th
 		require.NotContains(t, logged, secret)
 		require.NotContains(t, k.said, secret)
 	}
+}
+
+// What is written after Kubernetes' source here is what Kubernetes' source does, with the configuration beside this file: a program of it (.ci/kubelet)
+// looks for the same images' credentials.
+func TestKubelet(t *testing.T) {
+	t.Parallel()
+	lookup := realtest.Program(t, "kubelet-lookup")
+	c := newCluster(t)
+	s := startService(t, c.issuer)
+	text, err := os.ReadFile("credential-provider-config.yaml")
+	require.NoError(t, err)
+	text = []byte(strings.NewReplacer(`value: "https://rise.example.com"`, `value: "`+s.url+`"`, "registry.example.com", s.registry).Replace(string(text)))
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	k := &kubelet{
+		program: build(t), match: []string{s.registry + "/rise-apps/"}, kept: map[[2]string]kept{},
+		env: []string{"RISE_URL=" + s.url, "RISE_REGISTRY=" + s.registry, "RISE_NAMESPACE=rise-apps"},
+	}
+	hello, admin := s.push(t, "hello"), s.push(t, "hello-admin")
+
+	type asked struct{ Namespace, ServiceAccount, Pod, Token, Image string }
+	var input bytes.Buffer
+	var questions []asked
+	for _, account := range []string{"shop/web", "hello/default", "shop/other", "hello/default", "shop/web"} {
+		namespace, name, _ := strings.Cut(account, "/")
+		for i, image := range []string{hello + ":v1", admin, hello + "@sha256:" + strings.Repeat("0", 64), hello + "/web", s.registry + "/rise-apps-2/hello", "nginx"} {
+			q := asked{namespace, name, fmt.Sprintf("%s-%d", name, i), c.pod(t, namespace, name).token, image}
+			questions = append(questions, q)
+			require.NoError(t, json.NewEncoder(&input).Encode(q))
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), lookup, config, dir)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = &input, &stdout, &stderr
+	require.NoError(t, cmd.Run(), &stderr)
+	answers := json.NewDecoder(&stdout)
+	for _, q := range questions {
+		var credentials []kubeletplugin.AuthConfig
+		require.NoError(t, answers.Decode(&credentials))
+		image, _, _ := strings.Cut(strings.TrimSuffix(q.Image, ":v1"), "@")
+		ours := k.lookup(t, pod{q.Namespace + "/" + q.ServiceAccount, q.Token}, image)
+		require.Len(t, ours, len(credentials), "%s for %s/%s", image, q.Namespace, q.ServiceAccount)
+		want := 0
+		if image == hello && q.ServiceAccount != "other" || image == admin && q.ServiceAccount == "web" {
+			want = 1
+		}
+		require.Len(t, credentials, want, "%s for %s/%s", image, q.Namespace, q.ServiceAccount)
+		for _, auth := range credentials {
+			require.Equal(t, s.registry+"/rise-apps/"+projectOf(t, auth.Password), image)
+			require.NoError(t, ggcr(t, image+":v1", auth))
+			require.NotContains(t, stderr.String(), auth.Password)
+		}
+		require.NotContains(t, stderr.String(), q.Token[strings.LastIndexByte(q.Token, '.')+1:])
+	}
+	require.Contains(t, stderr.String(), "Failed to provide credentials for image", "README.md says to look for it")
+	require.Contains(t, stderr.String(), "knows no such project")
 }
 
 // Other images of the same registry aren't the program's business, and a kubelet doesn't even run it for those of other registries.
