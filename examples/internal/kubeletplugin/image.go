@@ -79,7 +79,7 @@ func (m Images) Find(image string) (found Found, ok bool, err error) {
 	if m.sub {
 		project, _, _ = strings.Cut(project, "/")
 	}
-	if !m.in(host) || !below || provider.ValidateProject(project) != nil || provider.CheckImage(m, project, image) != nil {
+	if !m.in(host) || !below || provider.ValidateProject(project) != nil {
 		return Found{}, false, nil //nolint:nilerr // nobody's
 	}
 	return Found{Project: project, Repository: m.registry.Repo(m.prefix + project), Key: key}, true, nil
@@ -108,9 +108,4 @@ func (m Images) Repository(project string, _ provider.Consumer) (name.Repository
 // Credentials implements [provider.Provider]: an image has none.
 func (Images) Credentials(context.Context, provider.Request) (provider.Credentials, error) {
 	return provider.Credentials{}, provider.ErrUnsupported
-}
-
-// SharesRepository implements [provider.RepositorySharer]: what is below the project's repository.
-func (m Images) SharesRepository(project, repository string) bool {
-	return m.sub && strings.HasPrefix(repository, m.prefix+project+"/")
 }

@@ -216,6 +216,8 @@ func FuzzFind(f *testing.F) {
 		if path != "apps/"+found.Project {
 			require.True(t, below)
 			require.True(t, strings.HasPrefix(path, "apps/"+found.Project+"/"))
+			return
 		}
+		require.NoError(t, provider.CheckImage(images, found.Project, image), "a tenant may name it")
 	})
 }
