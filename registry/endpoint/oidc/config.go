@@ -157,6 +157,11 @@ func (i *Issuer) ownerProblem(r Rule, issuer *url.URL) string {
 		return "are required: without one the rule takes every token"
 	}
 	ids := pins(issuer)
+	for _, id := range ids {
+		if value := r.Claims[id]; value != "" && exact(value) && numbered(issuer) && strings.Trim(value, "0123456789") != "" {
+			return "have no number as " + id + ", which is one at this issuer, and no name"
+		}
+	}
 	for key, value := range r.Claims {
 		if exact(value) && (slices.Contains(ids, key) || ids == nil && !slices.Contains(chosen, key)) {
 			return ""
@@ -199,19 +204,67 @@ func (i *Issuer) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("%s is exclusive: whoever gets a token of this issuer is taken for a caller of this service", i.Name))
 	}
 	issuer, problem := parseAddress(i.Issuer)
-	if problem != "" || issuer.Hostname() != githubHost {
+	if problem != "" {
 		return warnings
 	}
 	for n, r := range i.Rules {
-		bound := slices.ContainsFunc([]string{"ref", "environment", "job_workflow_ref"}, func(key string) bool {
+		if bounds := bindings(issuer); r.access() == provider.Push && bounds != nil && !slices.ContainsFunc(bounds, func(key string) bool {
 			value := r.Claims[key]
 			return value != "" && value != anything
-		})
-		if r.access() == provider.Push && !bound {
-			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets every branch push, pull requests from inside the repository among them: it has no ref, environment or job_workflow_ref", i.Name, n))
+		}) {
+			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets every branch push, pull requests from inside the repository among them: it has no %s", i.Name, n, oneOf(bounds)))
+		}
+		if claim := r.chosenProject(); claim != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets whoever starts a job choose the project, by its %s", i.Name, n, claim))
+		}
+		for earlier := range n {
+			if i.Rules[earlier].meets(r, pins(issuer)) {
+				warnings = append(warnings, fmt.Sprintf("%s: rules[%d] and rules[%d] are for different owners, and can give both the same project: each that can name a repository can choose the other's", i.Name, earlier, n))
+			}
 		}
 	}
 	return warnings
+}
+
+// chosenProject returns the claim by which whoever starts a job chooses its project, or "".
+func (r Rule) chosenProject() string {
+	for _, project := range r.Projects {
+		t, problem := parseTemplate(project)
+		if value := r.Claims[t.claim]; problem == "" && slices.Contains(named, t.claim) && (value == "" || !exact(value)) {
+			return t.claim
+		}
+	}
+	return ""
+}
+
+// meets reports whether the rules are for different owners, by the ids or what else fixes the owner of a template's claim, and can give both a project of the same name, not just by naming it.
+func (r Rule) meets(other Rule, ids []string) bool {
+	for _, project := range r.Projects {
+		for _, others := range other.Projects {
+			a, problem := parseTemplate(project)
+			b, otherProblem := parseTemplate(others)
+			if problem == "" && otherProblem == "" && a.meets(b) && differ(r.Claims, other.Claims, slices.Concat(ids, fixers(a.claim), fixers(b.claim))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// differ reports whether one of the keys has another text in each, and none the same.
+func differ(first, second map[string]string, keys []string) bool {
+	other := false
+	for _, key := range keys {
+		a, b := first[key], second[key]
+		switch {
+		case a == "" || b == "" || !exact(a) || !exact(b):
+		case a == b:
+			return false
+		default:
+			other = true
+		}
+	}
+	return other
 }
 
 // Validate returns what is wrong with issuers beside each other, as [*provider.ConfigError] values with keys like key[1].name: names and issuers

@@ -296,9 +296,12 @@ func TestBadIssuers(t *testing.T) {
 			s, healthy := newServer(t, clock), newServer(t, clock)
 			healthyConfig := healthy.config()
 			healthyConfig.Name = "healthy"
-			a := newAuthenticator(t, clock, s.config(), healthyConfig)
+			a, warm := newAuthenticator(t, clock, s.config(), healthyConfig), newAuthenticator(t, clock, s.config(), healthyConfig)
+			_, err := authenticate(t.Context(), warm, s.token(nil))
+			require.NoError(t, err)
+			clock.advance(time.Minute)
 			test.bad(s)
-			_, err := authenticate(t.Context(), a, s.token(nil))
+			_, err = authenticate(t.Context(), a, s.token(nil))
 			require.Equal(t, http.StatusServiceUnavailable, status(err), "%v", err)
 			require.ErrorIs(t, err, provider.ErrUnavailable)
 			require.ErrorContains(t, err, test.why)
@@ -310,13 +313,24 @@ func TestBadIssuers(t *testing.T) {
 			_, err = authenticate(t.Context(), a, healthy.token(nil))
 			require.NoError(t, err)
 			require.Equal(t, 1, a.Remembered())
+
+			// Who has keys keeps them, unless the issuer itself has taken them back.
+			_, err = authenticate(t.Context(), warm, signed(`{"alg":"ES256","kid":"new"}`, s.claims(nil), keys().ec2))
+			require.Equal(t, http.StatusServiceUnavailable, status(err), "%v", err)
+			require.ErrorContains(t, err, test.why)
+			_, err = authenticate(t.Context(), warm, s.token(map[string]any{"jti": "2"}))
+			require.Equal(t, map[bool]int{true: http.StatusServiceUnavailable, false: http.StatusOK}[test.why == "has no key"], status(err), "%v", err)
+			_, err = authenticate(t.Context(), warm, healthy.token(nil))
+			require.NoError(t, err)
 			if name == "down" {
 				return
 			}
 			s.good()
 			clock.advance(5 * time.Second)
-			_, err = authenticate(t.Context(), a, s.token(nil))
-			require.NoError(t, err)
+			for _, again := range []*oidc.Authenticator{a, warm} {
+				_, err = authenticate(t.Context(), again, s.token(nil))
+				require.NoError(t, err)
+			}
 		})
 	}
 }
@@ -335,11 +349,17 @@ func TestSlowIssuer(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	a := newAuthenticator(t, clock, s.config())
+	healthy := newServer(t, clock)
+	healthyConfig := healthy.config()
+	healthyConfig.Name = "healthy"
+	a := newAuthenticator(t, clock, s.config(), healthyConfig)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
+		defer cancel()
 		<-asked
-		cancel()
+		if _, err := authenticate(t.Context(), a, healthy.token(nil)); err != nil { // while the other's caller waits
+			t.Error(err)
+		}
 	}()
 	_, err := authenticate(ctx, a, s.token(nil))
 	require.ErrorIs(t, err, context.Canceled)
