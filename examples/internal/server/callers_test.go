@@ -47,7 +47,7 @@ func pages() map[string]page {
 		"github-actions": {
 			algorithm: jose.RS256,
 			claims: object{
-				"sub": "repo:octo-org@1234/shop@5678:ref:refs/heads/main", "jti": "f2a4e1f0-7b6e-4c53-9a3c-1d2f6a1b9e11", "actor": "octocat", "actor_id": "12", "base_ref": "", "head_ref": "",
+				"sub": "repo:octo-org@1234/shop@5678:ref:refs/heads/main", "jti": "f2a4e1f0-7b6e-4c53-9a3c-1d2f6a1b9e11", "nbf": -600, "actor": "octocat", "actor_id": "12", "base_ref": "", "head_ref": "",
 				"check_run_id": "47211382571", "event_name": "push", "job_workflow_ref": "octo-org/shop/.github/workflows/push.yml@refs/heads/main",
 				"job_workflow_sha": "c9ed89cf4dacf01feb527c42a26e0a8920d14c61", "ref": "refs/heads/main", "ref_protected": "true", "ref_type": "branch", "repository": "octo-org/shop",
 				"repository_id": "5678", "repository_owner": "octo-org", "repository_owner_id": "1234", "repository_visibility": "private", "run_attempt": "1", "run_id": "22259804324",
@@ -79,7 +79,7 @@ func pages() map[string]page {
 		"gitlab-ci": {
 			algorithm: jose.RS256,
 			claims: object{
-				"sub": "project_path:my-group/apps/shop:ref_type:branch:ref:main", "jti": "235b3a54-b797-45c7-ae9a-f72d7bc6ef5b", "namespace_id": "72", "namespace_path": "my-group/apps",
+				"sub": "project_path:my-group/apps/shop:ref_type:branch:ref:main", "jti": "235b3a54-b797-45c7-ae9a-f72d7bc6ef5b", "nbf": -5, "exp": 3600, "namespace_id": "72", "namespace_path": "my-group/apps",
 				"project_id": "20", "project_path": "my-group/apps/shop", "user_id": "1", "user_login": "sample-user", "user_email": "sample-user@example.com", "user_access_level": "maintainer",
 				"user_identities": []object{{"provider": "github", "extern_uid": "2435223452345"}, {"provider": "bitbucket", "extern_uid": "john.smith"}},
 				"job_project_id":  "20", "job_project_path": "my-group/apps/shop", "job_namespace_id": "72", "job_namespace_path": "my-group/apps", "pipeline_id": "574", "pipeline_source": "push",
