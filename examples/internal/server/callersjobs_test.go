@@ -202,7 +202,7 @@ func (s *servedPage) install(t *testing.T, program, text string) {
 	t.Helper()
 	bin := filepath.Join(s.dir, "bin")
 	require.NoError(t, os.MkdirAll(bin, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(bin, program), []byte(text), 0o700)) //nolint:gosec // it is run
+	require.NoError(t, os.WriteFile(filepath.Join(bin, program), []byte(text), 0o700))
 }
 
 // run runs a script of the page, with this test's addresses, as one of the project's.
