@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -221,4 +222,12 @@ func TestWarningsOfTenants(t *testing.T) {
 		require.Contains(t, warnings[0], test.want, n)
 		require.True(t, strings.HasPrefix(warnings[0], "ci: rules["), n)
 	}
+
+	// However many rules meet, each is named once.
+	many := oidc.Issuer{Name: "ci", Issuer: github, Audience: audience}
+	for n := range 300 {
+		many.Rules = append(many.Rules, rule("{repository}", 0, "repository_owner_id", strconv.Itoa(n)))
+	}
+	require.NoError(t, many.Validate())
+	require.Len(t, many.Warnings(), 299)
 }

@@ -217,9 +217,30 @@ func (i *Issuer) Warnings() []string {
 		if claim := r.chosenProject(); claim != "" {
 			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets whoever starts a job choose the project, by its %s", i.Name, n, claim))
 		}
+	}
+	return append(warnings, i.meetings(pins(issuer))...)
+}
+
+// meetings are the warnings of rules for different owners, by the ids or what else fixes the owner of a template's claim, that can give both a project of the same name, not just by naming it: of each rule's, the first.
+func (i *Issuer) meetings(ids []string) (warnings []string) {
+	templates := make([][]template, len(i.Rules))
+	for n, r := range i.Rules {
+		for _, project := range r.Projects {
+			if t, problem := parseTemplate(project); problem == "" {
+				templates[n] = append(templates[n], t)
+			}
+		}
+		meets := func(earlier int) bool {
+			return slices.ContainsFunc(templates[n], func(t template) bool {
+				return slices.ContainsFunc(templates[earlier], func(other template) bool {
+					return t.meets(other) && differ(r.Claims, i.Rules[earlier].Claims, slices.Concat(ids, fixers(t.claim), fixers(other.claim)))
+				})
+			})
+		}
 		for earlier := range n {
-			if i.Rules[earlier].meets(r, pins(issuer)) {
-				warnings = append(warnings, fmt.Sprintf("%s: rules[%d] and rules[%d] are for different owners, and can give both the same project: each that can name a repository can choose the other's", i.Name, earlier, n))
+			if meets(earlier) {
+				warnings = append(warnings, fmt.Sprintf("%s: rules[%d] and rules[%d] are for different owners, and can give both the same project: whoever may name a repository can choose the other's", i.Name, earlier, n))
+				break
 			}
 		}
 	}
@@ -235,20 +256,6 @@ func (r Rule) chosenProject() string {
 		}
 	}
 	return ""
-}
-
-// meets reports whether the rules are for different owners, by the ids or what else fixes the owner of a template's claim, and can give both a project of the same name, not just by naming it.
-func (r Rule) meets(other Rule, ids []string) bool {
-	for _, project := range r.Projects {
-		for _, others := range other.Projects {
-			a, problem := parseTemplate(project)
-			b, otherProblem := parseTemplate(others)
-			if problem == "" && otherProblem == "" && a.meets(b) && differ(r.Claims, other.Claims, slices.Concat(ids, fixers(a.claim), fixers(b.claim))) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // differ reports whether one of the keys has another text in each, and none the same.
