@@ -195,6 +195,10 @@ func TestWarningsOfTenants(t *testing.T) {
 		{gitlab, []oidc.Rule{rule("shop review-{ref}", 0, "project_id", "1")}, chooses + "ref"},
 		{buildkite, []oidc.Rule{rule("{build_branch}", 0, "organization_id", "a")}, chooses + "build_branch"},
 		{"https://ci.example.com", []oidc.Rule{rule("{workflow}", 0, "owner", "a")}, chooses + "workflow"},
+		{kubernetes, []oidc.Rule{rule("{kubernetes.io/pod/name}", 0, "kubernetes.io/namespace", "ci")}, chooses + "kubernetes.io/pod/name"},
+		{kubernetes, []oidc.Rule{rule("{kubernetes.io/serviceaccount/name}", 0, "kubernetes.io/namespace", "*")}, chooses + "kubernetes.io/serviceaccount/name"},
+		{kubernetes, []oidc.Rule{rule("{kubernetes.io/serviceaccount/name}", 0, "kubernetes.io/namespace", "ci")}, ""}, // whose users are the platform
+		{kubernetes, []oidc.Rule{rule("{kubernetes.io/namespace}", 0, "kubernetes.io/serviceaccount/name", "pusher")}, ""},
 
 		{github + "/octo", []oidc.Rule{rule("shop", provider.Push, "repository_owner_id", "1")}, branch + ", pull requests from inside the repository among them: it has no ref, environment or job_workflow_ref"},
 		{ghe, []oidc.Rule{rule("shop", provider.Push, "repository_owner_id", "1")}, branch},

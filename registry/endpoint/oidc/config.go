@@ -249,9 +249,13 @@ func (i *Issuer) meetings(ids []string) (warnings []string) {
 
 // chosenProject returns the claim by which whoever starts a job chooses its project, or "".
 func (r Rule) chosenProject() string {
+	fixed := func(claim string) bool {
+		value := r.Claims[claim]
+		return value != "" && exact(value)
+	}
 	for _, project := range r.Projects {
 		t, problem := parseTemplate(project)
-		if value := r.Claims[t.claim]; problem == "" && slices.Contains(named, t.claim) && (value == "" || !exact(value)) {
+		if problem == "" && !fixed(t.claim) && (slices.Contains(named, t.claim) || t.claim == accountClaim && !fixed(namespaceClaim)) {
 			return t.claim
 		}
 	}

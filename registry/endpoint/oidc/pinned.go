@@ -10,7 +10,10 @@ import (
 var chosen = []string{"ref", "environment"}
 
 // named are claims whose text is made up by whoever starts a job, or may push a branch.
-var named = append([]string{"ref_path", "head_ref", "workflow", "build_branch", "build_tag", "step_key"}, chosen...)
+var named = append([]string{"ref_path", "head_ref", "base_ref", "workflow", "build_branch", "build_tag", "step_key", "kubernetes.io/pod/name"}, chosen...)
+
+// A namespace's users make up the names of its service accounts.
+const namespaceClaim, accountClaim = "kubernetes.io/namespace", "kubernetes.io/serviceaccount/name"
 
 // keyProblem says why a claim can decide nothing; "" if it can.
 func keyProblem(key string) string {
