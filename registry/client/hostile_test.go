@@ -3,6 +3,7 @@ package client_test
 import (
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -35,6 +36,9 @@ func TestBadAnswers(t *testing.T) {
 		"an impossible port":             {"registry_url": "registry.example.com:99999/rise/hello"},
 		"port 0":                         {"registry_url": "registry.example.com:0/rise/hello"},
 		"an empty part":                  {"registry_url": "registry.example.com//hello"},
+		"a path upwards":                 {"registry_url": "registry.example.com/../hello"},
+		"a path that stays":              {"registry_url": "registry.example.com/rise/./hello"},
+		"a slash at its end":             {"registry_url": "registry.example.com/rise/hello/"},
 		"another registry":               {"registry_url": "evil.example.com/rise/hello"},
 		"the password as registry":       {"registry_url": password},
 		"the password as target":         {"registry_url": "registry.example.com/" + password},
@@ -172,12 +176,28 @@ func TestTokenSentBack(t *testing.T) {
 			require.NotContains(t, strings.ToLower(e.LogValue().String()), strings.ToLower(token[7:20]))
 		})
 	}
+	c, err := client.New(base, client.Fixed(provider.NewSecret("plaintoken12345678")), client.WithHTTPClient(&http.Client{Transport: &line{
+		answer: func(int, *http.Request) (*http.Response, error) {
+			return reply(404, `{"error":"no","code":"plaintoken12345678"}`), nil
+		},
+	}}))
+	require.NoError(t, err)
+	_, err = get(t, c)
+	require.NotContains(t, err.Error(), "plaintoken")
+	require.Empty(t, client.CodeOf(err))
+
 	// A transport's error may quote anything.
-	c, _ := dial(t, func(_ int, r *http.Request) (*http.Response, error) {
+	c, _ = dial(t, func(_ int, r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("malformed HTTP response %q", r.Header.Get("Authorization"))
 	})
-	_, err := get(t, c)
+	_, err = get(t, c)
 	failed(t, err, provider.ErrUnavailable)
+	c, _ = dial(t, func(int, *http.Request) (*http.Response, error) {
+		return nil, errors.New(`invalid proxy address "http://me:proxy-password@[proxy": missing ']' in host`)
+	})
+	_, err = get(t, c)
+	failed(t, err, provider.ErrMisconfigured)
+	require.NotContains(t, err.Error(), "proxy-password")
 }
 
 // The token goes nowhere but to the endpoint.

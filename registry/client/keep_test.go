@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -224,6 +226,9 @@ func TestTriedAgain(t *testing.T) {
 		"refused":          {func() (*http.Response, error) { return nil, refusedConnection() }, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"reset":            {func() (*http.Response, error) { return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET} }, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"ended":            {func() (*http.Response, error) { return nil, io.EOF }, true, 500 * time.Millisecond, 600 * time.Millisecond},
+		"proxy refuses": {func() (*http.Response, error) {
+			return nil, &net.OpError{Op: "proxyconnect", Err: refusedConnection()}
+		}, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"unknown host": {func() (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}
 		}, false, 0, 0},
@@ -394,7 +399,7 @@ func TestForgottenMeanwhile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, l := dial(t, func(n int, r *http.Request) (*http.Response, error) {
-			time.Sleep(time.Second)
+			time.Sleep(time.Duration(3-n) * time.Second) // the forgotten one ends last
 			return credential(t, r, map[string]any{"password": fmt.Sprintf("secret-%d", n)}), nil
 		})
 		var wait sync.WaitGroup
@@ -409,8 +414,8 @@ func TestForgottenMeanwhile(t *testing.T) {
 			got, err := get(t, c)
 			require.NoError(t, err)
 			require.Equal(t, "secret-2", got.Password.Reveal())
+			wait.Wait()
 		}
-		wait.Wait()
 		require.Equal(t, 2, l.count())
 	})
 }
@@ -424,4 +429,24 @@ func TestEndedContext(t *testing.T) {
 	_, err := c.Credentials(ctx, "hello", provider.Push)
 	failed(t, err, provider.ErrTimeout)
 	require.Zero(t, l.count())
+}
+
+// What has ended doesn't stay in memory, however many projects there are.
+func TestMemory(t *testing.T) { // not beside others: the heap is theirs too
+	synctest.Test(t, func(t *testing.T) {
+		long := strings.Repeat("x", 50<<10)
+		c, _ := dial(t, func(_ int, r *http.Request) (*http.Response, error) {
+			return credential(t, r, map[string]any{"password": long + r.URL.Query().Get("project")}), nil
+		})
+		for i := range 1000 {
+			_, err := c.Credentials(t.Context(), fmt.Sprintf("project-%d", i), provider.Pull)
+			require.NoError(t, err)
+			time.Sleep(time.Minute)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		require.Less(t, m.HeapAlloc, uint64(30<<20), "50 MB were handed out")
+		runtime.KeepAlive(c)
+	})
 }
