@@ -30,7 +30,7 @@ func Registry(t *testing.T, authentication bool) string {
 	if authentication {
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		write(t, file, htpasswd)
-		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
+		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", file)
 	}
 	RegistryAt(t, address, auth)
 	return address
@@ -42,7 +42,7 @@ func RegistryAt(t *testing.T, address, more string) {
 	program := Program(t, "docker-registry")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
-		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %s}\n",
 		filepath.Join(dir, "data"), address)+more)
 	Serve(t, address, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
 }

@@ -109,6 +109,16 @@ registry: {type: oci-token-issuer, registry_url: "%[1]s", namespace: rise-apps}
 	require.Contains(t, log, "subject=ci project=hello access=push consumer=client")
 	require.NotContains(t, log, kubeletPassword(t, secret))
 	require.Contains(t, s.scrape(t), `rise_registry_requests_total{access="pull",code="",consumer="cluster",outcome="issued",provider="oci-token-issuer"} 1`)
+	t.Run("skopeo", func(t *testing.T) { // as a file, which a client reads by itself
+		t.Parallel()
+		program, file := realtest.Program(t, "skopeo"), filepath.Join(t.TempDir(), "pull-secret.json")
+		require.NoError(t, os.WriteFile(file, []byte(secret), 0o600))
+		inspect := func(repository string) error {
+			return realtest.Run(t, nil, program, "inspect", "--raw", "--tls-verify=false", "--authfile", file, "docker://"+repository+":v1").Err
+		}
+		require.NoError(t, inspect(registry+"/rise-apps/hello"))
+		require.Error(t, inspect(registry+"/rise-apps/other"))
+	})
 }
 
 func kubeletPassword(t *testing.T, secret string) string {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -176,7 +177,7 @@ func TestRiseClientRefused(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "suspended")
 	require.NoError(t, os.WriteFile(list, []byte("frozen\n"), 0o600))
-	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+list+`
+	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+strconv.Quote(list)+`
   tokens:
     - {token: ci-token-of-hello, subject: ci, projects: [hello, frozen], access: push}
     - {token: viewer-token-of-all, subject: viewer, projects: ["*"]}
