@@ -30,7 +30,7 @@ func (r *report) tokens(ctx context.Context, n sizes) error {
 	if err != nil {
 		return err
 	}
-	h, err := compare(i.token, i.floor, i.exchanges, n.rounds, n.requests/2)
+	h, err := compare(i.token, i.floor, i.exchanges, nil, n.rounds, n.requests/2)
 	if err != nil {
 		return fmt.Errorf("/token: %w", err)
 	}
@@ -69,11 +69,11 @@ func grantsMade(p provider.Provider, rounds, requests int) (float64, error) {
 	defer server.Close()
 	var all []float64
 	for range rounds {
-		perSecond, _, err := throughput(server, []string{endpointRequest}, requests)
+		s, err := throughput(server, []string{endpointRequest}, requests)
 		if err != nil {
 			return 0, err
 		}
-		all = append(all, perSecond)
+		all = append(all, s.perSecond)
 	}
 	return median(all), nil
 }
