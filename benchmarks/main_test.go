@@ -42,6 +42,8 @@ func TestRun(t *testing.T) {
 		`a new OIDC token, RS256: time on a core by a bare handler's with one check +\| \d`,
 		`a new OIDC token, ES256: time on a core by a bare handler's with one check +\| \d`,
 		`an OIDC token that was seen, RS256: time on a core by a bare handler's with one check +\| \d`,
+		`docker-credential-rise: another registry, environment, without network +\| \d`,
+		`docker-credential-rise: its registry, file, beside the endpoint's time +\| \d`,
 		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())

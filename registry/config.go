@@ -8,8 +8,9 @@ import (
 )
 
 // Config is the registry section of a service's configuration: the keys that every type has, and the section of the one
-// that its "type" key selects. Take it from [Factory.Config]; the zero Config knows no types.
+// that its "type" key selects.
 //
+// Take it from [Factory.Config]; the zero Config knows no types.
 // It is filled by configload, whose methods SetConfigType and ConfigParts it has, or in Go, field by field: call SetConfigType, fill in
 // what Section returns, and set Cache.
 //

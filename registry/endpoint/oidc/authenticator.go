@@ -146,7 +146,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	return caller, nil
 }
 
-// verify returns nil for a token that the issuer signed, as it stands.
+// verify returns nil for a token that the issuer signed, as it stands. Its issuer, audience and times have been checked.
 func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
 	keys, err := i.keys.find(ctx, t.kid, t.alg)
 	if errors.Is(err, errUnknownKey) {

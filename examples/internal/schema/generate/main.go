@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"log"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +16,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/app"
+	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
 const (
@@ -36,9 +43,27 @@ func main() {
 // structs are a package's, by name.
 type structs map[string]*ast.TypeSpec
 
-// descriptions are those of all structs below root that have a field with a key, and of their fields, as JSON.
+// asked are the structs and fields that the schema of all of this repository's types has.
+func asked() (map[string]bool, error) {
+	factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]bool{}
+	_, err = configload.Schema(config.Default(factory), func(t reflect.Type, field string) string {
+		all[strings.TrimSuffix(t.PkgPath()+"."+t.Name()+"."+field, ".")] = true
+		return ""
+	})
+	return all, err
+}
+
+// descriptions are those of the configuration's structs and fields, whose packages are below root, as JSON.
 func descriptions(root string) ([]byte, error) {
 	packages, err := parse(root)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := asked()
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +101,7 @@ func descriptions(root string) ([]byte, error) {
 			}
 		}
 	}
+	maps.DeleteFunc(all, func(key, _ string) bool { return !wanted[key] })
 	text, err := json.MarshalIndent(all, "", "  ")
 	return append(text, '\n'), err
 }
