@@ -41,6 +41,7 @@ func (r *report) tokens(ctx context.Context, n sizes) error {
 	_, _ = fmt.Fprintf(r.w, "\n/token of oci-token-issuer, with audit log, beside a bare handler that does one HMAC check and one ES256 signature:\n"+
 		"%.0f and %.0f exchanges/s, %.0f and %.0f allocations an exchange; and the endpoint hands out %.0f grants/s\n", h.ours, h.bare, h.ourAllocs, h.bareAllocs, made)
 	r.atLeast("/token: exchanges/s by the bare handler's", h.ratio, 0.8)
+	r.atMost("/token: time on a core by the bare handler's", h.cost, 1.25)
 
 	var found [3][2][]time.Duration // alone, beside the floor, beside ours
 	for range 2*n.slowRounds + 1 {  // the machine's other work shows in a 99th percentile
