@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -226,6 +227,9 @@ func TestTriedAgain(t *testing.T) {
 		"refused":          {func() (*http.Response, error) { return nil, refusedConnection() }, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"reset":            {func() (*http.Response, error) { return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET} }, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"ended":            {func() (*http.Response, error) { return nil, io.EOF }, true, 500 * time.Millisecond, 600 * time.Millisecond},
+		"HTTP/2's end": {func() (*http.Response, error) {
+			return nil, errors.New("http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR")
+		}, true, 500 * time.Millisecond, 600 * time.Millisecond},
 		"proxy refuses": {func() (*http.Response, error) {
 			return nil, &net.OpError{Op: "proxyconnect", Err: refusedConnection()}
 		}, true, 500 * time.Millisecond, 600 * time.Millisecond},
