@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,8 +231,8 @@ func (r *report) routing(found []routed, projects, rounds int) {
 			counted
 		}{{"a replica killed under load", m.killed}, {"it comes back empty", m.back}} {
 			r.atMost(fmt.Sprintf("%s: %s: issues by its %d projects", m.name, phase.name, m.its), float64(phase.its)/float64(m.its), 1.05)
-			r.target(fmt.Sprintf("%s: %s: issues for others' projects", m.name, phase.name), fmt.Sprint(phase.others), "0", phase.others == 0)
+			r.target(fmt.Sprintf("%s: %s: issues for others' projects", m.name, phase.name), strconv.Itoa(phase.others), "0", phase.others == 0)
 		}
-		r.target(m.name+": requests that failed meanwhile", fmt.Sprint(m.failed), "0", m.failed == 0)
+		r.target(m.name+": requests that failed meanwhile", strconv.Itoa(m.failed), "0", m.failed == 0)
 	}
 }

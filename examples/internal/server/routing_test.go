@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,7 +265,7 @@ func onceEach(projects []string) map[string]int {
 }
 
 // The guide's proxies route by project: three replicas ask AWS once for each. One that drains, one that is killed and one that comes back empty cost an issue more for
-// each project of theirs, none for the others', and no request fails. So does one that is no longer in the proxy's file.
+// each project of theirs, none for the others', and no request fails. So does one that is no longer in the proxy's file. Nobody notices that one is stopped.
 func TestGuidesRouting(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "server")
@@ -331,9 +332,28 @@ func TestGuidesRouting(t *testing.T) {
 			line := regexp.MustCompile("(?m)^ +server .*10.0.0.2:3000.*\n")
 			text := guideBlock(t, balancer.file)
 			require.Len(t, line.FindAllString(text, -1), 1)
+			whole := f.url
 			f.url = f.proxy(t, name, line.ReplaceAllString(text, ""))
 			f.round(t, false)
 			require.Equal(t, onceEach(owned[1]), f.issues(), "what was taken out of the file")
+
+			f.url = whole
+			stopping, ended := f.replicas[1].cmd, make(chan error, 1)
+			require.NoError(t, stopping.Process.Signal(syscall.SIGTERM))
+			go func() { ended <- stopping.Wait() }()
+			for over := false; !over; {
+				f.round(t, false)
+				select {
+				case err := <-ended:
+					require.NoError(t, err)
+					over = true
+				case <-time.After(time.Second): // it may take its time
+				}
+			}
+			f.round(t, true)
+			for project := range f.issues() {
+				require.Contains(t, owned[1], project, "what was stopped")
+			}
 		})
 	}
 }
