@@ -358,6 +358,24 @@ func TestGuidesRouting(t *testing.T) {
 	}
 }
 
+// ingress-nginx gets the map that nginx was run with.
+func TestGuidesIngress(t *testing.T) {
+	t.Parallel()
+	words := func(text string) []string {
+		_, text, found := strings.Cut(text, "map $uri $rise_project {")
+		require.True(t, found)
+		text, _, _ = strings.Cut(text, "\n}")
+		lines := strings.Split(text, "\n")
+		for i := range lines {
+			lines[i], _, _ = strings.Cut(lines[i], " #")
+		}
+		return strings.Fields(strings.Join(lines, "\n"))
+	}
+	ingress := guideBlock(t, "# ingress-nginx: the Ingress of the endpoint")
+	require.Equal(t, words(guideBlock(t, balancers["nginx"].file)), words(strings.ReplaceAll(ingress, "\n    ", "\n")))
+	require.Contains(t, ingress, "upstream-hash-by: $rise_project ")
+}
+
 // What the guide has for Envoy finds the project where the other proxies do.
 func TestGuidesEnvoy(t *testing.T) {
 	t.Parallel()
