@@ -1,0 +1,70 @@
+package keeper
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// look decides what has to be done with a namespace's secret, and does all but asking.
+func (k *Keeper) look(ctx context.Context, namespace string) {
+	now := time.Now()
+	s, problem := k.situation(namespace)
+	if problem != nil {
+		k.invalid(namespace, problem)
+	}
+	d := s.decide(now)
+	switch d.step {
+	case rest:
+		k.settle(namespace, s, problem)
+		if !d.until.IsZero() {
+			k.looks.AddAfter(namespace, d.until.Sub(now))
+		}
+	case ask:
+		k.asks.Add(namespace)
+	case remove, blank:
+		do := k.remove
+		if d.step == blank {
+			do = k.blank
+		}
+		if err := do(ctx, namespace, s.secret, d.why); err != nil {
+			k.looks.AddAfter(namespace, k.failed(ctx, namespace, s.project, err))
+			return
+		}
+		k.looks.Add(namespace)
+	}
+}
+
+// situation is the namespace's. The error says why it is mapped to nothing.
+func (k *Keeper) situation(namespace string) (s situation, problem error) {
+	object, _, _ := k.namespaces.GetByKey(namespace) // a store in memory doesn't fail
+	if n, ok := object.(*corev1.Namespace); ok {
+		s.there, s.ending = true, n.DeletionTimestamp != nil
+		s.project, problem = k.Mapping.Project(namespace, n.Labels)
+	}
+	k.states.with(namespace, func(st *state) {
+		if st.project != s.project { // what went wrong with another project says nothing of this one
+			*st = state{project: s.project, secret: st.secret, wrote: st.wrote, said: st.said, saidAt: st.saidAt, trouble: st.trouble}
+		}
+		s.secret, s.wrote, s.refused, s.notNow = st.secret, st.wrote, st.refused, st.notNow
+	})
+	return s, problem
+}
+
+// settle forgets what has no meaning any longer.
+func (k *Keeper) settle(namespace string, s situation, problem error) {
+	if s.there && s.project != "" {
+		return
+	}
+	k.states.with(namespace, func(st *state) {
+		after := state{project: s.project, secret: st.secret, said: st.said, saidAt: st.saidAt}
+		if problem != nil {
+			after.trouble = st.trouble
+		}
+		*st = after
+	})
+	if !s.there {
+		k.states.forget(namespace)
+	}
+}
