@@ -211,7 +211,8 @@ func TestNoAWSWithoutECR(t *testing.T) {
 	require.True(t, linked, "this test would see it")
 }
 
-// A token issuer costs who uses it one module more than oci does, callers by OIDC tokens three more than the endpoint.
+// A token issuer costs who uses it one module more than oci does, callers by OIDC tokens three more than the endpoint, and the endpoint's client nothing
+// more than the contract.
 func TestModulesLinked(t *testing.T) {
 	t.Parallel()
 	linked := func(path string) []string {
@@ -225,6 +226,7 @@ func TestModulesLinked(t *testing.T) {
 	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
 	want = append(linked("./registry/endpoint"), "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2")
 	require.ElementsMatch(t, want, linked("./registry/endpoint/oidc"))
+	require.ElementsMatch(t, linked("./provider"), linked("./registry/client"))
 }
 
 // Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.

@@ -79,12 +79,16 @@ func parseAnswer(body []byte) (answered, error) {
 	return a, nil
 }
 
-var hostAndPort = regexp.MustCompile(`^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?$`)
+// What docker takes for a host and a repository's path; go-containerregistry takes more: port 99999, "a//b", "..".
+var (
+	hostAndPort = regexp.MustCompile(`^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?$`)
+	path        = regexp.MustCompile(`^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$`)
+)
 
-// parseTarget reads a repository, in the one spelling that go-containerregistry has for it: other clients read the others otherwise.
+// parseTarget reads a repository.
 func parseTarget(target string) (name.Repository, error) {
 	repository, err := name.NewRepository(target, name.StrictValidation)
-	if err != nil || repository.String() != target || strings.Contains(target, "//") {
+	if err != nil || !path.MatchString(repository.RepositoryStr()) {
 		return name.Repository{}, errors.New(`has a "registry_url" that is no repository with its registry's host`)
 	}
 	if err := checkHost(repository.RegistryStr()); err != nil {
@@ -93,7 +97,7 @@ func parseTarget(target string) (name.Repository, error) {
 	return repository, nil
 }
 
-// checkHost refuses what go-containerregistry takes and other clients don't.
+// checkHost takes a host with or without a port; errors are the end of a sentence.
 func checkHost(host string) error {
 	parts := hostAndPort.FindStringSubmatch(host)
 	if parts == nil {

@@ -9,6 +9,9 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
+// op is what all of this is for.
+const op = "get credentials"
+
 // calls has one call at a time for each request, which all share who ask meanwhile. Its zero value has none.
 type calls struct {
 	mu      sync.Mutex
@@ -40,7 +43,7 @@ func (c *calls) join(ctx context.Context, r provider.Request, patience time.Dura
 	k := c.enter(ctx, r, patience, do)
 	select {
 	case <-k.done:
-		c.leave(r, k)
+		_ = c.leave(r, k) // the result has it
 		return k.credentials, k.err
 	case <-ctx.Done():
 		return provider.Credentials{}, left(ctx, r, c.leave(r, k))

@@ -140,8 +140,6 @@ func (c *Client) Credentials(ctx context.Context, project string, access provide
 	return c.calls.join(ctx, r, c.patience, c.renew)
 }
 
-const op = "get credentials"
-
 // renew asks for what r is for, and keeps it; or goes on with what is kept, if it can't be renewed right now.
 func (c *Client) renew(ctx context.Context, r provider.Request, worth func(error, time.Duration) bool) (provider.Credentials, error) {
 	kept, edition := c.kept.look(r, time.Now())

@@ -61,8 +61,8 @@ func askGitHub(ctx context.Context, h *http.Client, to place, bearer provider.Se
 		return fail(e, again)
 	}
 	e := &provider.Error{Kind: provider.ErrUnavailable, RetryAfter: answer.retryAfter(), Err: fmt.Errorf("%s answered %d", to.name, answer.status)}
-	switch {
-	case answer.status == http.StatusOK:
+	switch answer.status {
+	case http.StatusOK:
 		m, err := members(answer.body)
 		if value, ok := text(m, "value"); err == nil && ok {
 			token, err := tokenIn(value, to.name, "")
@@ -70,9 +70,9 @@ func askGitHub(ctx context.Context, h *http.Client, to place, bearer provider.Se
 		}
 		e.Kind, e.Err = provider.ErrBadResponse, fmt.Errorf("%s answered with %s, which isn't a token", to.name, answer.mediaType(bearer))
 		return fail(e, false)
-	case answer.status == http.StatusUnauthorized, answer.status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		e.Kind, e.Hint = provider.ErrAccessDenied, "the job may have ended, or have lost the permission id-token: write"
-	case answer.status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		e.Kind = provider.ErrThrottled
 	}
 	return fail(e, answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable)
