@@ -37,12 +37,21 @@ func (k *Keeper) ask(ctx context.Context, namespace string) {
 	}
 	switch {
 	case errors.Is(err, errMoved):
+		k.moved(namespace)
 		k.looks.Add(namespace)
 	case err != nil:
 		k.looks.AddAfter(namespace, k.failed(ctx, namespace, s.project, err))
 	default:
 		k.looks.Add(namespace)
 	}
+}
+
+// moved has nobody ask until the watch may have seen that the namespace is mapped to something else. Once it has, nobody waits.
+func (k *Keeper) moved(namespace string) {
+	k.states.with(namespace, func(st *state) {
+		st.failures++
+		st.notNow = time.Now().Add(trouble{least: 500 * time.Millisecond, most: 30 * time.Second}.wait(st.failures))
+	})
 }
 
 // vacant looks whether the place for a new secret is taken, before the endpoint is asked.
