@@ -134,13 +134,18 @@ func (e *Election) lead(ctx context.Context, lease *coordinationv1.Lease, term *
 	tick := time.NewTicker(e.pause())
 	defer tick.Stop()
 	for {
+		over := time.NewTimer(time.Until(term.end()))
+		renewed, lost := lease, false
 		select {
 		case <-done:
+			over.Stop()
 			e.release(ctx, lease, term)
 			return
 		case <-tick.C:
+			renewed, lost = e.renew(ctx, lease, term)
+		case <-over.C:
 		}
-		renewed, lost := e.renew(ctx, lease, term)
+		over.Stop()
 		if lost || term.Check() != nil {
 			if !lost {
 				e.Log.WarnContext(ctx, "the Lease couldn't be renewed in time")

@@ -39,7 +39,7 @@ func answers(status int, body string, header ...string) tripper {
 }
 
 func says(code string) string {
-	return fmt.Sprintf(`{"error":"a sentence with the token ` + ownToken + `","code":%q}`, code)
+	return fmt.Sprintf(`{"error":"a sentence with the token `+ownToken+`","code":%q}`, code)
 }
 
 func gives(project, method string, now, expires time.Time) string {
