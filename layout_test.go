@@ -97,7 +97,7 @@ func importRules() map[string][]string {
 		"configload":             {},
 		"registry":               {"provider/...", "registry/..."},
 		"registry/client":        {"provider/..."},
-		"registry/endpoint/oidc": {"provider/...", "registry/endpoint"},
+		"registry/endpoint/oidc": {"provider/...", "registry/endpoint", "internal/probe"},
 		"examples":               {"..."},
 		"modules":                {"..."},
 		"benchmarks":             {"..."},

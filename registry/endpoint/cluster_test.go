@@ -4,14 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry/cache"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -180,4 +186,63 @@ func mustRepository(text string) name.Repository {
 		panic(err)
 	}
 	return repository
+}
+
+// hosts is a provider whose clusters reach the registry by another name.
+type hosts struct{ service }
+
+func (h *hosts) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
+	if err := provider.ValidateProject(project); err != nil {
+		return name.Repository{}, err
+	}
+	return name.NewRepository(consumer.String() + ".example.com/rise/" + project)
+}
+
+func (h *hosts) Credentials(_ context.Context, r provider.Request) (provider.Credentials, error) {
+	c := h.good(r)
+	repository, err := h.Repository(r.Project, r.Consumer)
+	c.Target, c.Password = repository, provider.NewSecret(r.Consumer.String()+"-"+r.Access.String()+"-of-"+r.Project)
+	return c, err
+}
+
+// What is kept for one consumer, access or project is never another's, whoever asks first and however many at once.
+func TestKeptCredentialsOfClusters(t *testing.T) {
+	t.Parallel()
+	h := endpoint.New(cache.New(&hosts{}, cache.Options{}), func(*http.Request) (user, error) { return user{name: "x"}, nil }, func(context.Context, user, provider.Request) error { return nil },
+		endpoint.WithClusterCredentials(), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+	var group sync.WaitGroup
+	for n := range 400 {
+		group.Go(func() {
+			project, kind := fmt.Sprint("p", n%3), n/3%4
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?project="+project+
+				[]string{"", "&access=pull", "&access=pull&consumer=cluster", "&access=pull&consumer=cluster&format=dockerconfigjson"}[kind], nil)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			assert.Equal(t, http.StatusOK, w.Code)
+			assert.Contains(t, w.Body.String(), `"`+[]string{"client-push", "client-pull", "cluster-pull", "cluster-pull"}[kind]+"-of-"+project+`"`)
+			assert.Contains(t, w.Body.String(), []string{"client", "client", "cluster", "cluster"}[kind]+".example.com")
+			assert.Equal(t, kind == 3, strings.HasPrefix(w.Body.String(), `{"auths":`))
+		})
+	}
+	group.Wait()
+}
+
+// With ids, a cluster's request is authorized before and after as any other, and the former owner of a name gets nothing.
+func TestClusterOfAFormerOwner(t *testing.T) {
+	t.Parallel()
+	var asked []provider.Request
+	s := &service{authorize: func(_ context.Context, _ user, r provider.Request) error {
+		asked = append(asked, r)
+		if r.ProjectID == "new" { // the name was given away between the two
+			return provider.ErrNotFound
+		}
+		return nil
+	}}
+	base := s.serve(t, endpoint.WithClusterCredentials(), endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return "new", nil }))
+	got := get(t, http.MethodGet, base+"?project=hello&access=pull&consumer=cluster&format=dockerconfigjson", bearer)
+	require.Equal(t, http.StatusNotFound, got.status)
+	require.Empty(t, s.asked)
+	require.Equal(t, []provider.Request{
+		{Project: "hello", Access: provider.Pull, Consumer: provider.Cluster}, {Project: "hello", ProjectID: "new", Access: provider.Pull, Consumer: provider.Cluster},
+	}, asked)
 }

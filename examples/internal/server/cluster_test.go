@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -108,6 +109,16 @@ registry: {type: oci-token-issuer, registry_url: "%[1]s", namespace: rise-apps}
 	require.Contains(t, log, "subject=ci project=hello access=push consumer=client")
 	require.NotContains(t, log, kubeletPassword(t, secret))
 	require.Contains(t, s.scrape(t), `rise_registry_requests_total{access="pull",code="",consumer="cluster",outcome="issued",provider="oci-token-issuer"} 1`)
+	t.Run("skopeo", func(t *testing.T) { // as a file, which a client reads by itself
+		t.Parallel()
+		program, file := realtest.Program(t, "skopeo"), filepath.Join(t.TempDir(), "pull-secret.json")
+		require.NoError(t, os.WriteFile(file, []byte(secret), 0o600))
+		inspect := func(repository string) error {
+			return realtest.Run(t, nil, program, "inspect", "--raw", "--tls-verify=false", "--authfile", file, "docker://"+repository+":v1").Err
+		}
+		require.NoError(t, inspect(registry+"/rise-apps/hello"))
+		require.Error(t, inspect(registry+"/rise-apps/other"))
+	})
 }
 
 func kubeletPassword(t *testing.T, secret string) string {
@@ -169,6 +180,38 @@ func TestClusterClientAuth(t *testing.T) {
 	require.Contains(t, body, `"code":"upstream_denied"`)
 	require.Empty(t, header.Get("Retry-After"))
 	require.Contains(t, s.output.String(), "a kubelet takes a user name and a password only")
+}
+
+// A pod's own token opens its namespace's project, in the form that a kubelet takes, and no other; what is suspended is closed to clusters too.
+func TestClusterCallers(t *testing.T) {
+	t.Parallel()
+	issuer, list := startOIDCIssuer(t), filepath.Join(t.TempDir(), "suspended")
+	require.NoError(t, os.WriteFile(list, []byte("frozen\n"), 0o600))
+	s := start(t, tokenServer(t, fmt.Sprintf(`
+server: {listen: "127.0.0.1:0", cluster_credentials: true}
+auth:
+  suspended_file: %q
+  oidc:
+    - name: cluster
+      issuer: %s
+      audience: %s
+      rules: [{claims: {repository_owner_id: "1234"}, projects: ["{repository}"], access: push}]
+`, list, issuer.url, oidcAudience)))
+	pod := issuer.token(t, "1234", "hello", "x", time.Hour)
+	for _, test := range []struct {
+		token, query string
+		status       int
+	}{
+		{pod, clusterQuery + "&format=dockerconfigjson", http.StatusOK},
+		{pod, "project=other&access=pull&consumer=cluster&format=dockerconfigjson", http.StatusNotFound},
+		{pod, "project=hello&consumer=cluster&format=dockerconfigjson", http.StatusBadRequest}, // though it may push
+		{issuer.token(t, "5678", "hello", "x", time.Hour), clusterQuery, http.StatusUnauthorized},
+		{issuer.token(t, "1234", "frozen", "x", time.Hour), "project=frozen&access=pull&consumer=cluster", http.StatusConflict},
+	} {
+		status, body, _ := s.raw(t, test.token, test.query)
+		require.Equal(t, test.status, status, "%s: %s", test.query, body)
+	}
+	require.Contains(t, s.output.String(), "subject=cluster:repo:acme/hello project=hello access=pull consumer=cluster")
 }
 
 // What a tenant tries to have what clusters have, at both paths.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -106,7 +107,7 @@ func tokenServerAt(t *testing.T, sections, cluster, client string) configload.Lo
 	signing := filepath.Join(t.TempDir(), "signing.pem")
 	require.NoError(t, os.WriteFile(signing, slices.Concat(key, certificate), 0o600))
 	return files(t, map[string]string{"development.yaml": fmt.Sprintf(`%s
-registry: {type: oci-token-issuer, registry_url: %s, client_registry_url: "%s", namespace: rise-apps, signing_key_file: %s, signing_cert_file: %s}
+registry: {type: oci-token-issuer, registry_url: %s, client_registry_url: "%s", namespace: rise-apps, signing_key_file: %q, signing_cert_file: %q}
 `, sections, cluster, client, signing, signing)})
 }
 
@@ -218,7 +219,7 @@ func TestSuspended(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "suspended")
 	require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
-	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+list+tokenCallers))
+	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+strconv.Quote(list)+tokenCallers))
 	status, body, _ := s.ask(t, "another-token-of-all", "project=gone")
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, body, `"code":"conflict"`)
@@ -327,7 +328,7 @@ func TestTokensOfAService(t *testing.T) {
 	issuer := func(own server.Own) *running {
 		list := filepath.Join(t.TempDir(), "suspended")
 		require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
-		return startOwn(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth: {suspended_file: "+list+"}"), own)
+		return startOwn(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth: {suspended_file: "+strconv.Quote(list)+"}"), own)
 	}
 	s := issuer(own)
 	status, _, _ := s.ask(t, "token-of-gone", "project=gone")
