@@ -1,6 +1,10 @@
 package keeper
 
-import "time"
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
 
 // step is what has to be done next with a namespace's secret.
 type step int
@@ -25,6 +29,22 @@ type situation struct {
 	wrote   *view  // as this process last wrote it, or found it when it began to lead; nil if neither
 	refused bool   // the endpoint's last answer was that there is none for this project
 	notNow  time.Time
+}
+
+// situation is the namespace's. The error says why it is mapped to nothing.
+func (k *Keeper) situation(namespace string) (s situation, problem error) {
+	object, _, _ := k.namespaces.GetByKey(namespace) // a store in memory doesn't fail
+	if n, ok := object.(*corev1.Namespace); ok {
+		s.there, s.ending = true, n.DeletionTimestamp != nil
+		s.project, problem = k.Mapping.Project(namespace, n.Labels)
+	}
+	k.states.with(namespace, func(st *state) {
+		if st.project != s.project { // what went wrong with another project says nothing of this one
+			*st = state{project: s.project, secret: st.secret, wrote: st.wrote, said: st.said, saidAt: st.saidAt, trouble: st.trouble}
+		}
+		s.secret, s.wrote, s.refused, s.notNow = st.secret, st.wrote, st.refused, st.notNow
+	})
+	return s, problem
 }
 
 // decision is a step, why, and, for rest, until when; the zero time if only a change matters.

@@ -3,9 +3,7 @@ package keeper
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -88,49 +86,5 @@ func (k *Keeper) Synced() bool { return k.synced.Load() }
 func (k *Keeper) Changed(namespaces []string) {
 	for _, namespace := range namespaces {
 		k.looks.Add(namespace)
-	}
-}
-
-var errNotSynced = errors.New("what there is in the cluster couldn't be read")
-
-// Run works until ctx ends, once. check says whether this replica may still write, before each write. When Run returns, nothing is written any longer.
-func (k *Keeper) Run(ctx context.Context, check func() error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	k.check = check
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer k.looks.ShutDown()
-	defer k.asks.ShutDown()
-	namespaces, watchNamespaces := k.watchNamespaces()
-	watchSecrets := k.watchSecrets()
-	k.namespaces = namespaces
-	running.Go(func() { watchNamespaces.RunWithContext(ctx) })
-	running.Go(func() { watchSecrets.RunWithContext(ctx) })
-	if !cache.WaitForCacheSync(ctx.Done(), watchNamespaces.HasSynced, watchSecrets.HasSynced) {
-		cancel()
-		return errNotSynced
-	}
-	k.synced.Store(true)
-	for range 4 {
-		running.Go(func() { k.work(ctx, k.looks, k.look) })
-	}
-	for range max(k.Workers, 1) {
-		running.Go(func() { k.work(ctx, k.asks, k.ask) })
-	}
-	<-ctx.Done()
-	return nil
-}
-
-func (k *Keeper) work(ctx context.Context, queue workqueue.TypedRateLimitingInterface[string], do func(context.Context, string)) {
-	for {
-		namespace, ended := queue.Get()
-		if ended {
-			return
-		}
-		if ctx.Err() == nil {
-			do(ctx, namespace)
-		}
-		queue.Done(namespace)
 	}
 }

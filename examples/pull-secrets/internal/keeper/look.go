@@ -3,8 +3,6 @@ package keeper
 import (
 	"context"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // look decides what has to be done with a namespace's secret, and does all but asking.
@@ -34,22 +32,6 @@ func (k *Keeper) look(ctx context.Context, namespace string) {
 		}
 		k.looks.Add(namespace)
 	}
-}
-
-// situation is the namespace's. The error says why it is mapped to nothing.
-func (k *Keeper) situation(namespace string) (s situation, problem error) {
-	object, _, _ := k.namespaces.GetByKey(namespace) // a store in memory doesn't fail
-	if n, ok := object.(*corev1.Namespace); ok {
-		s.there, s.ending = true, n.DeletionTimestamp != nil
-		s.project, problem = k.Mapping.Project(namespace, n.Labels)
-	}
-	k.states.with(namespace, func(st *state) {
-		if st.project != s.project { // what went wrong with another project says nothing of this one
-			*st = state{project: s.project, secret: st.secret, wrote: st.wrote, said: st.said, saidAt: st.saidAt, trouble: st.trouble}
-		}
-		s.secret, s.wrote, s.refused, s.notNow = st.secret, st.wrote, st.refused, st.notNow
-	})
-	return s, problem
 }
 
 // settle forgets what has no meaning any longer.

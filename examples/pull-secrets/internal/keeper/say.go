@@ -44,9 +44,6 @@ func (k *Keeper) failed(ctx context.Context, namespace, project string, err erro
 		return time.Hour
 	}
 	t, after := troubleOf(err)
-	if err == errNotOurs {
-		t = notOurs()
-	}
 	now, wait, has := time.Now(), time.Duration(0), ""
 	k.states.with(namespace, func(st *state) {
 		st.failures++

@@ -10,6 +10,12 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
+var (
+	errNotOurs = errors.New("there is a secret of this name that isn't ours")
+	// errMoved isn't a failure: what was asked for has no place any longer.
+	errMoved = errors.New("the namespace isn't mapped to this project any longer")
+)
+
 // trouble is what to do and to say about a failure. Nothing in it is the endpoint's text: who may read a namespace's events isn't who runs the endpoint.
 type trouble struct {
 	code     string // of the metric
@@ -69,6 +75,9 @@ func notOurs() trouble {
 
 // troubleOf finds what a failure is, and how long the endpoint wants to be left alone.
 func troubleOf(err error) (trouble, time.Duration) {
+	if errors.Is(err, errNotOurs) {
+		return notOurs(), 0
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		return kubernetes(), 0

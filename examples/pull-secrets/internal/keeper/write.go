@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -11,12 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
-)
-
-var (
-	errNotOurs = errors.New("there is a secret of this name that isn't ours")
-	// errMoved isn't a failure: what was asked for has no place any longer.
-	errMoved = errors.New("the namespace isn't mapped to this project any longer")
 )
 
 // unchanging is how long what doesn't expire is kept before it is asked for again.
