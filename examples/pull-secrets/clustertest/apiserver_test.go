@@ -42,7 +42,7 @@ type apiServer struct {
 
 func startCluster(t *testing.T) *apiServer {
 	t.Helper()
-	etcd, program := real(t, "etcd"), real(t, "kube-apiserver")
+	etcd, program := installed(t, "etcd"), installed(t, "kube-apiserver")
 	s := &apiServer{t: t, dir: t.TempDir(), address: freeAddress(t)}
 	client, peer := "http://"+freeAddress(t), "http://"+freeAddress(t)
 	start(t, s.dir, nil, etcd, "--data-dir", filepath.Join(s.dir, "etcd"), "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// real finds a program, or skips the test.
-func real(t *testing.T, name string) string {
+// installed finds a program, or skips the test.
+func installed(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -34,7 +34,7 @@ func real(t *testing.T, name string) string {
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)) //nolint:gosec // a port
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
 		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
 		if err == nil {
 			require.NoError(t, listener.Close())

@@ -76,7 +76,7 @@ func (r *replica) metric(name string) (float64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
 		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
 			number, err := strconv.ParseFloat(value, 64)

@@ -37,7 +37,7 @@ func (k *Keeper) ask(ctx context.Context, namespace string) {
 	}
 	switch {
 	case errors.Is(err, errMoved):
-		k.moved(namespace)
+		k.moved(namespace, s.project)
 		k.looks.Add(namespace)
 	case err != nil:
 		k.looks.AddAfter(namespace, k.failed(ctx, namespace, s.project, err))
@@ -47,8 +47,11 @@ func (k *Keeper) ask(ctx context.Context, namespace string) {
 }
 
 // moved has nobody ask until the watch may have seen that the namespace is mapped to something else. Once it has, nobody waits.
-func (k *Keeper) moved(namespace string) {
+func (k *Keeper) moved(namespace, project string) {
 	k.states.with(namespace, func(st *state) {
+		if st.project != project { // it has
+			return
+		}
 		st.failures++
 		st.notNow = time.Now().Add(trouble{least: 500 * time.Millisecond, most: 30 * time.Second}.wait(st.failures))
 	})

@@ -237,7 +237,10 @@ func (a *api) Secrets() cache.ListerWatcher    { return listWatch{a, true} }
 
 // call begins a call to the API server; whoever calls unlocks.
 func (a *api) call(ctx context.Context, operation, namespace string) error {
-	a.before(operation, namespace)
+	a.mu.Lock()
+	before := a.before
+	a.mu.Unlock()
+	before(operation, namespace)
 	a.mu.Lock()
 	if err := ctx.Err(); err != nil {
 		return err
@@ -370,17 +373,15 @@ func (s *source) count() int {
 	return len(s.asked)
 }
 
-func (s *source) fail(err error) {
+func (s *source) fail(err error) { s.answers(func(context.Context, string) error { return err }) }
+
+func (s *source) answers(do func(ctx context.Context, project string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answer = func(context.Context, string) error { return err }
+	s.answer = do
 }
 
-func (s *source) well() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answer = nil
-}
+func (s *source) well() { s.answers(nil) }
 
 // events is what was said, by reason.
 type events struct {
@@ -416,14 +417,20 @@ type world struct {
 }
 
 type buffer struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // in runs a test with a world, whose controller isn't running yet.
@@ -459,6 +466,13 @@ func (w *world) start() {
 		w.stop = nil
 	}
 	w.settle()
+}
+
+// meanwhile has do called before each of the controller's calls.
+func (a *api) meanwhile(do func(operation, namespace string)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.before = do
 }
 
 // settle lets what is due at once be done.

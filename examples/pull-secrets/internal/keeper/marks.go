@@ -7,17 +7,19 @@ import (
 )
 
 const (
-	// LabelManagedBy and LabelInstallation mark a secret as ours.
-	LabelManagedBy    = "app.kubernetes.io/managed-by"
+	// LabelManagedBy marks a secret as this program's.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// LabelInstallation marks it as one installation's.
 	LabelInstallation = "rise/installation"
 	// ManagedBy is the value of LabelManagedBy.
 	ManagedBy = "rise-pull-secrets"
 
 	// AnnotationProject is whose credential is in the secret.
 	AnnotationProject = "rise/project"
-	// AnnotationExpires is until when it works, and AnnotationRenew from when on another one is asked for; RFC 3339, UTC. What doesn't expire has only the latter.
+	// AnnotationExpires is until when it works; RFC 3339, UTC. What doesn't expire has none.
 	AnnotationExpires = "rise/expires-at"
-	AnnotationRenew   = "rise/renew-at"
+	// AnnotationRenew is from when on another one is asked for; RFC 3339, UTC.
+	AnnotationRenew = "rise/renew-at"
 )
 
 // Selector selects an installation's secrets.

@@ -46,11 +46,14 @@ func (k *Keeper) failed(ctx context.Context, namespace, project string, err erro
 	t, after := troubleOf(err)
 	now, wait, has := time.Now(), time.Duration(0), ""
 	k.states.with(namespace, func(st *state) {
+		has = standing(st.secret, now)
+		if st.project != project { // it isn't about what the namespace is now
+			return
+		}
 		st.failures++
 		st.trouble, st.refused = t.code, t.refused
 		wait = max(t.wait(st.failures), min(after, 10*time.Minute))
 		st.notNow = now.Add(wait)
-		has = standing(st.secret, now)
 	})
 	if t.code == "throttled" {
 		k.states.pauseUntil(now.Add(min(max(after, time.Second), 10*time.Minute))) // it is this controller that asks too often, not one namespace

@@ -29,13 +29,13 @@ func TestProjectChangesInFlight(t *testing.T) {
 		w.strict()
 		w.label("n", "shop")
 		arrived, answer := make(chan struct{}), make(chan struct{})
-		w.endpoint.answer = func(_ context.Context, project string) error {
+		w.endpoint.answers(func(_ context.Context, project string) error {
 			if project == "shop" {
 				close(arrived)
 				<-answer
 			}
 			return nil
-		}
+		})
 		w.start()
 		<-arrived
 		w.label("n", "blog")
@@ -52,7 +52,7 @@ func TestWatchIsBehind(t *testing.T) {
 	in(t, func(w *world) {
 		w.strict()
 		w.label("n", "shop")
-		w.endpoint.answer = func(_ context.Context, project string) error {
+		w.endpoint.answers(func(_ context.Context, project string) error {
 			if project == "shop" {
 				w.mu.Lock()
 				n := w.namespaces["n"].DeepCopy()
@@ -61,7 +61,7 @@ func TestWatchIsBehind(t *testing.T) {
 				w.mu.Unlock()
 			}
 			return nil
-		}
+		})
 		w.start()
 		require.Empty(t, w.done())
 		w.label("n", "blog")
@@ -108,10 +108,10 @@ func TestRemovalDoesntWait(t *testing.T) {
 	in(t, func(w *world) {
 		w.label("n", "shop")
 		w.start()
-		w.endpoint.answer = func(ctx context.Context, _ string) error {
+		w.endpoint.answers(func(ctx context.Context, _ string) error {
 			<-ctx.Done()
 			return &provider.Error{Kind: provider.ErrTimeout, Err: ctx.Err()}
-		}
+		})
 		for _, namespace := range []string{"a", "b", "c", "d", "e", "f"} {
 			w.label(namespace, "other")
 		}
@@ -163,11 +163,11 @@ func TestForeignInFlight(t *testing.T) {
 	t.Parallel()
 	in(t, func(w *world) {
 		w.label("n", "shop")
-		w.before = func(operation, _ string) {
+		w.meanwhile(func(operation, _ string) {
 			if operation == "create" {
 				w.edit("n", func(*corev1.Secret) {})
 			}
-		}
+		})
 		w.start()
 		require.Empty(t, w.done())
 		require.Empty(t, w.secret("n").Labels)
@@ -251,12 +251,12 @@ func TestConflictingWriters(t *testing.T) {
 		require.Empty(t, w.done())
 		// In the very moment between reading and writing.
 		n := 0
-		w.before = func(operation, _ string) {
+		w.meanwhile(func(operation, _ string) {
 			if operation == "update" && n < 3 {
 				n++
 				w.edit("n", func(s *corev1.Secret) { s.Annotations["theirs"] = "last" })
 			}
-		}
+		})
 		asked := w.endpoint.count()
 		w.pass(36 * time.Minute)
 		require.Equal(t, []string{"update n"}, w.done())

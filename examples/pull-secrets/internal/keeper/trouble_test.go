@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,8 +57,8 @@ func TestTroubles(t *testing.T) {
 		endpoint tripper
 		code     string
 		event    string
-		gone     bool // the secret, once it has expired
-		calls    int  // at most, in the half hour
+		gone     bool  // the secret, once it has expired
+		calls    int64 // at most, in the half hour
 	}{
 		{"down", fails(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "unavailable", "EndpointUnavailable", false, 300},
 		{"slow", func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, "timeout", "EndpointUnavailable", false, 60},
@@ -89,11 +90,11 @@ func TestTroubles(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			in(t, func(w *world) {
-				calls, broken := 0, false
+				var calls, broken atomic.Int64
 				c, err := client.New("https://deploy.example.com", client.Fixed(provider.NewSecret(ownToken)), client.WithConsumer(provider.Cluster), client.WithPatience(40*time.Second), client.WithTimeout(40*time.Second),
 					client.WithHTTPClient(&http.Client{Transport: tripper(func(r *http.Request) (*http.Response, error) {
-						calls++ // one namespace, one request at a time
-						if !broken {
+						calls.Add(1)
+						if broken.Load() == 0 {
 							return answers(200, gives("shop", "login_credentials", time.Now(), time.Now().Add(time.Hour)))(r)
 						}
 						return row.endpoint(r)
@@ -103,7 +104,7 @@ func TestTroubles(t *testing.T) {
 				w.label("n", "shop")
 				w.start()
 				require.Equal(t, []string{"create n"}, w.done())
-				broken = true
+				broken.Store(1)
 				before := w.secret("n")
 
 				w.pass(59 * time.Minute)
@@ -111,7 +112,7 @@ func TestTroubles(t *testing.T) {
 				require.Positive(t, w.value("rise_pull_secrets_failures_total", row.code))
 				require.Contains(t, strings.Join(w.events.all(), "\n"), "n Warning "+row.event+": project shop: ")
 				require.Contains(t, w.logs.String(), "code="+row.code)
-				require.LessOrEqual(t, calls, row.calls+1)
+				require.LessOrEqual(t, calls.Load(), row.calls+1)
 
 				w.pass(7 * time.Minute)
 				require.Equal(t, row.gone, w.secret("n") == nil, "the endpoint says that there is none, and it opens nothing any longer")
@@ -120,7 +121,7 @@ func TestTroubles(t *testing.T) {
 					require.Negative(t, w.value("rise_pull_secrets_earliest_expiry_seconds"))
 				}
 
-				broken = false
+				broken.Store(0)
 				w.pass(7 * time.Minute)
 				require.Equal(t, "shop", w.project("n"))
 				require.Contains(t, w.events.all(), "n Normal Recovered: the pull secret can be renewed again")

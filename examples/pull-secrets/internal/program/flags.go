@@ -38,18 +38,16 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // set returns the flag set that fills f. lookup has the environment's variables.
 func (f *flags) set(lookup func(string) (string, bool)) *flag.FlagSet {
-	env := func(name, otherwise string) string {
-		if value, ok := lookup(name); ok {
-			return value
-		}
-		return otherwise
+	env := func(name string) string {
+		value, _ := lookup(name)
+		return value
 	}
 	s := flag.NewFlagSet(Name, flag.ContinueOnError)
 	s.SetOutput(io.Discard)
-	s.StringVar(&f.endpoint, "endpoint", env("RISE_URL", ""), "`URL` of the service with the credentials endpoint, which has to serve consumer=cluster (RISE_URL)")
-	s.StringVar(&f.tokenFile, "token-file", env("RISE_TOKEN_FILE", ""), "`file` with the token by which the endpoint knows this controller, read again for each request (RISE_TOKEN_FILE)")
-	s.StringVar(&f.caFile, "ca-file", env("RISE_CA_FILE", ""), "PEM `file` of the authorities that the endpoint's certificate is trusted by; the system's without it (RISE_CA_FILE)")
-	s.StringVar(&f.registry, "registry", env("RISE_REGISTRY", ""), "`host` of the registry, as the cluster reaches it; credentials for any other are refused. Without it, whatever the endpoint says (RISE_REGISTRY)")
+	s.StringVar(&f.endpoint, "endpoint", env("RISE_URL"), "`URL` of the service with the credentials endpoint, which has to serve consumer=cluster (RISE_URL)")
+	s.StringVar(&f.tokenFile, "token-file", env("RISE_TOKEN_FILE"), "`file` with the token by which the endpoint knows this controller, read again for each request (RISE_TOKEN_FILE)")
+	s.StringVar(&f.caFile, "ca-file", env("RISE_CA_FILE"), "PEM `file` of the authorities that the endpoint's certificate is trusted by; the system's without it (RISE_CA_FILE)")
+	s.StringVar(&f.registry, "registry", env("RISE_REGISTRY"), "`host` of the registry, as the cluster reaches it; credentials for any other are refused. Without it, whatever the endpoint says (RISE_REGISTRY)")
 	s.BoolVar(&f.insecure, "insecure", false, "allow an endpoint of http:// that isn't on this machine: whoever is in between reads tokens and credentials")
 	s.StringVar(&f.mappingFile, "mapping-file", "", "`file` of lines namespace: project, read again when it changes")
 	s.BoolVar(&f.byLabel, "mapping-label", false, "map namespaces by their label "+mapping.LabelKey+": only where nobody but the platform may label namespaces")
@@ -57,7 +55,7 @@ func (f *flags) set(lookup func(string) (string, bool)) *flag.FlagSet {
 	s.StringVar(&f.installation, "installation", "", "`name` of this installation, which marks its secrets; another one never touches them")
 	s.StringVar(&f.secretName, "secret-name", "rise-pull", "`name` of the secrets; RBAC has to name it too")
 	s.StringVar(&f.kubeconfig, "kubeconfig", "", "`file` that says where the API server is; without it, as a pod finds it")
-	s.StringVar(&f.namespace, "namespace", env("POD_NAMESPACE", ""), "`namespace` of the Lease; the pod's without it (POD_NAMESPACE)")
+	s.StringVar(&f.namespace, "namespace", env("POD_NAMESPACE"), "`namespace` of the Lease; the pod's without it (POD_NAMESPACE)")
 	s.StringVar(&f.lease, "lease", Name, "`name` of the Lease by which replicas elect one; RBAC has to name it too")
 	s.DurationVar(&f.leaseDuration, "lease-duration", 15*time.Second, "how long after a leader's last sign another replica waits, in whole seconds")
 	s.DurationVar(&f.timeout, "timeout", 40*time.Second, "how long the endpoint may take to answer, with what is tried again")
