@@ -100,6 +100,9 @@ func TestCluster(t *testing.T) {
 	s.namespace("moving", "slow")
 	<-arrived
 	s.label("moving", "other")
+	for i := range late + 5 { // so that the witness lets nothing pass
+		require.NoError(t, s.patchSecret("foreign", fmt.Sprintf(`{"metadata":{"annotations":{"test/touched":"%d"}}}`, i)))
+	}
 	close(answer)
 	e.on("slow", nil)
 	e.on("refused", func(w http.ResponseWriter) bool { return refuse(w, http.StatusNotFound, "not_found") })
