@@ -22,6 +22,7 @@ const endpointToken = "the-token-of-the-controller"
 
 // The whole life of an installation, with all that breaks in it. A witness sees every version of every secret.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	n, life, long := 50, 40*time.Second, os.Getenv("RISE_TEST_LONG") != ""
 	if long {
 		n, life = 500, 4*time.Minute

@@ -17,9 +17,15 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// The shipped rules allow what the controller does, each verb is needed, and they reach no other secret.
-func TestLeastPrivilege(t *testing.T) {
+func TestInstalled(t *testing.T) {
+	t.Parallel()
 	s := startCluster(t)
+	t.Run("least privilege", func(t *testing.T) { leastPrivilege(t, s) })
+	t.Run("real server", func(t *testing.T) { realServer(t, s) })
+}
+
+// The shipped rules allow what the controller does, each verb is needed, and they reach no other secret.
+func leastPrivilege(t *testing.T, s *apiServer) {
 	e := startEndpoint(t, endpointToken, 3*time.Second) // so that renewals don't take long
 	kubeconfig, _ := s.kubeconfig()
 	r := &replicas{t: t, dir: s.dir, args: []string{
