@@ -90,6 +90,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type credential struct {
 	text    string
 	project string
+	number  int
 	expires time.Time
 }
 
@@ -105,6 +106,7 @@ func readCredential(content []byte) (c credential, ok bool) {
 	if len(parts) != 4 || parts[0] != "password" {
 		return c, false
 	}
+	number, _ := strconv.Atoi(parts[2])
 	ms, err := strconv.ParseInt(parts[3], 10, 64)
-	return credential{strings.Join(parts, "."), parts[1], time.UnixMilli(ms)}, err == nil
+	return credential{strings.Join(parts, "."), parts[1], number, time.UnixMilli(ms)}, err == nil
 }

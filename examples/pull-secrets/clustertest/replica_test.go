@@ -91,6 +91,12 @@ func (r *replica) leads() bool {
 	return ok && value == 1
 }
 
+// answers reports whether it does.
+func (r *replica) answers() bool {
+	_, ok := r.metric("rise_pull_secrets_leader")
+	return ok
+}
+
 func (r *replica) ready() bool {
 	answer, err := http.Get("http://" + r.address + "/readyz") //nolint:noctx // on loopback
 	if err != nil {

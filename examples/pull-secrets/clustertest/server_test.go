@@ -2,10 +2,12 @@ package clustertest_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -108,11 +110,27 @@ auth:
 	eventually(t, "it is said why", 10*time.Second, func() bool { return s.told("real", "ProjectRefused") })
 	s.write("namespaces.yaml", "real: hello\n")
 	eventually(t, "it comes back", 30*time.Second, holds("hello"))
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	for _, metric := range regexp.MustCompile(`rise_pull_secrets_\w+`).FindAllString(string(readme), -1) {
+		require.Contains(t, one.get(t, "/metrics"), "\n"+metric, "README has it")
+	}
+	require.Equal(t, "ok\n", one.get(t, "/healthz"))
 	s.write("namespaces.yaml", "{}\n")
 	eventually(t, "nothing is mapped", 30*time.Second, func() bool { return secret() == nil })
 	require.Zero(t, one.end())
 	require.Contains(t, server.output(), "subject=pull-secrets project=hello access=pull consumer=cluster")
 	require.NotContains(t, r.logs(), endpointToken)
+}
+
+func (r *replica) get(t *testing.T, path string) string {
+	t.Helper()
+	answer, err := http.Get("http://" + r.address + path) //nolint:noctx // on loopback
+	require.NoError(t, err)
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	return string(text)
 }
 
 func typed(t *testing.T, o *unstructured.Unstructured) *corev1.Secret {

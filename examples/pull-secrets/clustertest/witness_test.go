@@ -36,7 +36,7 @@ type witness struct {
 // deed is that a credential was written.
 type deed struct {
 	namespace, project string
-	revision           int
+	revision, number   int // number is the answer's
 }
 
 type labeled struct {
@@ -142,7 +142,7 @@ func (w *witness) sawSecret(event watch.EventType, o *unstructured.Unstructured)
 	if w.held[s.Namespace][c.text]++; w.held[s.Namespace][c.text] > 1 {
 		w.wrong = append(w.wrong, fmt.Sprintf("%s: one credential was written twice", s.Namespace))
 	}
-	w.deeds = append(w.deeds, deed{s.Namespace, c.project, revision(s)})
+	w.deeds = append(w.deeds, deed{s.Namespace, c.project, revision(s), c.number})
 }
 
 // judge says whether a namespace may have had a project's credential that was written then. Namespaces come by a watch of their own, perhaps later.
@@ -191,6 +191,13 @@ func (w *witness) clock(ctx context.Context) {
 	}
 }
 
+// excuse has expired credentials not counted any longer.
+func (w *witness) excuse(why bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mayExpire = w.mayExpire || why
+}
+
 // holds is the project whose credential a namespace has; "" if none.
 func (w *witness) holds(namespace string) string {
 	c, _ := w.credential(namespace)
@@ -227,6 +234,19 @@ func (w *witness) writes() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.deeds)
+}
+
+// wroteBefore is how many of the endpoint's first answers were written to a namespace.
+func (w *witness) wroteBefore(namespace string, number int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, d := range w.deeds {
+		if d.namespace == namespace && d.number <= number {
+			n++
+		}
+	}
+	return n
 }
 
 // problems is all that was wrong.
