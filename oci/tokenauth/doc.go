@@ -24,7 +24,7 @@
 //
 // # Who can use it
 //
-// A bearer token ("registrytoken" in docker's configuration) is used by docker, BuildKit, crane, kaniko and all of go-containerregistry, until it ends: nobody
-// can renew it but by asking the service again. Kubelets, containerd, podman, skopeo and others take a user name and a password only. For clusters there is
+// A bearer token ("registrytoken" in docker's configuration) is used by docker, BuildKit, crane, kaniko and all of go-containerregistry, oras and helm, until it ends: nobody
+// can renew it but by asking the service again. Kubelets, containerd, podman, skopeo, regctl and others take a user name and a password only. For clusters there is
 // PullUsername: a login that can only pull, which is proven before it is handed out. docs/token-servers.md has each registry and client.
 package tokenauth

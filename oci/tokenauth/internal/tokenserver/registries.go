@@ -31,7 +31,7 @@ func kindOf(realm *url.URL, service string) Kind {
 		return 0
 	case host == "ghcr.io":
 		return GHCR
-	case host == "auth.docker.io":
+	case host == "auth.docker.io", service == "registry.docker.io":
 		return DockerHub
 	case strings.HasSuffix(host, ".pkg.dev"), host == "gcr.io", strings.HasSuffix(host, ".gcr.io"):
 		return Google
