@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,8 +44,13 @@ func unreadable(format string, args ...any) error {
 	return &UnreadableError{fmt.Sprintf(format, args...)}
 }
 
+// Reader reads tokens. The zero Reader is ready; it is safe for concurrent use.
+type Reader struct {
+	header atomic.Pointer[string] // the last that was found right: a server's are alike
+}
+
 // Read reads a token. Its errors are [*UnreadableError].
-func Read(token string) (Claims, error) {
+func (r *Reader) Read(token string) (Claims, error) {
 	if len(token) > MaxToken {
 		return Claims{}, unreadable("is longer than %d characters", MaxToken)
 	}
@@ -53,22 +59,31 @@ func Read(token string) (Claims, error) {
 	if !ok || signature == "" || strings.Trim(signature, alphabet) != "" {
 		return Claims{}, unreadable("isn't a JWT: it doesn't say what it can do")
 	}
-	text, err := decode(header)
-	if err == nil {
-		err = members(text, func(key, _ string) error {
-			if strings.EqualFold(key, "crit") || strings.EqualFold(key, "b64") || strings.EqualFold(key, "zip") { // the payload might be read otherwise
-				return errors.New("an extension")
-			}
-			return nil
-		})
+	if known := r.header.Load(); known == nil || *known != header {
+		if err := readHeader(header); err != nil {
+			return Claims{}, unreadable("isn't a JWT whose header can be read")
+		}
+		r.header.Store(&header)
 	}
+	text, err := decode(payload)
 	if err != nil {
-		return Claims{}, unreadable("isn't a JWT whose header can be read")
-	}
-	if text, err = decode(payload); err != nil {
 		return Claims{}, unreadable("isn't a JWT whose claims can be read")
 	}
 	return read(text)
+}
+
+// readHeader looks whether a header lets the payload be what it seems to be.
+func readHeader(header string) error {
+	text, err := decode(header)
+	if err != nil {
+		return err
+	}
+	return Members(text, func(key, _ string) error {
+		if strings.EqualFold(key, "crit") || strings.EqualFold(key, "b64") || strings.EqualFold(key, "zip") { // it might be read otherwise
+			return errShape
+		}
+		return nil
+	})
 }
 
 // Expiry is when a token ends; zero if it doesn't say. Nothing else of it is looked at.
@@ -76,7 +91,7 @@ func Expiry(token string) (ends time.Time) {
 	_, rest, _ := strings.Cut(token, ".")
 	payload, _, _ := strings.Cut(rest, ".")
 	if text, err := decode(payload); err == nil && len(token) <= 4*MaxToken {
-		_ = members(text, func(key, value string) error {
+		_ = Members(text, func(key, value string) error {
 			if key == "exp" {
 				ends, _ = moment(value)
 			}
@@ -106,7 +121,7 @@ var claimNames = []string{"aud", "access", "exp", "nbf", "iat", "jti"}
 func read(text string) (Claims, error) {
 	var c Claims
 	var seen [8]bool
-	err := members(text, func(key, value string) error {
+	err := Members(text, func(key, value string) error {
 		i := named(claimNames, key)
 		if i < 0 {
 			return nil
@@ -130,7 +145,7 @@ func read(text string) (Claims, error) {
 		case "iat":
 			c.IssuedAt, err = moment(value)
 		case "jti":
-			if id, textual := unquote(value); textual == nil && len(id) <= 64 && strings.Trim(id, alphabet) == "" {
+			if id, textual := Text(value); textual == nil && len(id) <= 64 && strings.Trim(id, alphabet) == "" {
 				c.ID = id
 			}
 		}
@@ -156,7 +171,7 @@ func named(names []string, key string) int {
 }
 
 func oneOrMany(value string) ([]string, error) {
-	if one, err := unquote(value); err == nil {
+	if one, err := Text(value); err == nil {
 		return []string{one}, nil
 	}
 	return texts(value)
@@ -164,7 +179,7 @@ func oneOrMany(value string) ([]string, error) {
 
 func texts(value string) (all []string, err error) {
 	err = elements(value, func(element string) error {
-		text, err := unquote(element)
+		text, err := Text(element)
 		all = append(all, text)
 		return err
 	})
@@ -177,7 +192,7 @@ func entries(value string) (all []Entry, err error) {
 	err = elements(value, func(element string) error {
 		var e Entry
 		var seen [3]bool
-		err := members(element, func(key, value string) error {
+		err := Members(element, func(key, value string) error {
 			i := named(entryNames, key)
 			if i < 0 {
 				return nil // parameters, meta, class
@@ -189,9 +204,9 @@ func entries(value string) (all []Entry, err error) {
 			var err error
 			switch key {
 			case "type":
-				e.Type, err = unquote(value)
+				e.Type, err = Text(value)
 			case "name":
-				e.Name, err = unquote(value)
+				e.Name, err = Text(value)
 			case "actions":
 				if value != "null" {
 					e.Actions, err = texts(value)

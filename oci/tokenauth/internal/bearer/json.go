@@ -12,15 +12,15 @@ import (
 // errShape is a value of another kind than was asked for.
 var errShape = errors.New("another kind of value")
 
-// members calls do with the members of an object, in order. Keys are decoded; values are not.
-func members(text string, do func(key, value string) error) error {
+// Members calls do with the members of an object, in order. Keys are decoded; values are not. text has to be valid JSON; what isn't an object is an error.
+func Members(text string, do func(key, value string) error) error {
 	i := space(text, 0)
 	if i >= len(text) || text[i] != '{' {
 		return errShape
 	}
 	for i = space(text, i+1); text[i] != '}'; {
 		end := valueEnd(text, i)
-		key, err := unquote(text[i:end])
+		key, err := Text(text[i:end])
 		if err != nil {
 			return err
 		}
@@ -94,8 +94,8 @@ func valueEnd(text string, i int) int {
 	return i
 }
 
-// unquote decodes a string.
-func unquote(value string) (string, error) {
+// Text decodes a string; an error is that it is none.
+func Text(value string) (string, error) {
 	if len(value) < 2 || value[0] != '"' {
 		return "", errShape
 	}

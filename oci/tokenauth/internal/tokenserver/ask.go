@@ -1,6 +1,7 @@
 package tokenserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func (c *Client) ask(ctx context.Context, k *Known, q Question) (Token, error) {
 		}
 		return Token{}, fail(provider.ErrBadResponse, opToken, hint, "the token server's answer is %w", err)
 	}
-	if l.claims, err = bearer.Read(text); err != nil {
+	if l.claims, err = c.reader.Read(text); err != nil {
 		return Token{}, fail(provider.ErrUnsupported, opToken, k.Kind.unsaid(), "%w", err)
 	}
 	if len(l.claims.Audience) == 0 {
@@ -135,27 +136,40 @@ func form(to *url.URL, values url.Values) *http.Request {
 
 // read reads an answer, but not the token in it. Errors end a sentence that begins with "the answer is".
 func read(body []byte) (token string, l life, err error) {
-	var said struct {
-		Token       string          `json:"token"`
-		AccessToken string          `json:"access_token"`
-		ExpiresIn   json.RawMessage `json:"expires_in"`
-		IssuedAt    json.RawMessage `json:"issued_at"`
+	if !json.Valid(body) {
+		return "", life{}, errors.New("no JSON")
 	}
-	if json.Unmarshal(body, &said) != nil {
-		return "", life{}, errors.New("no JSON of a token")
-	}
-	if said.Token == "" {
-		said.Token = said.AccessToken
-	}
-	if said.Token == "" {
+	var access string
+	wrong := bearer.Members(string(body), func(key, value string) (err error) {
+		switch key {
+		case "token":
+			token, err = textOrNull(value)
+		case "access_token":
+			access, err = textOrNull(value)
+		case "expires_in":
+			l.expiresIn, err = seconds(value)
+		case "issued_at":
+			text, _ := bearer.Text(value)
+			l.issuedAt = when(text)
+		}
+		return err
+	})
+	token = cmp.Or(token, access)
+	switch {
+	case errors.Is(wrong, errSeconds):
+		return "", life{}, wrong
+	case wrong != nil || token == "":
 		return "", life{}, errors.New("JSON without a token")
 	}
-	var ok bool
-	if l.expiresIn, ok = seconds(string(said.ExpiresIn)); !ok {
-		return "", life{}, errors.New("a token with an expires_in that isn't a number of seconds")
+	return token, l, nil
+}
+
+// textOrNull is a text; null is as none.
+func textOrNull(value string) (string, error) {
+	if value == "null" {
+		return "", nil
 	}
-	l.issuedAt = when(strings.Trim(string(said.IssuedAt), `"`))
-	return said.Token, l, nil
+	return bearer.Text(value)
 }
 
 // refused makes an error of an answer that isn't 200.

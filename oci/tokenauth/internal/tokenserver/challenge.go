@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/oci/internal/reach"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenauth/internal/bearer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -36,6 +37,7 @@ const (
 type Client struct {
 	place   Place
 	sender  Sender
+	reader  bearer.Reader
 	known   atomic.Pointer[Known]
 	reading chan struct{} // by one at a time
 }

@@ -1,6 +1,7 @@
 package tokenserver
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -62,16 +63,18 @@ func (l life) ends(a answer) (time.Time, error) {
 	return a.began.Add(left), nil
 }
 
-// seconds reads expires_in, which may be left out; ok is false for what is no number of seconds.
-func seconds(text string) (d time.Duration, ok bool) {
-	if text == "" || text == "null" {
-		return 0, true
+var errSeconds = errors.New("a token with an expires_in that isn't a number of seconds")
+
+// seconds reads expires_in, where null is as none.
+func seconds(text string) (time.Duration, error) {
+	if text == "null" {
+		return 0, nil
 	}
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil && !math.IsInf(n, 0) || n < 0 || math.IsNaN(n) {
-		return 0, false
+		return 0, errSeconds
 	}
-	return time.Duration(min(n, 1e9) * float64(time.Second)), true
+	return time.Duration(min(n, 1e9) * float64(time.Second)), nil
 }
 
 // when reads issued_at; zero for what can't be read, of which nothing follows.

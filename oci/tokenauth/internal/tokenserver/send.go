@@ -61,7 +61,7 @@ func (s Sender) send(ctx context.Context, r *http.Request, op, who string) (answ
 	}
 	defer func() { _ = response.Body.Close() }()
 	a.status, a.header, a.came = response.StatusCode, response.Header, time.Now()
-	a.body, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	a.body, err = readBody(response)
 	switch {
 	case err != nil:
 		return answer{}, unsent(ctx, limited, r.URL, err, op, who)
@@ -69,6 +69,22 @@ func (s Sender) send(ctx context.Context, r *http.Request, op, who string) (answ
 		return answer{}, fail(provider.ErrBadResponse, op, "", "the answer of %s is longer than %d bytes", who, maxBody)
 	}
 	return a, nil
+}
+
+// readBody reads what there is, but no more than one byte too much.
+func readBody(response *http.Response) ([]byte, error) {
+	if n := response.ContentLength; n >= 0 && n <= maxBody {
+		body := make([]byte, n)
+		_, err := io.ReadFull(response.Body, body)
+		if err == nil {
+			_, err = response.Body.Read(make([]byte, 1)) // its end, so that the connection is kept
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		return body, err
+	}
+	return io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 }
 
 // unsent makes an error of a request without an answer. err's own text may quote what the other side said.

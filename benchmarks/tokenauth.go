@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
+	"github.com/rise-deploy/rise-registry-go/provider"
+)
+
+// tokenServer answers as a registry and its token server do, without looking at who asks: what is measured is the asking side.
+func tokenServer(secure bool) *httptest.Server {
+	var base string
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	header, signature := part(`{"typ":"JWT","alg":"ES256","kid":"PYYO:TEWU:V7JH:26JV:AQTZ:LJC3:SXVJ:XGHA:34F2:2LAQ:ZRMK:Z7Q6"}`), part(strings.Repeat("s", 64))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/" {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+base+`/token",service="registry.example.com"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		now := time.Now().Unix()
+		body := `{"token":"` + header + "." + part(fmt.Sprintf(
+			`{"iss":"auth","sub":"rise","aud":"registry.example.com","exp":%d,"nbf":%d,"iat":%d,"jti":"tYJCO1c6cnyy7kAn0c7rKPgbV1H1bFws",`+
+				`"access":[{"type":"repository","name":"rise-apps/hello","actions":["pull","push"]}]}`, now+3600, now, now)) + "." + signature + `","expires_in":3600}`
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = io.WriteString(w, body)
+	}))
+	if secure {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	base = server.URL
+	return server
+}
+
+// tokenAuth measures a new credential of type oci-token-auth beside one bare round trip to the same token server: a kept connection, the login, and the answer's JSON.
+func (r *report) tokenAuth(ctx context.Context, secure bool, n sizes) error {
+	server := tokenServer(secure)
+	defer server.Close()
+	const password = "correct-horse-battery"
+	p, err := tokenauth.New(tokenauth.Config{RegistryURL: server.URL, Namespace: "rise-apps", Username: "rise", Password: provider.NewSecret(password)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = provider.Close(p) }()
+	bare := http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	defer bare.CloseIdleConnections()
+	address := server.URL + "/token?service=registry.example.com&scope=" + url.QueryEscape("repository:rise-apps/hello:pull,push")
+	subjects := []subject{
+		{"a bare round trip", func(ctx context.Context) error { return bareToken(ctx, &bare, address, password) }},
+		{ours, func(ctx context.Context) error {
+			_, err := provider.Issue(ctx, p, push)
+			return err
+		}},
+	}
+	times, allocs, ratios := make([][]time.Duration, 2), make([][]float64, 2), []float64(nil)
+	for range n.rounds {
+		for i, s := range subjects {
+			t, a, err := timed(ctx, s, n.operations*4)
+			if err != nil {
+				return fmt.Errorf("oci-token-auth: %s: %w", s.name, err)
+			}
+			times[i], allocs[i] = append(times[i], t), append(allocs[i], a)
+		}
+		ratios = append(ratios, ratio(times[1][len(ratios)], times[0][len(ratios)]))
+	}
+	protocol := "plain HTTP"
+	if secure {
+		protocol = "TLS"
+	}
+	_, _ = fmt.Fprintf(r.w, "\nA new credential of oci-token-auth, %s, beside one bare round trip to the token server: %s and %s, %.0f and %.0f allocations\n",
+		protocol, rounded(median(times[1])), rounded(median(times[0])), median(allocs[1]), median(allocs[0]))
+	r.atMost("oci-token-auth, "+protocol+": a cold credential's time by a bare round trip's", median(ratios), 1.10)
+	return nil
+}
+
+// bareToken is the least that a token costs: nothing of what comes is looked at.
+func bareToken(ctx context.Context, client *http.Client, address, password string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	r.SetBasicAuth("rise", password)
+	response, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil {
+		return err
+	}
+	var said struct {
+		Token     string `json:"token"`
+		ExpiresIn int    `json:"expires_in"`
+	}
+	return json.Unmarshal(text, &said)
+}
+
+// timed is what one operation takes, and allocates, the server's part included.
+func timed(ctx context.Context, s subject, operations int) (time.Duration, float64, error) {
+	if err := s.get(ctx); err != nil {
+		return 0, 0, err
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	for range operations {
+		if err := s.get(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	return took / time.Duration(operations), float64(after.Mallocs-before.Mallocs) / float64(operations), nil
+}
