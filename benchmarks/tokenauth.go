@@ -69,7 +69,7 @@ func (r *report) tokenAuth(ctx context.Context, secure bool, n sizes) error {
 	times, allocs, ratios := make([][]time.Duration, 2), make([][]float64, 2), []float64(nil)
 	for range n.rounds {
 		for i, s := range subjects {
-			t, a, err := timed(ctx, s, n.operations*4)
+			t, a, err := timed(ctx, s, n.operations*10)
 			if err != nil {
 				return fmt.Errorf("oci-token-auth: %s: %w", s.name, err)
 			}

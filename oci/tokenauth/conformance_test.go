@@ -24,6 +24,9 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			inMemory := !strings.HasSuffix(name, "docker-registry")
 			if !inMemory {
+				if some > 1 {
+					t.Skip("with the race detector, the registry in memory is enough")
+				}
 				realtest.Program(t, "docker-registry")
 			}
 			providertest.Run(t, func(t *testing.T) providertest.Harness {

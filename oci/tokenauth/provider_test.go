@@ -1,8 +1,16 @@
 package tokenauth_test
 
 import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,4 +201,42 @@ func TestPasswordFiles(t *testing.T) {
 	require.Contains(t, refused(t, p, push("hello"), provider.ErrMisconfigured).message, "password_file: can't be read")
 	write(own, password)
 	tokenFor(t, p, push("hello"))
+}
+
+// Connections are kept, whatever is answered, and let go of by Close.
+func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, tokenauthtest.Harbor)
+	var opened atomic.Int32
+	front := httptest.NewUnstartedServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: s.RegistryHost})
+	}, ModifyResponse: func(r *http.Response) error {
+		r.Header.Set("WWW-Authenticate", strings.Replace(r.Header.Get("WWW-Authenticate"), s.RegistryHost, r.Request.Header.Get("X-Front"), 1))
+		return nil
+	}})
+	handler := front.Config.Handler
+	front.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-Front", r.Host)
+		handler.ServeHTTP(w, r)
+	})
+	front.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	front.Start()
+	t.Cleanup(front.Close)
+	c := configFor(s)
+	c.RegistryURL = front.URL
+	p := newProvider(t, c)
+	for i := range 20 {
+		tokenFor(t, p, push(fmt.Sprint("hello-", i)))
+		status(s, http.StatusForbidden)()
+		refused(t, p, push("other"), provider.ErrAccessDenied)
+		s.Wrap(nil)
+	}
+	require.EqualValues(t, 1, opened.Load())
+	require.NoError(t, p.Close())
+	tokenFor(t, p, push("hello"))
+	require.EqualValues(t, 2, opened.Load())
 }

@@ -2,6 +2,7 @@ package bearer_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -114,10 +115,13 @@ func TestTimes(t *testing.T) {
 
 // FuzzRead: whatever a token is, reading it ends, and what is found exact is so for who reads it with encoding/json, too.
 func FuzzRead(f *testing.F) {
-	for _, claims := range []string{`{"access":[` + hello + `],"aud":"a","exp":1}`, `{"access":null}`, `{"access":[{}]}`, `{"a\"ccess":[{"b":[]}], "access" : [] }`} {
+	for _, claims := range []string{`{"access":[` + hello + `],"aud":"a","exp":1}`, `{"access":null}`, `{"access":[{}]}`, `{"a\"ccess":[{"b":[]}], "access" : [] }`, ` [-0.5e+7,10,true,false,null,"\u00e9\n",{}] `, "[01]", "[1.]", "[-]", `"\x"`, "\"\n\"", "{1:2}", "[1,]", "nul"} {
 		f.Add(claims)
 	}
 	f.Fuzz(func(t *testing.T, claims string) {
+		if strings.Count(claims, "[")+strings.Count(claims, "{") < 64 {
+			require.Equal(t, json.Valid([]byte(claims)), bearer.Valid(claims))
+		}
 		c, err := new(bearer.Reader).Read(token(claims))
 		if err != nil {
 			return

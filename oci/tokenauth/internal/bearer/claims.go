@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -108,11 +107,15 @@ func decode(part string) (string, error) {
 	if strings.ContainsAny(part, "\r\n") { // which base64 skips
 		return "", errShape
 	}
-	text, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	if err == nil && !json.Valid(text) {
-		err = errShape
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return "", err
 	}
-	return string(text), err
+	text := string(decoded)
+	if !Valid(text) {
+		return "", errShape
+	}
+	return text, nil
 }
 
 // The claims that count here. A member that differs from one in case alone might be taken for it: Go's encoding/json does.
@@ -167,6 +170,9 @@ func read(text string) (Claims, error) {
 
 // named is which of names a key is, or might be taken for; negative for none.
 func named(names []string, key string) int {
+	if i := slices.Index(names, key); i >= 0 || !strings.ContainsFunc(key, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		return i
+	}
 	return slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, key) })
 }
 

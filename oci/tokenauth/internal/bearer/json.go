@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What follows walks JSON that json.Valid has found valid, without copying it. encoding/json would do, if it told of members that occur
+// What follows walks JSON that Valid has found valid, without copying it. encoding/json would do, if it told of members that occur
 // twice, and took none for another that differs in case.
 
 // errShape is a value of another kind than was asked for.

@@ -3,7 +3,6 @@ package tokenserver
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -136,11 +135,12 @@ func form(to *url.URL, values url.Values) *http.Request {
 
 // read reads an answer, but not the token in it. Errors end a sentence that begins with "the answer is".
 func read(body []byte) (token string, l life, err error) {
-	if !json.Valid(body) {
+	text := string(body)
+	if !bearer.Valid(text) {
 		return "", life{}, errors.New("no JSON")
 	}
 	var access string
-	wrong := bearer.Members(string(body), func(key, value string) (err error) {
+	wrong := bearer.Members(text, func(key, value string) (err error) {
 		switch key {
 		case "token":
 			token, err = textOrNull(value)
@@ -149,8 +149,8 @@ func read(body []byte) (token string, l life, err error) {
 		case "expires_in":
 			l.expiresIn, err = seconds(value)
 		case "issued_at":
-			text, _ := bearer.Text(value)
-			l.issuedAt = when(text)
+			at, _ := bearer.Text(value)
+			l.issuedAt = when(at)
 		}
 		return err
 	})

@@ -75,13 +75,7 @@ func (s Sender) send(ctx context.Context, r *http.Request, op, who string) (answ
 func readBody(response *http.Response) ([]byte, error) {
 	if n := response.ContentLength; n >= 0 && n <= maxBody {
 		body := make([]byte, n)
-		_, err := io.ReadFull(response.Body, body)
-		if err == nil {
-			_, err = response.Body.Read(make([]byte, 1)) // its end, so that the connection is kept
-		}
-		if err == io.EOF {
-			err = nil
-		}
+		_, err := io.ReadFull(response.Body, body) // with its end, so that the connection is kept
 		return body, err
 	}
 	return io.ReadAll(io.LimitReader(response.Body, maxBody+1))
@@ -114,7 +108,7 @@ func unsent(ctx, limited context.Context, to *url.URL, err error, op, who string
 func get(to *url.URL) *http.Request {
 	return &http.Request{
 		Method: http.MethodGet, URL: to, Host: to.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"User-Agent": {"rise-registry-go"}, "Accept": {"application/json"}},
+		Header: http.Header{"User-Agent": {"rise-registry-go"}},
 	}
 }
 
