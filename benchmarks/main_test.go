@@ -41,6 +41,8 @@ func TestRun(t *testing.T) {
 		`/token: exchanges/s by the bare handler's +\| \d`,
 		`the endpoint beside full load at /token, 99th percentile of a credential that is kept: by that beside the bare handler's load +\| \d`,
 		`the endpoint beside full load at /token, 99th percentile of a new grant: by that beside the bare handler's load +\| \d`,
+		`docker-credential-rise: another registry, environment, without network +\| \d`,
+		`docker-credential-rise: its registry, file, beside the endpoint's time +\| \d`,
 		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())

@@ -120,6 +120,9 @@ func TestPasteDocs(t *testing.T) {
 	require.NoError(t, err, string(out))
 	pages, err := fs.Glob(os.DirFS("../../../docs"), "*.md")
 	require.NoError(t, err)
+	callers, err := fs.Glob(os.DirFS("../../../docs"), "callers/*.md")
+	require.NoError(t, err)
+	pages = append(pages, callers...)
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()

@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestTokenAuth(t *testing.T) {
 	}})
 	t.Cleanup(registry.Close)
 	s := start(t, files(t, map[string]string{"development.yaml": fmt.Sprintf(`
-server: {listen: "127.0.0.1:0"}
+server: {listen: "127.0.0.1:0", cluster_credentials: true}
 auth:
   tokens:
     - {token: ci-token-of-hello, subject: ci, projects: [hello], access: push}
@@ -36,5 +37,8 @@ registry: {type: oci-token-auth, registry_url: "%s", namespace: acme, username: 
 		require.Contains(t, string(payload), `"access":[{"actions":["pull","push"],"name":"acme/hello","type":"repository"}]`)
 	}
 	require.Len(t, registry.Requests(), 2, "the challenge and a token")
+	status, body, _ := s.ask(t, "ci-token-of-hello", "project=hello&access=pull&consumer=cluster")
+	require.Equal(t, http.StatusBadGateway, status, body)
+	require.Contains(t, s.output.String(), "kubelets and containerd take a user name and a password only")
 	require.NotContains(t, s.output.String()+s.printed.String(), "correct-horse-battery")
 }

@@ -157,6 +157,11 @@ func (i *Issuer) ownerProblem(r Rule, issuer *url.URL) string {
 		return "are required: without one the rule takes every token"
 	}
 	ids := pins(issuer)
+	for _, id := range ids {
+		if value := r.Claims[id]; value != "" && exact(value) && numbered(issuer) && strings.Trim(value, "0123456789") != "" {
+			return "have no number as " + id + ", which is one at this issuer, and no name"
+		}
+	}
 	for key, value := range r.Claims {
 		if exact(value) && (slices.Contains(ids, key) || ids == nil && !slices.Contains(chosen, key)) {
 			return ""
@@ -199,19 +204,78 @@ func (i *Issuer) Warnings() []string {
 		warnings = append(warnings, fmt.Sprintf("%s is exclusive: whoever gets a token of this issuer is taken for a caller of this service", i.Name))
 	}
 	issuer, problem := parseAddress(i.Issuer)
-	if problem != "" || issuer.Hostname() != githubHost {
+	if problem != "" {
 		return warnings
 	}
 	for n, r := range i.Rules {
-		bound := slices.ContainsFunc([]string{"ref", "environment", "job_workflow_ref"}, func(key string) bool {
+		if bounds := bindings(issuer); r.access() == provider.Push && bounds != nil && !slices.ContainsFunc(bounds, func(key string) bool {
 			value := r.Claims[key]
 			return value != "" && value != anything
-		})
-		if r.access() == provider.Push && !bound {
-			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets every branch push, pull requests from inside the repository among them: it has no ref, environment or job_workflow_ref", i.Name, n))
+		}) {
+			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets every branch push, pull requests from inside the repository among them: it has no %s", i.Name, n, oneOf(bounds)))
+		}
+		if claim := r.chosenProject(); claim != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: rules[%d] lets whoever starts a job choose the project, by its %s", i.Name, n, claim))
+		}
+	}
+	return append(warnings, i.meetings(pins(issuer))...)
+}
+
+// meetings are the warnings of rules for different owners, by the ids or what else fixes the owner of a template's claim, that can give both a project of the same name, not just by naming it: of each rule's, the first.
+func (i *Issuer) meetings(ids []string) (warnings []string) {
+	templates := make([][]template, len(i.Rules))
+	for n, r := range i.Rules {
+		for _, project := range r.Projects {
+			if t, problem := parseTemplate(project); problem == "" {
+				templates[n] = append(templates[n], t)
+			}
+		}
+		meets := func(earlier int) bool {
+			return slices.ContainsFunc(templates[n], func(t template) bool {
+				return slices.ContainsFunc(templates[earlier], func(other template) bool {
+					return t.meets(other) && differ(r.Claims, i.Rules[earlier].Claims, slices.Concat(ids, fixers(t.claim), fixers(other.claim)))
+				})
+			})
+		}
+		for earlier := range n {
+			if meets(earlier) {
+				warnings = append(warnings, fmt.Sprintf("%s: rules[%d] and rules[%d] are for different owners, and can give both the same project: whoever may name a repository can choose the other's", i.Name, earlier, n))
+				break
+			}
 		}
 	}
 	return warnings
+}
+
+// chosenProject returns the claim by which whoever starts a job chooses its project, or "".
+func (r Rule) chosenProject() string {
+	fixed := func(claim string) bool {
+		value := r.Claims[claim]
+		return value != "" && exact(value)
+	}
+	for _, project := range r.Projects {
+		t, problem := parseTemplate(project)
+		if problem == "" && !fixed(t.claim) && (slices.Contains(named, t.claim) || t.claim == accountClaim && !fixed(namespaceClaim)) {
+			return t.claim
+		}
+	}
+	return ""
+}
+
+// differ reports whether one of the keys has another text in each, and none the same.
+func differ(first, second map[string]string, keys []string) bool {
+	other := false
+	for _, key := range keys {
+		a, b := first[key], second[key]
+		switch {
+		case a == "" || b == "" || !exact(a) || !exact(b):
+		case a == b:
+			return false
+		default:
+			other = true
+		}
+	}
+	return other
 }
 
 // Validate returns what is wrong with issuers beside each other, as [*provider.ConfigError] values with keys like key[1].name: names and issuers

@@ -29,7 +29,10 @@
 // A project may have one claim in braces. It is the claim's value after its last "/", and what comes before has to be fixed by the same rule's claims, since otherwise two owners' repositories
 // of one name would share a project: {repository} needs repository_owner_id, repository_id or repository_owner; {project_path} needs namespace_id, project_id or namespace_path; of other claims, what comes before has to be the
 // text of one of the rule's. Nothing is folded or cut: what makes no valid name gives no project. Whoever may name what the claim is about chooses among the projects: for {repository}, whoever may create or rename repositories of that owner.
+// Two owners with one template share its projects, of which [Issuer.Warnings] tell.
 //
 // Issuers that strangers share need an id of the owner in each rule, since names can be registered again; the error says which. The package knows GitHub, gitlab.com, Google, Buildkite and HCP Terraform; of another that strangers share, the operator has to take the owner's id. Everybody else's rules need one claim that tells
 // something, or exclusive: true.
+//
+// Why a token is refused, the log says: which rule came closest, and which claims differed, by name. To an operator who has the token, [Diagnose] says more.
 package oidc

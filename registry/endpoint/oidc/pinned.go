@@ -9,6 +9,12 @@ import (
 // chosen are claims that whoever starts a job may choose: they don't tell owners apart.
 var chosen = []string{"ref", "environment"}
 
+// named are claims whose text is made up by whoever starts a job, or may push a branch.
+var named = append([]string{"ref_path", "head_ref", "base_ref", "workflow", "build_branch", "build_tag", "step_key", "kubernetes.io/pod/name"}, chosen...)
+
+// A namespace's users make up the names of its service accounts.
+const namespaceClaim, accountClaim = "kubernetes.io/namespace", "kubernetes.io/serviceaccount/name"
+
 // keyProblem says why a claim can decide nothing; "" if it can.
 func keyProblem(key string) string {
 	switch {
@@ -25,8 +31,8 @@ func keyProblem(key string) string {
 // pins are the claims of which a rule needs one, without a star, on an issuer that strangers share; each is an id that nobody gets again.
 // Empty for other issuers.
 //
-// Sources: GitHub's "OpenID Connect reference", GitLab's "OpenID Connect (OIDC) Authentication Using ID Tokens", Buildkite's pages on OIDC (both have to be
-// asked for with --claim; pipeline_id isn't from them), HashiCorp's "Workload identity".
+// Sources: GitHub's "OpenID Connect reference", GitLab's "OpenID Connect (OIDC) Authentication Using ID Tokens", Google's "OpenID Connect API Reference" (sub is never reused) and
+// IAM's uniqueId, Buildkite's "buildkite-agent oidc" (both have to be asked for with --claim), HashiCorp's "Workload identity".
 func pins(issuer *url.URL) []string {
 	switch issuer.Hostname() {
 	case githubHost:
@@ -44,6 +50,31 @@ func pins(issuer *url.URL) []string {
 }
 
 const githubHost = "token.actions.githubusercontent.com"
+
+// numbered reports whether the pinned claims of an issuer are numbers. For others it isn't known.
+func numbered(issuer *url.URL) bool {
+	return slices.Contains([]string{githubHost, "gitlab.com", "accounts.google.com"}, issuer.Hostname())
+}
+
+// bindings are the claims of which a rule that lets push should have one: without, whoever may push any branch pushes images too. nil where they aren't known.
+func bindings(issuer *url.URL) []string {
+	host := issuer.Hostname()
+	switch {
+	case host == githubHost, strings.HasPrefix(host, "token.actions.") && strings.HasSuffix(host, ".ghe.com"), issuer.Path == "/_services/token": // the last is an Enterprise Server's
+		return []string{"ref", "environment", "job_workflow_ref"}
+	case host == "gitlab.com":
+		return []string{"ref", "ref_path", "ref_protected", "environment"}
+	case host == "agent.buildkite.com":
+		return []string{"build_branch", "build_tag"}
+	}
+	return nil
+}
+
+// oneOf lists keys, as in "a, b or c".
+func oneOf(keys []string) string {
+	last := len(keys) - 1
+	return strings.Join(keys[:last], ", ") + " or " + keys[last]
+}
 
 // everybodys says why an issuer can't be used at all; "" if it can.
 func everybodys(issuer *url.URL) string {

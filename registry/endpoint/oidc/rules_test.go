@@ -36,6 +36,7 @@ func realClaims() map[string]map[string]any {
 			"ref": "refs/heads/main", "ref_protected": "true", "ref_type": "branch", "repository": "octo-org/octo-repo", "repository_id": "424242", "repository_owner": "octo-org",
 			"repository_owner_id": "2020", "repository_visibility": "private", "run_attempt": "1", "run_id": "22259804324", "run_number": "42", "runner_environment": "github-hosted",
 			"sha": "c040cae0f0dc81641728557b80f09cfa23b83fe5", "workflow": "CI", "workflow_ref": "octo-org/octo-repo/.github/workflows/ci.yml@refs/heads/main",
+			"workflow_sha": "c040cae0f0dc81641728557b80f09cfa23b83fe5", "check_run_id": "47211382571", "repo_property_team": "shop",
 		},
 		gitlab: {
 			"sub": "project_path:my-group/apps/my-project:ref_type:branch:ref:feature-branch-1", "jti": "235b3a54-b797-45c7-ae9a-f72d7bc6ef5b", "namespace_id": "72", "namespace_path": "my-group/apps",
@@ -44,6 +45,8 @@ func realClaims() map[string]map[string]any {
 			"groups_direct": []string{"mygroup/mysubgroup", "myothergroup/myothersubgroup"}, "environment": "test-environment2", "environment_protected": "false", "deployment_tier": "testing",
 			"environment_action": "start", "runner_id": 1, "runner_environment": "self-hosted", "sha": "714a629c0b401fdce83e847fc9589983fc6f46bc", "project_visibility": "public",
 			"ci_config_ref_uri": "gitlab.com/my-group/apps/my-project//.gitlab-ci.yml@refs/heads/main", "ci_config_sha": "714a629c0b401fdce83e847fc9589983fc6f46bc",
+			"job_project_id": "20", "job_project_path": "my-group/apps/my-project", "job_namespace_id": "72", "job_namespace_path": "my-group/apps",
+			"user_identities": []map[string]any{{"provider": "github", "extern_uid": "2435223452345"}, {"provider": "bitbucket", "extern_uid": "john.smith"}},
 		},
 		kubernetes: {
 			"aud": []string{audience}, "sub": "system:serviceaccount:shop:default", "jti": "e51f1fbc-4733-4b85-a59f-ba80c0523874",
@@ -133,6 +136,10 @@ func TestRulesAndTokens(t *testing.T) {
 		{gitlab, m{"namespace_id": "72"}, "{project_path}", nil, "my-project"},
 		{gitlab, m{"namespace_id": "72"}, "{project_path}", map[string]any{"namespace_id": "73"}, ""},
 		{gitlab, m{"namespace_id": "72", "groups_direct": "mygroup/*"}, "shop", nil, "shop"},
+		{gitlab, m{"namespace_id": "72", "user_identities": "*"}, "shop", nil, ""}, // a list of objects has no text
+		{gitlab, m{"namespace_id": "72"}, "{job_project_path}", nil, "none"},       // my-group/apps/ is demanded by no claim of the rule
+		{gitlab, m{"namespace_id": "72", "job_namespace_path": "my-group/apps"}, "{job_project_path}", nil, "my-project"},
+		{gitlab, m{"namespace_id": "72", "ref_path": "refs/heads/*", "ref_protected": "false"}, "shop", nil, "shop"},
 		{gitlab, m{"namespace_id": "72", "groups_direct": "mygroup"}, "shop", nil, ""},
 		{gitlab, m{"namespace_id": "72"}, "{groups_direct}", map[string]any{"groups_direct": []string{"shop"}}, "none"},
 		{gitlab, m{"namespace_id": "72"}, "{namespace_path}", nil, "none"}, // my-group/ isn't fixed by anything
@@ -347,6 +354,11 @@ func TestRefusedConfiguration(t *testing.T) {
 		{claims(buildkite, m{"organization_slug": "acme-inc"}), "rules[0].claims: need organization_id or pipeline_id, without *"},
 		{claims(terraform, m{"terraform_organization_name": "my-org"}), "need terraform_organization_id or terraform_project_id or terraform_workspace_id, without *"},
 		{claims(gitlab, m{"project_id": "20"}), ""},
+		{claims(github, m{"repository_owner_id": "octo-org"}), "rules[0].claims: have no number as repository_owner_id, which is one at this issuer, and no name"},
+		{claims(gitlab, m{"project_id": "20", "namespace_id": "my-group"}), "rules[0].claims: have no number as namespace_id"},
+		{claims(google, m{"sub": "ci@project.iam.gserviceaccount.com"}), "rules[0].claims: have no number as sub"},
+		{claims(github, m{"repository_owner_id": "1234 "}), "rules[0].claims: have no number as repository_owner_id"},
+		{claims(github, m{"repository_owner_id": "1234", "repository_id": "56*"}), ""},
 		{func(i *oidc.Issuer) { i.Issuer, i.Exclusive, i.Rules[0].Claims = github, true, m{"repository_id": "1"} }, "exclusive: isn't so"},
 		{claims("https://ci.example.com", m{"ref": "main", "environment": "prod"}), "rules[0].claims: need one without * beside ref and environment"},
 		{claims("https://ci.example.com", m{"owner": "*"}), "rules[0].claims: need one without * beside ref and environment"},

@@ -68,6 +68,21 @@ func (t template) problem(configured map[string]string) string {
 	return ""
 }
 
+// meets reports whether both may make the same name, of which not both are configured.
+func (t template) meets(other template) bool {
+	if t.claim == "" {
+		t, other = other, t
+	}
+	if t.claim == "" {
+		return false
+	}
+	if other.claim == "" {
+		return len(other.before) > len(t.before)+len(t.after) && strings.HasPrefix(other.before, t.before) && strings.HasSuffix(other.before, t.after)
+	}
+	return (strings.HasPrefix(t.before, other.before) || strings.HasPrefix(other.before, t.before)) &&
+		(strings.HasSuffix(t.after, other.after) || strings.HasSuffix(other.after, t.after))
+}
+
 // fill returns the project, or "" where the claim isn't there, isn't one text, has an owner's part that the rule doesn't fix, or makes no valid name. Nothing
 // is folded or cut.
 func (t template) fill(c claims, configured map[string]string) string {

@@ -1,10 +1,14 @@
 package oidc_test
 
 import (
+	"compress/gzip"
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"math/big"
 	"net/http"
 	"strconv"
 	"strings"
@@ -25,18 +29,23 @@ func TestBadTokens(t *testing.T) {
 	clock := newClock()
 	s := newServer(t, clock)
 	// Beside the good keys, some that mustn't be used.
-	s.publish(keySet(
+	published := keySet(
 		jwk("rsa", keys().rsa.Public()), jwk("ec", keys().ec.Public()), jwk("ed", keys().ed.Public()), jwk("p384", keys().p384.Public()),
 		jwk("weak", keys().weak.Public()),
 		jwk("oct", []byte("0123456789abcdef0123456789abcdef")),
 		jwk("private", keys().ec2),
 		jwk("enc", keys().ec2.Public(), func(k *jose.JSONWebKey) { k.Use = "enc" }),
 		jwk("ps", keys().other.Public(), func(k *jose.JSONWebKey) { k.Algorithm = "PS256" }),
-	))
+	)
+	s.publish(published)
 	other := newServer(t, clock)
 	otherConfig := other.config()
 	otherConfig.Name = "other"
 	a := newAuthenticator(t, clock, s.config(), otherConfig)
+	issuers := []oidc.Issuer{s.config(), otherConfig} // for the diagnosis, which asks each time
+	for n, set := range []string{published, keySet(jwk("ec", keys().ec.Public()))} {
+		issuers[n].CAFile, issuers[n].JWKSFile = "", fileOf(t, set)
+	}
 
 	const header = `{"alg":"ES256","kid":"ec"}`
 	ec := keys().ec
@@ -57,6 +66,7 @@ func TestBadTokens(t *testing.T) {
 		caller, err := authenticate(t.Context(), a, accepted)
 		require.NoError(t, err)
 		require.Equal(t, "ci:job-1", caller.Subject())
+		require.Empty(t, failedChecks(t, clock, issuers, accepted))
 	}
 	remembered := a.Remembered()
 
@@ -170,6 +180,7 @@ func TestBadTokens(t *testing.T) {
 		"no rule":                    {s.token(map[string]any{"owner": "mallory"}), "rules[0] came closest, but for owner"},
 		"no claim of the rule":       {s.token(map[string]any{"owner": nil}), "rules[0] came closest, but for owner"},
 	} {
+		requireDiagnosed(t, clock, issuers, test.token, test.why, name)
 		for range 2 { // whatever the first left behind
 			_, err := authenticate(t.Context(), a, test.token)
 			require.ErrorIs(t, err, endpoint.ErrUnauthenticated, name)
@@ -283,12 +294,25 @@ func TestBadIssuers(t *testing.T) {
 		"keys: twice":                {func(s *server) { s.publish(`{"keys":[],"keys":[]}`) }, "isn't a key set"},
 		"keys: none":                 {func(s *server) { s.publish(`{"keys":[]}`) }, "has no key"},
 		"keys: of 512 bits":          {func(s *server) { s.publish(keySet(jwk("ec", keys().weak.Public()))) }, "has no key"},
-		"keys: symmetric":            {func(s *server) { s.publish(keySet(jwk("ec", []byte("0123456789abcdef")))) }, "has no key"},
-		"keys: private":              {func(s *server) { s.publish(keySet(jwk("ec", keys().ec))) }, "has no key"},
-		"keys: garbage":              {func(s *server) { s.publish(`{"keys":[1,null,{},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`) }, "has no key"},
-		"keys: 65":                   {func(s *server) { s.publish(keySet(many...)) }, "more than 64 keys"},
-		"keys: 100 MB":               {func(s *server) { s.on(&s.jwks, flood) }, "more than 262144 bytes"},
-		"down":                       {func(s *server) { _ = s.Listener.Close() }, "refused"},
+		"keys: RSA with e of 1":      {func(s *server) { s.publish(keySet(jwk("ec", &rsa.PublicKey{N: keys().rsa.N, E: 1}))) }, "has no key"},
+		"keys: RSA with e of 4":      {func(s *server) { s.publish(keySet(jwk("ec", &rsa.PublicKey{N: keys().rsa.N, E: 4}))) }, "has no key"},
+		"keys: RSA of 8193 bits": {func(s *server) {
+			s.publish(keySet(jwk("ec", &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 8192, 1), E: 65537})))
+		}, "has no key"},
+		"keys: EC, not on the curve": {func(s *server) {
+			s.publish(strings.Replace(keySet(jwk("ec", keys().ec.Public())), `"x":"`, `"x":"A`, 1))
+		}, "has no key"},
+		"keys: for encryption": {func(s *server) {
+			s.publish(keySet(jwk("ec", keys().ec.Public(), func(k *jose.JSONWebKey) { k.Use = "enc" })))
+		}, "has no key"},
+		"keys: compressed":      {func(s *server) { s.on(&s.jwks, compressed(keySet(jwk("ec", keys().ec.Public())))) }, "isn't a key set"},
+		"discovery: compressed": {func(s *server) { s.on(&s.discovery, compressed(document(s, nil))) }, "isn't a discovery document"},
+		"keys: symmetric":       {func(s *server) { s.publish(keySet(jwk("ec", []byte("0123456789abcdef")))) }, "has no key"},
+		"keys: private":         {func(s *server) { s.publish(keySet(jwk("ec", keys().ec))) }, "has no key"},
+		"keys: garbage":         {func(s *server) { s.publish(`{"keys":[1,null,{},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`) }, "has no key"},
+		"keys: 65":              {func(s *server) { s.publish(keySet(many...)) }, "more than 64 keys"},
+		"keys: 100 MB":          {func(s *server) { s.on(&s.jwks, flood) }, "more than 262144 bytes"},
+		"down":                  {func(s *server) { _ = s.Listener.Close() }, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -296,9 +320,12 @@ func TestBadIssuers(t *testing.T) {
 			s, healthy := newServer(t, clock), newServer(t, clock)
 			healthyConfig := healthy.config()
 			healthyConfig.Name = "healthy"
-			a := newAuthenticator(t, clock, s.config(), healthyConfig)
+			a, warm := newAuthenticator(t, clock, s.config(), healthyConfig), newAuthenticator(t, clock, s.config(), healthyConfig)
+			_, err := authenticate(t.Context(), warm, s.token(nil))
+			require.NoError(t, err)
+			clock.advance(time.Minute)
 			test.bad(s)
-			_, err := authenticate(t.Context(), a, s.token(nil))
+			_, err = authenticate(t.Context(), a, s.token(nil))
 			require.Equal(t, http.StatusServiceUnavailable, status(err), "%v", err)
 			require.ErrorIs(t, err, provider.ErrUnavailable)
 			require.ErrorContains(t, err, test.why)
@@ -310,14 +337,35 @@ func TestBadIssuers(t *testing.T) {
 			_, err = authenticate(t.Context(), a, healthy.token(nil))
 			require.NoError(t, err)
 			require.Equal(t, 1, a.Remembered())
+
+			// Who has keys keeps them, unless the issuer itself has taken them back.
+			_, err = authenticate(t.Context(), warm, signed(`{"alg":"ES256","kid":"new"}`, s.claims(nil), keys().ec2))
+			require.Equal(t, http.StatusServiceUnavailable, status(err), "%v", err)
+			require.ErrorContains(t, err, test.why)
+			_, err = authenticate(t.Context(), warm, s.token(map[string]any{"jti": "2"}))
+			require.Equal(t, map[bool]int{true: http.StatusServiceUnavailable, false: http.StatusOK}[test.why == "has no key"], status(err), "%v", err)
+			_, err = authenticate(t.Context(), warm, healthy.token(nil))
+			require.NoError(t, err)
 			if name == "down" {
 				return
 			}
 			s.good()
 			clock.advance(5 * time.Second)
-			_, err = authenticate(t.Context(), a, s.token(nil))
-			require.NoError(t, err)
+			for _, again := range []*oidc.Authenticator{a, warm} {
+				_, err = authenticate(t.Context(), again, s.token(nil))
+				require.NoError(t, err)
+			}
 		})
+	}
+}
+
+// compressed answers as no one asked.
+func compressed(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, body)
+		_ = z.Close()
 	}
 }
 
@@ -335,11 +383,17 @@ func TestSlowIssuer(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
-	a := newAuthenticator(t, clock, s.config())
+	healthy := newServer(t, clock)
+	healthyConfig := healthy.config()
+	healthyConfig.Name = "healthy"
+	a := newAuthenticator(t, clock, s.config(), healthyConfig)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
+		defer cancel()
 		<-asked
-		cancel()
+		if _, err := authenticate(t.Context(), a, healthy.token(nil)); err != nil { // while the other's caller waits
+			t.Error(err)
+		}
 	}()
 	_, err := authenticate(ctx, a, s.token(nil))
 	require.ErrorIs(t, err, context.Canceled)
