@@ -31,6 +31,9 @@ type Config struct {
 	// TokenURL is the registry's token server, where it isn't on RegistryURL's own host and port: https://gitlab.com/jwt/auth,
 	// https://auth.docker.io/token. It has to be what the registry's challenge names.
 	TokenURL string `yaml:"token_url"`
+	// TokenService is what the registry calls itself in its challenge, and its tokens are for. Set it where the token server is other registries' too: else a
+	// registry that was taken over could ask for tokens for another. Default: whatever the registry names.
+	TokenService string `yaml:"token_service"`
 	// Username is the service's own login at the token server.
 	Username string `yaml:"username"`
 	// Password is Username's, or PasswordFile a file that holds it, which is read for each credential.
@@ -97,6 +100,10 @@ func (c Config) resolve() (settings, error) {
 		}
 		s.place.TokenURL = u
 	}
+	if c.TokenService != "" && !tokenserver.IsService(c.TokenService) {
+		p.add("token_service", "must be at most 256 printable ASCII characters, without quotes and backslashes")
+	}
+	s.place.Service = c.TokenService
 	switch {
 	case c.Azure != AzureConfig{}:
 		s.entra = c.Azure.resolve(&p)

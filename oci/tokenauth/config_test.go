@@ -39,6 +39,7 @@ func TestConfig(t *testing.T) {
 		"plain HTTP, declared": {func(c *tokenauth.Config) {
 			c.RegistryURL, c.TokenURL, c.Insecure = "registry:5000", "http://auth:5001/auth", true
 		}, ""},
+		"a service":                 {func(c *tokenauth.Config) { c.TokenService = "container_registry" }, ""},
 		"Azure":                     {ofAzure(func(*tokenauth.AzureConfig) {}), ""},
 		"Azure in another cloud":    {ofAzure(func(a *tokenauth.AzureConfig) { a.AuthorityHost = "https://login.chinacloudapi.cn/" }), ""},
 		"Azure, the tenant by name": {ofAzure(func(a *tokenauth.AzureConfig) { a.TenantID = "contoso.onmicrosoft.com" }), ""},
@@ -55,6 +56,7 @@ func TestConfig(t *testing.T) {
 		"a pull password alone":        {func(c *tokenauth.Config) { c.PullPassword = provider.NewSecret("hunter2") }, "pull_username: is required with its password"},
 		"a pull user alone":            {func(c *tokenauth.Config) { c.PullUsername = "hunter2" }, "pull_password: is required, or pull_password_file"},
 		"the same login twice":         {func(c *tokenauth.Config) { c.PullUsername, c.PullPassword = c.Username, c.Password }, "pull_username: must be another account than username"},
+		"a service with quotes":        {func(c *tokenauth.Config) { c.TokenService = `"hunter2"` }, "token_service: must be at most 256 printable"},
 		"a relative token URL":         {func(c *tokenauth.Config) { c.TokenURL = "hunter2/jwt/auth" }, "token_url: must be an absolute https URL"},
 		"a plain token URL":            {func(c *tokenauth.Config) { c.TokenURL = "http://hunter2.example.com/jwt/auth" }, "token_url: is plain HTTP and not on loopback"},
 		"a login in the token URL":     {func(c *tokenauth.Config) { c.TokenURL = "https://hunter2@gitlab.com/jwt/auth" }, "token_url: must not hold a login"},

@@ -3,17 +3,20 @@ package tokenauth_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -104,6 +107,76 @@ func TestHostileChallenges(t *testing.T) {
 
 func bearer2(service string) []string {
 	return []string{`Bearer realm="https://registry.example.com/token",service="` + service + `"`}
+}
+
+// Where the token server is others' too, a registry that was taken over could name another of them.
+func TestAnotherService(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	c := f.config()
+	c.TokenService = service
+	p := newProvider(t, c, f.option())
+	tokenFor(t, p, push("hello"))
+	f.challenge(f.realm(), "other.example.com")
+	e := refused(t, newProvider(t, c, f.option()), push("hello"), provider.ErrMisconfigured)
+	require.Contains(t, e.message, "another service than token_service")
+	require.Equal(t, map[string]int{"https://registry.example.com/token": 1}, f.sent())
+}
+
+// What hangs ends by itself, wherever it does so.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	for name, hangs := range map[string]func(r *http.Request) (*http.Response, error){
+		"before the answer": func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		},
+		"within it": func(r *http.Request) (*http.Response, error) {
+			response := respond(r, http.StatusOK, "", nil)
+			response.Body, response.ContentLength = io.NopCloser(untilDone{r.Context().Done()}), -1
+			return response, nil
+		},
+	} {
+		for _, path := range []string{"/v2/", "/token"} {
+			t.Run(name+" at "+path, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFake(t)
+					p := newProvider(t, f.config(), tokenauth.WithTransport(roundTripper(func(r *http.Request) (*http.Response, error) {
+						if r.URL.Path == path {
+							return hangs(r)
+						}
+						return f.RoundTrip(r)
+					})))
+					start := time.Now()
+					refused(t, p, push("hello"), provider.ErrTimeout)
+					require.Equal(t, 20*time.Second, time.Since(start))
+				})
+			})
+		}
+	}
+}
+
+// untilDone is a body that ends badly, when that is closed.
+type untilDone struct{ done <-chan struct{} }
+
+func (b untilDone) Read([]byte) (int, error) {
+	<-b.done
+	return 0, context.Canceled
+}
+
+// A proxy hears nothing of what isn't encrypted.
+func TestNoProxyForPlainHTTP(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, tokenauthtest.Harbor)
+	asked := 0
+	p := newProvider(t, configFor(s), tokenauth.WithTransport(&http.Transport{Proxy: func(r *http.Request) (*url.URL, error) {
+		asked++
+		require.Equal(t, "https", r.URL.Scheme)
+		return nil, nil //nolint:nilnil // no proxy
+	}}))
+	tokenFor(t, p, push("hello"))
+	require.Equal(t, 1, asked, "for the registry, which might have had TLS")
 }
 
 // What answers at the registry's address may be no registry, or somebody else.

@@ -97,6 +97,9 @@ const (
 // serviceName is what can stand between quotes in a header.
 var serviceName = regexp.MustCompile(`^[ !#-\[\]-~]{1,256}$`)
 
+// IsService reports whether a registry can call itself that.
+func IsService(text string) bool { return serviceName.MatchString(text) }
+
 // Read reads the challenge now. A realm elsewhere than configured is [provider.ErrMisconfigured]; the hint has the line that configures it.
 func (c *Client) Read(ctx context.Context) (*Known, error) {
 	a, base, err := c.ping(ctx)
@@ -123,9 +126,13 @@ func (c *Client) Read(ctx context.Context) (*Known, error) {
 		return nil, fail(provider.ErrMisconfigured, opChallenge, hint, "%w; the login goes to its own host and port, or to token_url, and nowhere else", err)
 	}
 	service := challenge.Parameters["service"]
-	if !serviceName.MatchString(service) {
+	if !IsService(service) {
 		return nil, fail(provider.ErrMisconfigured, opChallenge, "set the service of the registry's token authentication (auth.token.service of distribution's registry)",
 			"the registry's challenge names no service, or none of at most 256 printable characters, which tokens could be compared with")
+	}
+	if c.place.Service != "" && service != c.place.Service {
+		return nil, fail(provider.ErrMisconfigured, opChallenge, "if the registry is still the one that it should be, set token_service to the service of its challenge",
+			"the registry's challenge names another service than token_service, %+q: the tokens would be for another registry", c.place.Service)
 	}
 	return &Known{Base: base, Realm: realm, Service: service, Kind: kindOf(realm, service), staleAt: time.Now().Add(fresh)}, nil
 }

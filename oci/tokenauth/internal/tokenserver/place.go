@@ -20,6 +20,8 @@ type Place struct {
 	Insecure bool
 	// TokenURL is token_url, read by ParseTokenURL; nil: the token server is on the registry's own host and port.
 	TokenURL *url.URL
+	// Service is token_service; empty: whatever the registry calls itself.
+	Service string
 }
 
 // ParseTokenURL reads token_url, or what a challenge names. Errors are the end of a sentence and hold no part of text.

@@ -35,6 +35,14 @@ func NewSender(transport http.RoundTripper) Sender {
 		own.DisableCompression = true // what is small when it comes is small when it is read
 		own.MaxResponseHeaderBytes = maxHeaders
 		own.MaxIdleConnsPerHost = idle
+		if proxy := own.Proxy; proxy != nil {
+			own.Proxy = func(r *http.Request) (*url.URL, error) { // it would read what isn't encrypted
+				if r.URL.Scheme != "https" {
+					return nil, nil //nolint:nilnil // no proxy
+				}
+				return proxy(r)
+			}
+		}
 		transport = own
 	}
 	return Sender{transport}
