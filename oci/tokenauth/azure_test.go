@@ -15,6 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenauth/tokenauthtest"
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 const (
@@ -211,4 +212,29 @@ func TestAzureTokensGoWhereTheyBelong(t *testing.T) {
 	require.Equal(t, []string{
 		"https://login.microsoftonline.com/" + tenant + "/oauth2/v2.0/token", "https://registry.example.com/oauth2/exchange", "https://registry.example.com/oauth2/token",
 	}, went)
+}
+
+// Diagnosis says where on the way it fails.
+func TestAzureDiagnosis(t *testing.T) {
+	t.Parallel()
+	_, c := newAzure(t)
+	for _, f := range diagnose(t, c, diagnosis.Options{Project: "hello", WriteProbe: true}) {
+		require.Equal(t, diagnosis.Passed, f.Status, f.Check+": "+f.Summary)
+	}
+	for name, test := range map[string]struct {
+		change          func(*tokenauth.AzureConfig)
+		summary, remedy string
+	}{
+		"another tenant":      {func(a *tokenauth.AzureConfig) { a.TenantID = "other.onmicrosoft.com" }, "to ask Entra: Entra refuses the application's federated token: AADSTS90002", "check azure.tenant_id"},
+		"another application": {func(a *tokenauth.AzureConfig) { a.ClientID = "00000000-0000-0000-0000-000000000000" }, "AADSTS700016", "check azure.client_id"},
+		"another workload":    {func(a *tokenauth.AzureConfig) { _ = os.WriteFile(a.TokenFile, []byte("another"), 0o600) }, "AADSTS700213", "add a federated credential"},
+		"no token":            {func(a *tokenauth.AzureConfig) { _ = os.Remove(a.TokenFile) }, "azure.token_file: can't be read", ""},
+	} {
+		_, c := newAzure(t)
+		test.change(&c.Azure)
+		list := diagnose(t, c, diagnosis.Options{})
+		require.Equal(t, []any{"login", diagnosis.Failed}, []any{list[3].Check, list[3].Status}, name)
+		require.Contains(t, list[3].Summary, test.summary, name)
+		require.Contains(t, list[3].Remedy, test.remedy, name)
+	}
 }

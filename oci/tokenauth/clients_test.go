@@ -1,6 +1,7 @@
 package tokenauth_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/stretchr/testify/require"
 
@@ -86,6 +88,43 @@ func TestRealClients(t *testing.T) {
 			out = c.pull(t, puller, u.ref("hello"))
 			require.NoError(t, out.Err, out.Text)
 			require.Error(t, c.push(t, puller, u.ref("hello")).Err)
+		})
+	}
+}
+
+// Both real registries take the tokens, for what they are good for.
+func TestRealRegistries(t *testing.T) {
+	t.Parallel()
+	for registry, program := range realtest.TokenRegistries {
+		t.Run(registry, func(t *testing.T) {
+			t.Parallel()
+			u := newUpstream(t, program)
+			p := newProvider(t, u.config())
+			write := func(project string, r provider.Request) error {
+				c, err := provider.Issue(t.Context(), p, r)
+				require.NoError(t, err)
+				auth, err := c.Authenticator()
+				require.NoError(t, err)
+				tag, err := name.NewTag(u.ref(project))
+				require.NoError(t, err)
+				return remote.Write(tag, randomImage(t), remote.WithAuth(auth))
+			}
+			require.NoError(t, write("hello", push("hello")))
+			require.True(t, u.has(t, p, "hello"))
+			for _, err := range []error{write("other", push("hello")), write("hello", push("other")), write("hello", pull("hello"))} {
+				var refused *transport.Error
+				require.ErrorAs(t, err, &refused)
+				require.Equal(t, http.StatusUnauthorized, refused.StatusCode)
+			}
+			c, err := provider.Issue(t.Context(), p, forAll) // clients get their own tokens with it
+			require.NoError(t, err)
+			tag, err := name.NewTag(u.ref("hello"))
+			require.NoError(t, err)
+			auth, err := c.Authenticator()
+			require.NoError(t, err)
+			_, err = remote.Image(tag, remote.WithAuth(auth))
+			require.NoError(t, err)
+			require.Error(t, remote.Write(tag, randomImage(t), remote.WithAuth(auth)))
 		})
 	}
 }

@@ -66,6 +66,8 @@ func TestUnreadable(t *testing.T) {
 		"padding":                {strings.Replace(token(`{"access":[] }`), ".", "=.", 1), "header can be read"},
 		"no header":              {tokenOf(`7`, `{"access":[]}`), "header can be read"},
 		"an extension":           {tokenOf(`{"crit":["b64"],"b64":false}`, `{"access":[]}`), "header can be read"},
+		"an extension alone":     {tokenOf(`{"crit":["x"],"x":1}`, `{"access":[]}`), "header can be read"},
+		"compressed":             {tokenOf(`{"alg":"none","Zip":"DEF"}`, `{"access":[]}`), "header can be read"},
 		"no JSON":                {token(`{"access":[],}`), "claims can be read"},
 		"two values":             {token(`{"access":[]} {"access":[]}`), "claims can be read"},
 		"not a number":           {token(`{"access":[],"exp":NaN}`), "claims can be read"},
