@@ -184,6 +184,7 @@ func oneOrMany(value string) ([]string, error) {
 }
 
 func texts(value string) (all []string, err error) {
+	all = make([]string, 0, 2)
 	err = elements(value, func(element string) error {
 		text, err := Text(element)
 		all = append(all, text)
@@ -195,6 +196,7 @@ func texts(value string) (all []string, err error) {
 var entryNames = []string{"type", "name", "actions"}
 
 func entries(value string) (all []Entry, err error) {
+	all = make([]Entry, 0, 1)
 	err = elements(value, func(element string) error {
 		var e Entry
 		var seen [3]bool

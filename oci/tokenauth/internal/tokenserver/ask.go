@@ -134,8 +134,7 @@ func form(to *url.URL, values url.Values) *http.Request {
 }
 
 // read reads an answer, but not the token in it. Errors end a sentence that begins with "the answer is".
-func read(body []byte) (token string, l life, err error) {
-	text := string(body)
+func read(text string) (token string, l life, err error) {
 	if !bearer.Valid(text) {
 		return "", life{}, errors.New("no JSON")
 	}

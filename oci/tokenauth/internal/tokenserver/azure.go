@@ -59,7 +59,7 @@ func refusedByEntra(a answer) error {
 	var said struct {
 		Description string `json:"error_description"`
 	}
-	_ = json.Unmarshal(a.body, &said)
+	_ = json.Unmarshal([]byte(a.body), &said)
 	number, kind, hint := "", provider.ErrAccessDenied, "look the number up: https://learn.microsoft.com/entra/identity-platform/reference-error-codes"
 	if m := aadsts.FindStringSubmatch(said.Description); m != nil {
 		number = m[1]
@@ -126,7 +126,7 @@ func keep(token string, a answer) time.Duration {
 func secretOf(a answer, member, op, who string) (provider.Secret, error) {
 	var said map[string]json.RawMessage
 	var text string
-	err := json.Unmarshal(a.body, &said)
+	err := json.Unmarshal([]byte(a.body), &said)
 	if err == nil {
 		err = json.Unmarshal(said[member], &text)
 	}

@@ -20,7 +20,7 @@ const (
 type answer struct {
 	status      int
 	header      http.Header
-	body        []byte
+	body        string
 	began, came time.Time
 }
 
@@ -46,7 +46,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 
 // page reports whether an answer is a web page.
 func page(a answer) bool {
-	return strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "html") || strings.HasPrefix(strings.TrimSpace(string(a.body[:min(len(a.body), 64)])), "<")
+	return strings.Contains(strings.ToLower(a.header.Get("Content-Type")), "html") || strings.HasPrefix(strings.TrimSpace(a.body[:min(len(a.body), 64)]), "<")
 }
 
 // unexpected makes an error of an answer that isn't 200, whoever gave it; nil if none fits.

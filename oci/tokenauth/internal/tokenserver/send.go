@@ -80,13 +80,14 @@ func (s Sender) send(ctx context.Context, r *http.Request, op, who string) (answ
 }
 
 // readBody reads what there is, but no more than one byte too much.
-func readBody(response *http.Response) ([]byte, error) {
+func readBody(response *http.Response) (string, error) {
 	if n := response.ContentLength; n >= 0 && n <= maxBody {
 		body := make([]byte, n)
 		_, err := io.ReadFull(response.Body, body) // with its end, so that the connection is kept
-		return body, err
+		return string(body), err
 	}
-	return io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	return string(body), err
 }
 
 // unsent makes an error of a request without an answer. err's own text may quote what the other side said.
