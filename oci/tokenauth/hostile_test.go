@@ -291,6 +291,16 @@ func TestHarmlessChallenges(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{want: 1}, f.sent(), realm)
 	}
+	good := `Bearer realm="https://registry.example.com/token",service="registry.example.com"`
+	for _, headers := range [][]string{
+		{`Basic realm="x"`, good}, {good, `Basic realm="x"`}, {`bearer REALM="https://registry.example.com/token",Service=registry.example.com,error="invalid_token"`},
+		{good, `Bearer realm="https://evil.example.com/token",service="registry.example.com"`},
+	} {
+		f := newFake(t)
+		f.challengeOf(headers...)
+		tokenFor(t, newProvider(t, f.config(), f.option()), push("hello"))
+		require.Equal(t, map[string]int{"https://registry.example.com/token": 1}, f.sent(), headers)
+	}
 	f := newFake(t) // token_url is the whole of it
 	f.challenge("https://auth.example.com/another", service)
 	c := f.config()

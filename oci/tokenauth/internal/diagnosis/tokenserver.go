@@ -7,13 +7,14 @@ import (
 	"net/url"
 
 	"github.com/rise-deploy/rise-registry-go/oci/internal/reach"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenauth/internal/tokenserver"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 func (d *checkup) reach(site reach.Site) func(context.Context) diagnosis.Finding {
 	return func(ctx context.Context) diagnosis.Finding {
 		f, found := reach.Registry(ctx, d.host, site)
-		if found.Authentication == "none" || found.Authentication == "basic" {
+		if asks := found.Authentication; asks != "" && asks != "bearer" && len(tokenserver.Bearer(found.Header)) == 0 {
 			f.Status, f.Remedy = diagnosis.Failed, "use type oci-client-auth with it, or let it have token authentication"
 			f.Summary += ", and not for a token"
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -113,7 +114,7 @@ func (c *Client) Read(ctx context.Context) (*Known, error) {
 	if a.status != http.StatusUnauthorized {
 		return nil, fail(provider.ErrMisconfigured, opChallenge, set, "GET /v2/ without a login answered %d, and not 401 with a challenge", a.status)
 	}
-	challenge, err := reach.Challenge(ctx, a.header)
+	challenge, err := reach.Challenge(ctx, Bearer(a.header))
 	if err != nil || challenge.Scheme != "bearer" {
 		return nil, fail(provider.ErrMisconfigured, opChallenge, set, "the registry asks for no token (WWW-Authenticate names no Bearer)")
 	}
@@ -135,6 +136,16 @@ func (c *Client) Read(ctx context.Context) (*Known, error) {
 			"the registry's challenge names another service than token_service, %+q: the tokens would be for another registry", c.place.Service)
 	}
 	return &Known{Base: base, Realm: realm, Service: service, Kind: kindOf(realm, service), staleAt: time.Now().Add(fresh)}, nil
+}
+
+// Bearer is the first challenge for a token among those of an answer's headers, whatever else may be used: some registries take passwords too, and say so first.
+func Bearer(header http.Header) http.Header {
+	for _, one := range header.Values("WWW-Authenticate") {
+		if scheme, _, _ := strings.Cut(one, " "); strings.EqualFold(scheme, "bearer") {
+			return http.Header{"Www-Authenticate": {one}}
+		}
+	}
+	return http.Header{}
 }
 
 // ping asks for /v2/ without a login.
