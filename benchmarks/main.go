@@ -51,6 +51,9 @@ func run(ctx context.Context, w io.Writer, n sizes) (ok bool, err error) {
 		if err := r.uncached(ctx, dir, secure, n); err != nil {
 			return false, err
 		}
+		if err := r.tokenAuth(ctx, secure, n); err != nil {
+			return false, err
+		}
 	}
 	u := newUpstream(false)
 	defer u.server.Close()

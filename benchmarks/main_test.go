@@ -32,6 +32,8 @@ func TestRun(t *testing.T) {
 	for _, target := range []string{
 		`TLS: calls for a new credential +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`plain HTTP: new connections in steady state +\| 0 +\| 0 +\| met`,
+		`oci-token-auth, TLS: a cold credential's time on a core by a bare round trip's +\| \d`,
+		`oci-token-auth, plain HTTP: a cold credential's time on a core by a bare round trip's +\| \d`,
 		`1,000 callers of one cold key +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`hit: calls upstream +\| 0 +\| 0 +\| met`,
 		`a first credential beside 200 connections of another subject, 25 ms a call: its delay +\| \d`,
