@@ -76,12 +76,15 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Audit returns an audit hook that counts events and passes them on.
-func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context.Context, endpoint.Event) {
-	return func(ctx context.Context, e endpoint.Event) {
+// Audit returns an audit hook that passes events on and counts them, by what callers get: a credential that can't be recorded isn't handed out.
+func (m *Metrics) Audit(next func(context.Context, endpoint.Event) error) func(context.Context, endpoint.Event) error {
+	return func(ctx context.Context, e endpoint.Event) error {
+		err := next(ctx, e)
 		if e.Login { // at the token server, whose exchanges are counted
-			next(ctx, e)
-			return
+			return err
+		}
+		if err != nil && e.Outcome == endpoint.Issued {
+			e.Outcome, e.Code = endpoint.Failed, "unavailable"
 		}
 		access := ""
 		if e.Project != "" {
@@ -89,15 +92,19 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context
 		}
 		m.requests.WithLabelValues(e.Provider, access, string(e.Outcome), e.Code).Inc()
 		m.requestDuration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
-		next(ctx, e)
+		return err
 	}
 }
 
-// Exchanges returns an audit hook that counts exchanges of tokens and passes them on.
-func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange)) func(context.Context, tokenissuer.Exchange) {
-	return func(ctx context.Context, e tokenissuer.Exchange) {
+// Exchanges returns an audit hook that passes exchanges of tokens on and counts them, likewise.
+func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange) error) func(context.Context, tokenissuer.Exchange) error {
+	return func(ctx context.Context, e tokenissuer.Exchange) error {
+		err := next(ctx, e)
+		if err != nil && e.Outcome == tokenissuer.Issued {
+			e.Outcome, e.Code = tokenissuer.Failed, "UNAVAILABLE"
+		}
 		m.exchanges.count(e)
-		next(ctx, e)
+		return err
 	}
 }
 
