@@ -12,6 +12,7 @@
 //   - registry: choosing a provider from configuration
 //   - registry/cache: reuse of credentials; the factory of package registry puts one around every provider
 //   - registry/endpoint: the credentials endpoint as an http.Handler
+//   - registry/client: credentials asked of an endpoint, for what uses a registry
 //   - registry/reconcile: repositories kept in step with projects
 //   - configload: layered YAML with environment substitution, usable on its own
 //   - ecr/iampolicy: the IAM policies that an ECR configuration needs

@@ -96,7 +96,8 @@ func importRules() map[string][]string {
 		"oci/imageregistry":      {},
 		"configload":             {},
 		"registry":               {"provider/...", "registry/..."},
-		"registry/endpoint/oidc": {"provider/...", "registry/endpoint"},
+		"registry/client":        {"provider/..."},
+		"registry/endpoint/oidc": {"provider/...", "registry/endpoint", "internal/probe"},
 		"examples":               {"..."},
 		"modules":                {"..."},
 		"benchmarks":             {"..."},
@@ -192,8 +193,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 13)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 14)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
@@ -210,7 +211,8 @@ func TestNoAWSWithoutECR(t *testing.T) {
 	require.True(t, linked, "this test would see it")
 }
 
-// A token issuer costs who uses it one module more than oci does, callers by OIDC tokens three more than the endpoint.
+// A token issuer costs who uses it one module more than oci does, callers by OIDC tokens three more than the endpoint, and the endpoint's client nothing
+// more than the contract.
 func TestModulesLinked(t *testing.T) {
 	t.Parallel()
 	linked := func(path string) []string {
@@ -224,6 +226,7 @@ func TestModulesLinked(t *testing.T) {
 	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
 	want = append(linked("./registry/endpoint"), "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2")
 	require.ElementsMatch(t, want, linked("./registry/endpoint/oidc"))
+	require.ElementsMatch(t, linked("./provider"), linked("./registry/client"))
 }
 
 // Each module that importers have to resolve for us has its reason in docs/decisions.md, and nothing else has.

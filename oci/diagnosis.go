@@ -98,7 +98,7 @@ func (d checkup) login(ctx context.Context, registry name.Registry, asks string)
 	rt, err := transport.NewWithContext(ctx, registry, auth, d.options.transport, nil)
 	status := 0
 	if err == nil {
-		status, _, err = d.ask(ctx, rt, http.MethodGet, d.base(registry)+"/v2/")
+		status, _, _, err = d.ask(ctx, rt, http.MethodGet, d.base(registry)+"/v2/")
 	}
 	if err != nil {
 		return d.refused(diagnosis.Finding{Evidence: evidence}, "the login of "+host, err, remedy)
@@ -168,8 +168,7 @@ func (d checkup) push(ctx context.Context, project string) diagnosis.Finding {
 	if err != nil {
 		return d.refused(f, "pushing to "+repository.String(), err, "docker login "+repository.RegistryStr())
 	}
-	base := d.base(repository.Registry)
-	status, location, err := d.ask(ctx, rt, http.MethodPost, base+"/v2/"+repository.RepositoryStr()+"/blobs/uploads/")
+	status, at, location, err := d.ask(ctx, rt, http.MethodPost, d.base(repository.Registry)+"/v2/"+repository.RepositoryStr()+"/blobs/uploads/")
 	if err != nil {
 		return d.refused(f, "pushing to "+repository.String(), err, "docker login "+repository.RegistryStr())
 	}
@@ -178,11 +177,12 @@ func (d checkup) push(ctx context.Context, project string) diagnosis.Finding {
 	switch status {
 	case http.StatusAccepted:
 		f.Status, f.Summary = diagnosis.Passed, "an upload could be started"
-		if d.cancel(ctx, rt, base, location) {
+		if d.cancel(ctx, rt, at, location) {
 			f.Summary += ", and was canceled"
 		} else {
-			f.Summary += "; it is left to expire"
+			f.Summary += ", and is left to expire"
 		}
+		f = reach.Upload(f, at, location)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		f.Summary = "the registry refuses the local docker login to push to " + repository.String()
 		f.Remedy = "log in with docker login " + repository.RegistryStr() + " as a user who may push there, or let this one"
@@ -205,30 +205,29 @@ func (d checkup) base(registry name.Registry) string {
 	return registry.Scheme() + "://" + registry.RegistryStr()
 }
 
-// cancel deletes an upload, if it is where it was started.
-func (d checkup) cancel(ctx context.Context, rt http.RoundTripper, base, location string) bool {
-	start, err := url.Parse(base)
-	if err != nil || location == "" {
+// cancel deletes an upload, if it is where it was started: nowhere else, and by nothing less, goes the login.
+func (d checkup) cancel(ctx context.Context, rt http.RoundTripper, started *url.URL, location string) bool {
+	if location == "" {
 		return false
 	}
-	target, err := start.Parse(location)
-	if err != nil || target.Host != start.Host {
+	target, err := started.Parse(location)
+	if err != nil || target.Host != started.Host || target.Scheme != started.Scheme {
 		return false
 	}
-	status, _, err := d.ask(ctx, rt, http.MethodDelete, target.String())
+	status, _, _, err := d.ask(ctx, rt, http.MethodDelete, target.String())
 	return err == nil && status == http.StatusNoContent
 }
 
-// ask sends a request without a body and follows no redirection.
-func (d checkup) ask(ctx context.Context, rt http.RoundTripper, method, address string) (status int, location string, err error) {
+// ask sends a request without a body and follows no redirection. It was sent to at, which has the scheme that rt chose.
+func (d checkup) ask(ctx context.Context, rt http.RoundTripper, method, address string) (status int, at *url.URL, location string, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
-		return 0, "", err
+		return 0, nil, "", err
 	}
 	client := http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
-		return 0, "", err
+		return 0, nil, "", err
 	}
-	return resp.StatusCode, resp.Header.Get("Location"), resp.Body.Close()
+	return resp.StatusCode, r.URL, resp.Header.Get("Location"), resp.Body.Close()
 }

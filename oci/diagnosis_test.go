@@ -322,6 +322,7 @@ func tokenRegistry(t *testing.T, granted string) string {
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.Header.Get("Authorization") == "Bearer push" || (r.Header.Get("Authorization") == "Bearer pull" && r.Method == http.MethodGet):
 			if r.Method == http.MethodPost {
+				w.Header().Set("Location", r.URL.Path+"1")
 				w.WriteHeader(http.StatusAccepted)
 			}
 		default:

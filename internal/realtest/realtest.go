@@ -132,7 +132,7 @@ func Registry(t *testing.T, authentication bool) string {
 	if authentication {
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		write(t, file, htpasswd)
-		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
+		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", file)
 	}
 	registry(t, "docker-registry", address, auth)
 	return address
@@ -143,7 +143,7 @@ func registry(t *testing.T, name, address, auth string) {
 	program := Program(t, name)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
-		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}\nhttp: {addr: %s}\n",
+		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: %s}\n",
 		filepath.Join(dir, "data"), address)+auth)
 	cmd := exec.Command(program, "serve", filepath.Join(dir, "config.yml")) //nolint:gosec // see above
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")             // distribution's tells a collector by itself

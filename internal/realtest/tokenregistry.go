@@ -21,7 +21,7 @@ func TokenRegistryOf(t *testing.T, program, address, realm, service, issuer stri
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "authority.crt")
 	write(t, file, string(authority))
-	registry(t, program, address, fmt.Sprintf("auth: {token: {realm: %q, service: %q, issuer: %q, rootcertbundle: %s}}\n", realm, service, issuer, file))
+	registry(t, program, address, fmt.Sprintf("auth: {token: {realm: %q, service: %q, issuer: %q, rootcertbundle: %q}}\n", realm, service, issuer, file))
 }
 
 // AutoRedirectRegistry is [TokenRegistry] for one that names the host that it is asked by as its realm.
@@ -30,5 +30,5 @@ func AutoRedirectRegistry(t *testing.T, address, service, issuer string, authori
 	file := filepath.Join(t.TempDir(), "authority.crt")
 	write(t, file, string(authority))
 	registry(t, "docker-registry", address, fmt.Sprintf(
-		"auth: {token: {realm: 'https://localhost/token', autoredirect: true, service: %q, issuer: %q, rootcertbundle: %s}}\n", service, issuer, file))
+		"auth: {token: {realm: 'https://localhost/token', autoredirect: true, service: %q, issuer: %q, rootcertbundle: %q}}\n", service, issuer, file))
 }

@@ -22,7 +22,14 @@ func TestChallenge(t *testing.T) {
 		"plain":           {tokenissuer.Config{RegistryURL: "HTTP://registry.example.com:5000", Insecure: true}, tokenissuer.Challenge{"http://registry.example.com:5000/token", "registry.example.com:5000", "rise"}},
 		"loopback":        {tokenissuer.Config{RegistryURL: "localhost:5001"}, tokenissuer.Challenge{"http://localhost:5001/token", "localhost:5001", "rise"}},
 		"loopback by TLS": {tokenissuer.Config{RegistryURL: "https://localhost:5001"}, tokenissuer.Challenge{"https://localhost:5001/token", "localhost:5001", "rise"}},
-		"private":         {tokenissuer.Config{RegistryURL: "10.0.0.1:5000", Insecure: true}, tokenissuer.Challenge{"https://10.0.0.1:5000/token", "10.0.0.1:5000", "rise"}},
+		"loopback by TLS, twice": {
+			tokenissuer.Config{RegistryURL: "https://localhost:5001", ClientRegistryURL: "localhost:5001"}, tokenissuer.Challenge{"https://localhost:5001/token", "localhost:5001", "rise"},
+		},
+		"loopback, and the cluster by TLS": {
+			tokenissuer.Config{RegistryURL: "https://registry.internal:5000", ClientRegistryURL: "localhost:5001"},
+			tokenissuer.Challenge{"http://localhost:5001/token", "registry.internal:5000", "rise"},
+		},
+		"private": {tokenissuer.Config{RegistryURL: "10.0.0.1:5000", Insecure: true}, tokenissuer.Challenge{"https://10.0.0.1:5000/token", "10.0.0.1:5000", "rise"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

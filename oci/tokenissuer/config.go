@@ -1,7 +1,6 @@
 package tokenissuer
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -165,7 +164,8 @@ type Challenge struct {
 }
 
 // Challenge returns what the registry has to be told for c. The realm is /token on the registry's own host, as clients know it: some of them
-// send a login to no other but public names. Errors are those of [Config.Validate].
+// send a login to no other but public names. It is https, unless the registry is on loopback, or its address begins with http://; of a registry on loopback that
+// has TLS, client_registry_url or registry_url has to begin with https://. Errors are those of [Config.Validate].
 func (c Config) Challenge() (Challenge, error) {
 	s, err := c.resolve()
 	if err != nil {
@@ -175,13 +175,29 @@ func (c Config) Challenge() (Challenge, error) {
 	if err != nil {
 		return Challenge{}, err
 	}
+	cluster, err := s.names().Repository("x", provider.Cluster)
+	if err != nil {
+		return Challenge{}, err
+	}
 	address := repository.RegistryStr()
-	scheme, _, configured := strings.Cut(strings.ToLower(cmp.Or(c.ClientRegistryURL, c.RegistryURL)), "://")
-	if !configured {
+	scheme := schemeOf(c.ClientRegistryURL)
+	if scheme == "" && cluster.RegistryStr() == address { // the same registry, perhaps with its scheme there
+		scheme = schemeOf(c.RegistryURL)
+	}
+	if scheme == "" {
 		scheme = "https"
 		if host, _, err := hostport.Split(address); err == nil && hostport.IsLoopback(host) {
 			scheme = "http"
 		}
 	}
 	return Challenge{Realm: scheme + "://" + address + "/token", Service: s.service, Issuer: s.issuer}, nil
+}
+
+// schemeOf is the scheme that an address is configured with, or "".
+func schemeOf(address string) string {
+	scheme, _, configured := strings.Cut(strings.ToLower(address), "://")
+	if !configured {
+		return ""
+	}
+	return scheme
 }

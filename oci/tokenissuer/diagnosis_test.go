@@ -53,6 +53,7 @@ type place struct {
 	authority              []byte
 	start                  func() (address string) // the registry; nil: with all that
 
+	dropsHeaders  bool                                 // the front doesn't tell the registry how it was asked
 	before, token func(next http.Handler) http.Handler // the front, and the service's /token; if not nil
 	trust         *x509.CertPool                       // what the provider trusts; nil: as the system does
 	clock         time.Duration                        // how far the provider's clock is ahead
@@ -128,7 +129,13 @@ func (p *place) open(o diagnosis.Options) []diagnosis.Finding {
 	service := newProvider(p.T, p.served, p.keys)
 	mux := http.NewServeMux()
 	mux.Handle("/token", through(p.token, service.Handler(allGood, nil, silent())))
-	mux.Handle("/", httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: address}))
+	mux.Handle("/", &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: address})
+		r.Out.Host = r.In.Host
+		if !p.dropsHeaders {
+			r.Out.Header.Set("X-Forwarded-Proto", strings.TrimSuffix(scheme, "://"))
+		}
+	}})
 	p.front.Config.Handler = through(p.before, mux)
 	if p.front.TLS != nil {
 		p.front.StartTLS()
@@ -559,6 +566,20 @@ func TestDiagnosisFinds(t *testing.T) {
 		"read-only": {func(p *place) {
 			p.before = answering(405, func(r *http.Request) bool { return r.Method == http.MethodPost })
 		}, "push_access", failed, "it, or what is before it, is read-only", "storage.maintenance.readonly"},
+		"a proxy that doesn't say how it was asked": {func(p *place) {
+			p.secure(nil)
+			p.dropsHeaders = true
+		}, "push_access", failed, "it goes on at a URL of plain HTTP, where docker, podman and skopeo fail", "X-Forwarded-Proto"},
+		"a proxy that doesn't say which host was asked": {func(p *place) {
+			p.before = func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == http.MethodPost {
+						r.Host = "registry.internal:5000"
+					}
+					next.ServeHTTP(w, r)
+				})
+			}
+		}, "push_access", warned, "it goes on at another host than the registry's", "proxy_set_header Host"},
 		"full": {func(p *place) {
 			p.before = answering(500, func(r *http.Request) bool { return r.Method == http.MethodPost })
 		}, "push_access", failed, "the registry fails or is busy: it answered 500", "log"},

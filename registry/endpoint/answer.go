@@ -93,6 +93,18 @@ func appendMember(b []byte, key, text string) []byte {
 	return append(append(append(b, '"'), text...), '"')
 }
 
+// headerExpires says when a pull secret ends, whose form has no place for that. It isn't Expires (RFC 9111), by which old caches would keep the answer.
+const headerExpires = "Rise-Expires-At"
+
+// issuedAs is the answer for a credential in another form than [Response]'s.
+func issuedAs(body []byte, c provider.Credentials) answer {
+	a := answer{status: http.StatusOK, body: body}
+	if !c.ExpiresAt.IsZero() {
+		a = a.with(headerExpires, c.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	return a
+}
+
 func issued(r provider.Request, c provider.Credentials, now time.Time) answer {
 	return answer{status: http.StatusOK, body: Response(r.Project, c, now)}
 }

@@ -18,10 +18,11 @@
 //
 // # Request
 //
-//	GET /api/v1/registry/credentials?project=<name>[&access=push|pull]
+//	GET /api/v1/registry/credentials?project=<name>[&access=push|pull][&consumer=client|cluster][&format=dockerconfigjson]
 //	Authorization: Bearer <token>
 //
-// access defaults to push. Other query parameters are ignored, and so is a body. The project may be elsewhere, as in a path: see
+// access defaults to push, consumer to client. A cluster's credential and a format go with access=pull, and only where the service serves them: see
+// [WithClusterCredentials]. Other query parameters are ignored, and so is a body. The project may be elsewhere, as in a path: see
 // [WithProject]. Whose the name is at that moment, the service says: see [WithProjectIDs].
 //
 // # Answers
@@ -33,14 +34,18 @@
 //	                 "expires_at": "2026-01-01T12:00:00Z", "auth_method": "login_credentials"},
 //	 "repository": "hello"}
 //
+// with format=dockerconfigjson a pull secret's payload, and the header Rise-Expires-At (RFC 3339) unless it doesn't expire:
+//
+//	{"auths": {"123456789012.dkr.ecr.eu-west-1.amazonaws.com": {"username": "AWS", "password": "…", "auth": "…"}}}
+//
 // or an error, {"error": "<sentence>", "code": "<code>"}, checked in this order:
 //
 //	429 too_many_requests   by address, before everything else; Retry-After
 //	405 method_not_allowed  another method; Allow: GET
 //	401 unauthenticated     WWW-Authenticate: Bearer
 //	429 too_many_requests   by subject; Retry-After
-//	400 invalid_request     project missing, repeated or malformed; access repeated or unknown
-//	404 not_found           unknown project or no right to it: one answer for both
+//	400 invalid_request     project missing, repeated or malformed; access, consumer or format repeated or unknown; a push for a cluster, or as a pull secret
+//	404 not_found           unknown project, no right to it, or nothing that this service serves to clusters: one answer for all
 //	409 conflict            the service refuses for now; the repository is suspended, another's or a former project's, or
 //	                        there is none yet, and a pull makes none
 //	502 upstream_denied     the registry denied us or answered nonsense, or we are misconfigured

@@ -35,6 +35,9 @@ type Event struct {
 	// Project and Access are what was asked for; zero when the request wasn't valid, as its text could be anything.
 	Project string
 	Access  provider.Access
+	// Consumer is for whom the credential was asked: [provider.Cluster] only with [WithClusterCredentials], or when refused. It says nothing without a
+	// Project, and nothing of a Login.
+	Consumer provider.Consumer
 	// ProjectID is the service's id of the project; empty without [WithProjectIDs], and before the service has named it.
 	ProjectID string
 	// Login says that the caller used its bearer token as a password at a token server, which asked what it may have: see
@@ -64,7 +67,7 @@ type Event struct {
 func (e Event) LogValue() slog.Value { return slog.GroupValue(e.attrs()...) }
 
 func (e Event) attrs() []slog.Attr {
-	attrs := append(make([]slog.Attr, 0, 16),
+	attrs := append(make([]slog.Attr, 0, 17),
 		slog.String("outcome", string(e.Outcome)),
 		slog.Int("status", e.Status),
 		slog.String("provider", e.Provider),
@@ -85,6 +88,8 @@ func (e Event) attrs() []slog.Attr {
 	}
 	if e.Login {
 		attrs = append(attrs, slog.Bool("login", true))
+	} else if e.Project != "" {
+		text("consumer", e.Consumer.String())
 	}
 	text("code", e.Code)
 	text("kind", string(e.Kind))

@@ -132,11 +132,11 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if wait := h.limitSubject(ctx, e.Subject); wait > 0 {
 		return fail(e, answers.limited.retryAfter(wait), nil)
 	}
-	request, err := parse(r, h.named)
+	asked, err := parse(r, h.named)
 	if err != nil {
 		return fail(e, answerTo(err), err)
 	}
-	request, refused := h.permit(ctx, caller, request, e)
+	request, refused := h.permit(ctx, caller, asked, e)
 	if refused != nil {
 		return *refused
 	}
@@ -144,12 +144,24 @@ func (h *handler[C]) answer(r *http.Request, e *Event) (a answer) {
 	if err != nil {
 		return fail(e, answerTo(err), err)
 	}
-	e.ExpiresAt, e.Details = c.ExpiresAt, c.Details
+	e.Details = c.Details
+	if asked.pullSecret {
+		secret, err := c.PullSecret()
+		if err != nil { // what the provider issues is of no use to a kubelet: that is for the operator to see
+			a := fail(e, answerTo(err), err)
+			e.Details = c.Details
+			return a
+		}
+		e.ExpiresAt = c.ExpiresAt
+		return issuedAs(secret, c)
+	}
+	e.ExpiresAt = c.ExpiresAt
 	return issued(request, c, time.Now())
 }
 
 // permit goes through the checks of an authenticated caller's valid request and completes it, or answers it with a refusal.
-func (h *handler[C]) permit(ctx context.Context, caller C, request provider.Request, e *Event) (provider.Request, *answer) {
+func (h *handler[C]) permit(ctx context.Context, caller C, asked wish, e *Event) (provider.Request, *answer) {
+	request := asked.Request
 	refuse := func(a answer, err error) (provider.Request, *answer) {
 		a = fail(e, a, err)
 		return provider.Request{}, &a
@@ -158,7 +170,10 @@ func (h *handler[C]) permit(ctx context.Context, caller C, request provider.Requ
 	if _, err := h.provider.Repository(request.Project, request.Consumer); err != nil {
 		return refuse(answerTo(err), err)
 	}
-	e.Project, e.Access = request.Project, request.Access
+	e.Project, e.Access, e.Consumer = request.Project, request.Access, request.Consumer
+	if asked.forCluster() && !h.clusters {
+		return refuse(answers.notFound, errors.New("it is for a cluster, and this service serves none (WithClusterCredentials)"))
+	}
 	if err := h.authorize(ctx, caller, request); err != nil {
 		return refuse(answerToRefusal(err), fmt.Errorf("authorize: %w", err))
 	}

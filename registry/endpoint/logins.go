@@ -77,7 +77,7 @@ func (h *handler[C]) most(r *http.Request, caller C, asked provider.Request, beg
 	for access := asked.Access; access >= provider.Pull; access-- {
 		start, e := time.Now(), begun
 		asked.Access = access
-		request, refused := h.permit(r.Context(), caller, asked, &e)
+		request, refused := h.permit(r.Context(), caller, wish{Request: asked}, &e)
 		if refused == nil {
 			if err := h.record(r, &e, answer{status: http.StatusOK}, start); err != nil {
 				return provider.Request{}, unavailable(fmt.Errorf("audit: %w", err))

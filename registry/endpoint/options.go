@@ -25,6 +25,7 @@ type options struct {
 	makeOnPull     bool
 	proxies        []netip.Prefix
 	ownSessions    bool
+	clusters       bool
 	identify       func(context.Context, string) (string, error)
 }
 
@@ -86,6 +87,17 @@ func WithTrustedProxies(proxies ...netip.Prefix) Option {
 // ([provider.CallerBound]) have it always.
 func WithSessionPerCaller() Option {
 	return func(o *options) { o.ownSessions = true }
+}
+
+// WithClusterCredentials serves what clusters pull with, too, which is answered with 404 otherwise: credentials for [provider.Cluster] (consumer=cluster in the
+// query), which name the registry as clusters reach it, and pull secrets (format=dockerconfigjson), the value of ".dockerconfigjson" in a secret of type
+// kubernetes.io/dockerconfigjson. Both are for one project and can only pull, and whoever asks needs the right to pull from it; [Authorize] may look at
+// the request's Consumer, if not all who may pull are to have them: a pull secret is read by whoever reads secrets in its namespace.
+//
+// A pull secret says nothing of its end, so the header Rise-Expires-At does (RFC 3339), if it has one. What a kubelet can't use ([provider.Credentials.PullSecret])
+// is answered with 502, as whatever the service's registry isn't fit for.
+func WithClusterCredentials() Option {
+	return func(o *options) { o.clusters = true }
 }
 
 // WithRepositories sees to it that a project's repository is there before the project's first credential. It reads whose it is

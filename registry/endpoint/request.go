@@ -12,12 +12,23 @@ import (
 const (
 	maxQuery = 4 << 10
 	maxToken = 8 << 10
+
+	formatPullSecret = "dockerconfigjson" // the end of the type of Kubernetes' secret
 )
 
-// parse reads what is asked for; of which project, named says, where it knows. The consumer is always the client: clusters don't ask for themselves.
-func parse(r *http.Request, named func(*http.Request) (string, bool)) (provider.Request, error) {
-	invalid := func(problem string) (provider.Request, error) {
-		return provider.Request{}, &provider.Error{Kind: provider.ErrInvalidRequest, Op: "read request", Err: errors.New(problem)}
+// wish is what a request asks for, and in which form.
+type wish struct {
+	provider.Request
+	pullSecret bool
+}
+
+// forCluster reports whether it is what [WithClusterCredentials] allows.
+func (w wish) forCluster() bool { return w.Consumer != provider.Client || w.pullSecret }
+
+// parse reads what is asked for; of which project, named says, where it knows.
+func parse(r *http.Request, named func(*http.Request) (string, bool)) (wish, error) {
+	invalid := func(problem string) (wish, error) {
+		return wish{}, &provider.Error{Kind: provider.ErrInvalidRequest, Op: "read request", Err: errors.New(problem)}
 	}
 	if len(r.URL.RawQuery) > maxQuery {
 		return invalid("the query is too long")
@@ -26,7 +37,7 @@ func parse(r *http.Request, named func(*http.Request) (string, bool)) (provider.
 	if err != nil {
 		return invalid("the query is malformed")
 	}
-	request := provider.Request{Access: provider.Push, Consumer: provider.Client}
+	request := wish{Request: provider.Request{Access: provider.Push, Consumer: provider.Client}}
 	elsewhere := false
 	if named != nil {
 		request.Project, elsewhere = named(r)
@@ -46,7 +57,31 @@ func parse(r *http.Request, named func(*http.Request) (string, bool)) (provider.
 	default:
 		return invalid("access is repeated")
 	}
-	return request, request.Validate()
+	switch consumer := query["consumer"]; {
+	case len(consumer) > 1:
+		return invalid("consumer is repeated")
+	case len(consumer) == 0 || consumer[0] == provider.Client.String():
+	case consumer[0] == provider.Cluster.String():
+		request.Consumer = provider.Cluster
+	default:
+		return invalid("consumer must be client or cluster")
+	}
+	switch format := query["format"]; {
+	case len(format) > 1:
+		return invalid("format is repeated")
+	case len(format) == 0:
+	case format[0] == formatPullSecret:
+		request.pullSecret = true
+	default:
+		return invalid("format must be " + formatPullSecret)
+	}
+	if err := request.Validate(); err != nil {
+		return wish{}, err
+	}
+	if request.forCluster() && request.Access != provider.Pull {
+		return invalid("for a cluster, or as a pull secret, access must be pull")
+	}
+	return request, nil
 }
 
 // BearerToken returns the token of an Authorization header of the form "Bearer <token>" (RFC 6750, section 2.1), and

@@ -28,7 +28,8 @@ var answers = struct {
 	unauthenticated: refusal(http.StatusUnauthorized, "unauthenticated", "A valid bearer token is required.").with("WWW-Authenticate", "Bearer"),
 	limited:         refusal(http.StatusTooManyRequests, "too_many_requests", "Too many requests; try again later.").retryAfter(0),
 	invalid: refusal(http.StatusBadRequest, "invalid_request",
-		"Exactly one project is required: "+provider.ProjectRule+". Access is pull or push."),
+		"Exactly one project is required: "+provider.ProjectRule+". Access is pull or push, consumer client or cluster, format "+formatPullSecret+
+			"; for a cluster, and in that format, access is pull."),
 	notFound:    refusal(http.StatusNotFound, "not_found", "There is no such project, or you have no right to it."),
 	conflict:    refusal(http.StatusConflict, "conflict", "The project doesn't accept this at present."),
 	denied:      refusal(http.StatusBadGateway, "upstream_denied", "The registry refused the service; the operator has to look at it."),

@@ -44,6 +44,8 @@ type Server struct {
 	EnsureRepositories bool `yaml:"ensure_repositories"`
 	// SessionPerCaller issues each caller a credential of its own, named by its subject in the upstream's log.
 	SessionPerCaller bool `yaml:"session_per_caller"`
+	// ClusterCredentials serves clusters too: credentials that name the registry as clusters reach it, and pull secrets.
+	ClusterCredentials bool `yaml:"cluster_credentials"`
 	// TrustedProxies are the proxies, as CIDRs, whose X-Forwarded-For header is believed.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// RateLimits are off unless configured.

@@ -35,7 +35,7 @@ func New() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
 			Help: "Requests to the credentials endpoint, by what became of them. code is that of the error, empty when a credential was issued.",
-		}, []string{"provider", "access", "outcome", "code"}),
+		}, []string{"provider", "access", "consumer", "outcome", "code"}),
 		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "request_duration_seconds", Help: "How long requests to the credentials endpoint took.",
 			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
@@ -86,11 +86,11 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event) error) func(c
 		if err != nil && e.Outcome == endpoint.Issued {
 			e.Outcome, e.Code = endpoint.Failed, "unavailable"
 		}
-		access := ""
+		access, consumer := "", ""
 		if e.Project != "" {
-			access = e.Access.String()
+			access, consumer = e.Access.String(), e.Consumer.String()
 		}
-		m.requests.WithLabelValues(e.Provider, access, string(e.Outcome), e.Code).Inc()
+		m.requests.WithLabelValues(e.Provider, access, consumer, string(e.Outcome), e.Code).Inc()
 		m.requestDuration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
 		return err
 	}
@@ -111,10 +111,11 @@ func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange) err
 // Provider exports what is p's: the numbers of its cache, the exchanges and keys of its token server, if it has them, and at zero the
 // counters of its requests that rules ask for, as a rate doesn't see a counter that begins with one.
 func (m *Metrics) Provider(p provider.Provider) {
-	for _, access := range []string{provider.Pull.String(), provider.Push.String()} {
-		m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Issued), "")
+	for _, of := range []provider.Request{{Access: provider.Pull}, {Access: provider.Push}, {Access: provider.Pull, Consumer: provider.Cluster}} {
+		access, consumer := of.Access.String(), of.Consumer.String()
+		m.requests.WithLabelValues(provider.TypeOf(p), access, consumer, string(endpoint.Issued), "")
 		for _, code := range []string{"upstream_denied", "unavailable", "timeout", "internal"} {
-			m.requests.WithLabelValues(provider.TypeOf(p), access, string(endpoint.Failed), code)
+			m.requests.WithLabelValues(provider.TypeOf(p), access, consumer, string(endpoint.Failed), code)
 		}
 	}
 	if issuer, ok := provider.As[*tokenissuer.Provider](p); ok {

@@ -6,35 +6,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc"
 )
 
 type diagnose struct {
-	Project    string        `arg:"" optional:"" help:"A project whose repository is looked at too."`
+	Project    string        `arg:"" optional:"" help:"A project whose repository is looked at too or, with --token-file, whether the token may push it."`
 	ID         string        `name:"id" help:"The service's immutable id of the project. Default: the one that its repository bears."`
 	JSON       bool          `name:"json" help:"Print a JSON array of findings."`
 	WriteProbe bool          `help:"Start an upload to the project's repository. It is canceled, or on ECR, which can't, left to expire."`
+	TokenFile  string        `placeholder:"FILE" help:"Find out instead why the OIDC token in this file (/dev/stdin: what is piped in) is refused, and what it gives, by auth.oidc."`
 	Timeout    time.Duration `default:"2m" help:"When to give up."`
 }
 
 // readingID is how long reading a project's id may keep the diagnosis waiting.
 const readingID = 5 * time.Second
 
+// Validate refuses what makes no sense together.
+func (c diagnose) Validate() error {
+	if c.TokenFile != "" && (c.ID != "" || c.WriteProbe) {
+		return errors.New("--token-file looks at a token alone: --id and --write-probe are for the registry")
+	}
+	return nil
+}
+
 // Run prints a finding for each check. It fails if one of them did.
 func (c diagnose) Run(env *environment) error {
 	ctx, cancel := context.WithTimeout(env, c.Timeout)
 	defer cancel()
+	if c.TokenFile != "" {
+		return c.token(ctx, env)
+	}
 	configured, p, err := env.load()
-	if err != nil { // its text holds no configured values
-		return c.print(env.stdout, func(yield func(diagnosis.Finding) bool) {
-			yield(diagnosis.Finding{Check: "config", Status: diagnosis.Failed, Summary: "the configuration can't be used",
-				Remedy: "correct it:\n" + err.Error()})
-		})
+	if err != nil {
+		return c.print(env.stdout, unusable(err))
 	}
 	if err := ownKeys(configured); err != nil {
 		return errors.Join(err, provider.Close(p))
@@ -44,6 +56,52 @@ func (c diagnose) Run(env *environment) error {
 		err = c.print(env.stdout, findings)
 	}
 	return errors.Join(err, provider.Close(p))
+}
+
+// unusable is what there is to find with a configuration that has an error, whose text holds no configured values.
+func unusable(err error) iter.Seq[diagnosis.Finding] {
+	return func(yield func(diagnosis.Finding) bool) {
+		yield(diagnosis.Finding{Check: "config", Status: diagnosis.Failed, Summary: "the configuration can't be used", Remedy: "correct it:\n" + err.Error()})
+	}
+}
+
+// token prints what there is to find about a caller's token. The registry isn't asked, and its provider isn't made.
+func (c diagnose) token(ctx context.Context, env *environment) error {
+	if env.loader.Section != "" {
+		return errors.New("--token-file goes by auth.oidc of the server's own configuration, which --section leaves out")
+	}
+	token, err := readToken(c.TokenFile)
+	if err != nil {
+		return fmt.Errorf("--token-file: %w", err)
+	}
+	configured, err := env.configuration()
+	if err == nil && len(configured.Auth.OIDC) == 0 {
+		err = errors.New("auth.oidc: has no issuer, so no token of one is taken")
+	}
+	if err != nil {
+		return c.print(env.stdout, unusable(err))
+	}
+	findings, err := oidc.Diagnose(ctx, configured.Auth.OIDC, token, c.Project)
+	if err != nil {
+		return err
+	}
+	return c.print(env.stdout, findings)
+}
+
+const maxTokenFile = 64 << 10
+
+// readToken reads a file of a token, with or without an end of line.
+func readToken(name string) (provider.Secret, error) {
+	file, err := os.Open(name) //nolint:gosec // G304: what the operator names
+	if err != nil {
+		return provider.Secret{}, err
+	}
+	defer file.Close() //nolint:errcheck // read
+	text, err := io.ReadAll(io.LimitReader(file, maxTokenFile+1))
+	if err == nil && len(text) > maxTokenFile {
+		err = fmt.Errorf("%s has more than %d bytes, which no token has", name, maxTokenFile)
+	}
+	return provider.NewSecret(strings.TrimSpace(string(text))), err
 }
 
 // id is the project's, as far as it can be found out: what keeps that from it, the diagnosis says.

@@ -81,6 +81,9 @@ func (c tokenKeysCmd) issuer(env *environment) (issuer, error) {
 	if i.Challenge, err = section.Challenge(); err != nil {
 		return issuer{}, err
 	}
+	if strings.HasPrefix(i.Realm, "http://") && !strings.Contains(section.RegistryURL+section.ClientRegistryURL, "://") {
+		i.note = "note: a registry on loopback is taken for one of plain HTTP, as is its realm below: if it has TLS, let registry_url begin with https://"
+	}
 	if i.session = section.SessionDuration; i.session == 0 {
 		i.session = tokenissuer.DefaultConfig().SessionDuration
 	}

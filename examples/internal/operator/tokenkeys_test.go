@@ -128,6 +128,24 @@ func TestTokenKeys(t *testing.T) {
 	require.Contains(t, stderr, "registry.session_duration: must be from 1m0s to 12h0m0s")
 }
 
+// Whether a registry on loopback has TLS, an address without a scheme doesn't say: what is taken for granted is said.
+func TestTokenKeysOfLoopback(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]struct {
+		realm string
+		noted bool
+	}{
+		"localhost:5001": {"http://localhost:5001/token", true}, "https://localhost:5001": {"https://localhost:5001/token", false},
+		"http://localhost:5001": {"http://localhost:5001/token", false}, "registry.example.com": {"https://registry.example.com/token", false},
+	} {
+		files := "registry: {type: oci-token-issuer, registry_url: '" + address + "', signing_key_file: none, signing_cert_file: none}\n"
+		code, stdout, stderr := tokenKeys(t, files, "--dir", filepath.Join(t.TempDir(), "keys"))
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "realm: "+want.realm+"\n")
+		require.Equal(t, want.noted, strings.Contains(stderr, "let registry_url begin with https://"), stderr)
+	}
+}
+
 // The first keys need no configuration, nor one of this type; a configured key's absence isn't in the way either.
 func TestTokenKeysWithoutConfiguration(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ func Registry(t *testing.T, authentication bool) string {
 	if authentication {
 		file := filepath.Join(t.TempDir(), "htpasswd")
 		write(t, file, htpasswd)
-		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %s}}\n", file)
+		auth = fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", file)
 	}
 	RegistryAt(t, address, auth)
 	return address
@@ -42,7 +42,7 @@ func RegistryAt(t *testing.T, address, more string) {
 	program := Program(t, "docker-registry")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "config.yml"), fmt.Sprintf(
-		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		"version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %q}}\nhttp: {addr: %s}\n",
 		filepath.Join(dir, "data"), address)+more)
 	Serve(t, address, exec.Command(program, "serve", filepath.Join(dir, "config.yml"))) //nolint:gosec // see above
 }
@@ -95,6 +95,32 @@ func Engine(t *testing.T) (variable string) {
 		missing(t, "the Docker engine doesn't start here: "+out.Text)
 	}
 	return variable
+}
+
+// Containerd starts a containerd of its own for the length of the test, as Engine does a Docker engine, and returns a function that runs ctr.
+func Containerd(t *testing.T) func(args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "ctr"), Program(t, "containerd")
+	if os.Geteuid() != 0 {
+		missing(t, "containerd needs root")
+	}
+	dir, err := os.MkdirTemp("", "rise-containerd") //nolint:usetesting // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket, config := filepath.Join(dir, "sock"), filepath.Join(dir, "config.toml")
+	write(t, config, "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n")
+	start(t, exec.Command(engine, "--config", config, "--root", filepath.Join(dir, "root"), "--state", filepath.Join(dir, "state"), "--address", socket)) //nolint:gosec // see above
+	run := func(args ...string) Output {
+		t.Helper()
+		return Run(t, nil, client, append([]string{"--address", socket}, args...)...)
+	}
+	var out Output
+	if wait(t, time.Minute, func(context.Context) error { out = run("version"); return out.Err }) != nil {
+		missing(t, "containerd doesn't start here: "+out.Text)
+	}
+	return run
 }
 
 // Storage returns the variable that podman and buildah find a folder for their images by, for the length of the test.

@@ -105,13 +105,19 @@ func startInstalled(t *testing.T, loader configload.Loader, client string) *runn
 
 func startProgram(t *testing.T, loader configload.Loader, own server.Own, process server.Process) *running {
 	t.Helper()
+	return startFactory(t, factory(), loader, own, process)
+}
+
+// startFactory runs it with another factory, as third parties do.
+func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, own server.Own, process server.Process) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	s := &running{printed: &buffer{}, output: &buffer{}}
 	ended := make(chan error, 1)
 	go func() {
-		process.Args, process.Stdout, process.Stderr = []string{"-log-level", "debug"}, w, s.output
-		err := run(ctx, loader, own, process)
+		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
+		err := server.Run(ctx, f, loader, own, process)
 		_ = w.CloseWithError(err)
 		ended <- err
 	}()

@@ -55,11 +55,11 @@ func TestMetrics(t *testing.T) {
 	s, passwords := busy(t)
 	text := s.scrape(t)
 	for _, line := range []string{
-		`rise_registry_requests_total{access="push",code="",outcome="issued",provider="ecr"} 3`,
-		`rise_registry_requests_total{access="pull",code="",outcome="issued",provider="ecr"} 1`,
-		`rise_registry_requests_total{access="",code="invalid_request",outcome="refused",provider="ecr"} 1`,
-		`rise_registry_requests_total{access="",code="unauthenticated",outcome="refused",provider="ecr"} 1`,
-		`rise_registry_requests_total{access="push",code="upstream_denied",outcome="failed",provider="ecr"} 0`,
+		`rise_registry_requests_total{access="push",code="",consumer="client",outcome="issued",provider="ecr"} 3`,
+		`rise_registry_requests_total{access="pull",code="",consumer="client",outcome="issued",provider="ecr"} 1`,
+		`rise_registry_requests_total{access="",code="invalid_request",consumer="",outcome="refused",provider="ecr"} 1`,
+		`rise_registry_requests_total{access="",code="unauthenticated",consumer="",outcome="refused",provider="ecr"} 1`,
+		`rise_registry_requests_total{access="push",code="upstream_denied",consumer="client",outcome="failed",provider="ecr"} 0`,
 		`rise_registry_request_duration_seconds_count{outcome="issued"} 4`,
 		`rise_registry_upstream_attempts_total{code="ok",operation="AssumeRole",service="STS"} 3`,
 		`rise_registry_upstream_attempts_total{code="ok",operation="GetAuthorizationToken",service="ECR"} 3`,
@@ -90,7 +90,7 @@ func TestMetricsOfOCI(t *testing.T) {
 	t.Parallel()
 	s := start(t, files(t, map[string]string{"development.yaml": ociConfig("127.0.0.1:5000") + "\n"}))
 	s.issue(t, "ci-token-of-hello")
-	require.Contains(t, s.scrape(t), `rise_registry_requests_total{access="push",code="",outcome="issued",provider="oci-client-auth"} 1`)
+	require.Contains(t, s.scrape(t), `rise_registry_requests_total{access="push",code="",consumer="client",outcome="issued",provider="oci-client-auth"} 1`)
 }
 
 var metricName = regexp.MustCompile(`\brise_registry_[a-z_]+`)

@@ -70,7 +70,7 @@ func addressLimit(c config.Server) func(*http.Request) time.Duration {
 	return nil
 }
 
-// guards are the endpoint's options for who asks, and how often.
+// guards are the endpoint's options for who asks, for what, and how often.
 func guards(c config.Server, byAddress func(*http.Request) time.Duration) []endpoint.Option {
 	var opts []endpoint.Option
 	if proxies := c.Proxies(); len(proxies) > 0 {
@@ -84,6 +84,9 @@ func guards(c config.Server, byAddress func(*http.Request) time.Duration) []endp
 	}
 	if c.SessionPerCaller {
 		opts = append(opts, endpoint.WithSessionPerCaller())
+	}
+	if c.ClusterCredentials {
+		opts = append(opts, endpoint.WithClusterCredentials())
 	}
 	return opts
 }

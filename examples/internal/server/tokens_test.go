@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +94,12 @@ func TestRealClientsOfDevelopment(t *testing.T) {
 // tokenServer is a server of type oci-token-issuer whose registry is somewhere else.
 func tokenServer(t *testing.T, sections string) configload.Loader {
 	t.Helper()
+	return tokenServerAt(t, sections, "registry.example.com", "")
+}
+
+// tokenServerAt is one whose registry has these names, for clusters and for clients.
+func tokenServerAt(t *testing.T, sections, cluster, client string) configload.Loader {
+	t.Helper()
 	authority, err := tokenkeys.NewAuthority()
 	require.NoError(t, err)
 	key, certificate, err := authority.NewSigningKey(time.Hour)
@@ -100,8 +107,8 @@ func tokenServer(t *testing.T, sections string) configload.Loader {
 	signing := filepath.Join(t.TempDir(), "signing.pem")
 	require.NoError(t, os.WriteFile(signing, slices.Concat(key, certificate), 0o600))
 	return files(t, map[string]string{"development.yaml": fmt.Sprintf(`%s
-registry: {type: oci-token-issuer, registry_url: registry.example.com, namespace: rise-apps, signing_key_file: %s, signing_cert_file: %s}
-`, sections, signing, signing)})
+registry: {type: oci-token-issuer, registry_url: %s, client_registry_url: "%s", namespace: rise-apps, signing_key_file: %q, signing_cert_file: %q}
+`, sections, cluster, client, signing, signing)})
 }
 
 const tokenCallers = `
@@ -199,7 +206,7 @@ func TestLogins(t *testing.T) {
 		`rise_registry_token_exchanges_total{code="",outcome="issued"} 4`, `rise_registry_token_exchanges_total{code="DENIED",outcome="refused"} 2`,
 		`rise_registry_token_exchanges_total{code="UNAUTHORIZED",outcome="refused"} 3`, `rise_registry_token_exchanges_total{code="UNAVAILABLE",outcome="failed"} 0`,
 		`rise_registry_token_exchange_duration_seconds_count{outcome="issued"} 4`,
-		`rise_registry_requests_total{access="push",code="",outcome="issued",provider="oci-token-issuer"} 1`,
+		`rise_registry_requests_total{access="push",code="",consumer="client",outcome="issued",provider="oci-token-issuer"} 1`,
 		"rise_registry_signing_keys 1", "rise_registry_signing_keys_problem 0", "rise_registry_signing_certificate_ends_soon 0",
 	} {
 		require.Contains(t, text, line+"\n")
@@ -212,7 +219,7 @@ func TestSuspended(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "suspended")
 	require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
-	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+list+tokenCallers))
+	s := start(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth:\n  suspended_file: "+strconv.Quote(list)+tokenCallers))
 	status, body, _ := s.ask(t, "another-token-of-all", "project=gone")
 	require.Equal(t, http.StatusConflict, status)
 	require.Contains(t, body, `"code":"conflict"`)
@@ -321,7 +328,7 @@ func TestTokensOfAService(t *testing.T) {
 	issuer := func(own server.Own) *running {
 		list := filepath.Join(t.TempDir(), "suspended")
 		require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
-		return startOwn(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth: {suspended_file: "+list+"}"), own)
+		return startOwn(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth: {suspended_file: "+strconv.Quote(list)+"}"), own)
 	}
 	s := issuer(own)
 	status, _, _ := s.ask(t, "token-of-gone", "project=gone")

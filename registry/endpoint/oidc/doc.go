@@ -33,4 +33,6 @@
 //
 // Issuers that strangers share need an id of the owner in each rule, since names can be registered again; the error says which. The package knows GitHub, gitlab.com, Google, Buildkite and HCP Terraform; of another that strangers share, the operator has to take the owner's id. Everybody else's rules need one claim that tells
 // something, or exclusive: true.
+//
+// Why a token is refused, the log says: which rule came closest, and which claims differed, by name. To an operator who has the token, [Diagnose] says more.
 package oidc

@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"net/http"
@@ -37,4 +38,26 @@ func ExampleNew() {
 	// Output:
 	// tokens that say "refs/heads/main" as ref and say "5678" as repository_id and say "1234" as repository_owner_id may push shop
 	// tokens that say "1234" as repository_owner_id may pull {repository}
+}
+
+// An operator has a token that is refused, and asks why. Nothing is asked of anybody for a token whose issuer isn't configured.
+func ExampleDiagnose() {
+	issuers := []oidc.Issuer{{
+		Name: "github", Issuer: "https://token.actions.githubusercontent.com", Audience: "https://rise.example.com",
+		Rules: []oidc.Rule{{Claims: map[string]string{"repository_owner_id": "1234"}, Projects: []string{"{repository}"}}},
+	}}
+	token := provider.NewSecret("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUuY29tIiwic3ViIjoiam9iIn0.AA")
+	findings, err := oidc.Diagnose(context.Background(), issuers, token, "shop")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for f := range findings {
+		fmt.Println(f.Check, f.Status, "-", f.Summary)
+		if f.Check == "token_issuer" {
+			break
+		}
+	}
+	// Output:
+	// token_form passed - it is a JWT, signed with RS256
+	// token_issuer failed - its issuer isn't configured
 }

@@ -1,9 +1,14 @@
 package oidc
 
 import (
+	"context"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
 // SetClock makes a's time what now says.
@@ -50,3 +55,8 @@ func MatchText(p, text string) bool { return newPattern(p).matchText(text) }
 
 // PatternProblem is what is wrong with a pattern.
 func PatternProblem(p string) string { return patternProblem(p) }
+
+// DiagnoseAt is Diagnose where the time is what now says.
+func DiagnoseAt(ctx context.Context, issuers []Issuer, token provider.Secret, project string, now func() time.Time) (iter.Seq[diagnosis.Finding], error) {
+	return diagnose(ctx, issuers, token, project, now)
+}

@@ -9,9 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,6 +31,7 @@ const (
 type fetcher struct {
 	config Issuer
 	issuer *url.URL
+	heard  func(*http.Response) // told of each answer; nil: nobody is
 }
 
 func newFetcher(config Issuer) *fetcher {
@@ -77,7 +80,7 @@ func (f *fetcher) discover(ctx context.Context) (*url.URL, error) {
 		return nil, errors.New("the answer isn't a discovery document")
 	}
 	if document.Issuer != f.config.Issuer {
-		return nil, errors.New("the document is another issuer's")
+		return nil, errAnotherIssuers
 	}
 	u, err := url.Parse(document.JWKSURI)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || len(document.JWKSURI) > 2048 {
@@ -88,6 +91,13 @@ func (f *fetcher) discover(ctx context.Context) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+var errAnotherIssuers = errors.New("the document is another issuer's")
+
+// statusError is an answer's status that isn't 200.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("the answer has status %d", int(e)) }
 
 // get returns the body of a plain 200, of at most limit bytes.
 func (f *fetcher) get(ctx context.Context, at string, to reach, limit int64) ([]byte, error) {
@@ -134,8 +144,11 @@ func (f *fetcher) get(ctx context.Context, at string, to reach, limit int64) ([]
 		return nil, withoutURL(err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if f.heard != nil {
+		f.heard(response)
+	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %d", response.StatusCode) // a redirect among them
+		return nil, statusError(response.StatusCode) // a redirect among them
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {
@@ -163,14 +176,20 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// withoutURL is err without the address, part of which a document may have written.
+// withoutURL is err without the address in its text, part of which a document may have written.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err
+		return unsaid{u}
 	}
 	return err
 }
+
+// unsaid is an error of a request that doesn't say its address, but to who unwraps it.
+type unsaid struct{ sent *url.Error }
+
+func (e unsaid) Error() string { return e.sent.Err.Error() }
+func (e unsaid) Unwrap() error { return e.sent }
 
 func readFile(name string, limit int64) ([]byte, error) {
 	file, err := os.Open(name) //nolint:gosec // G304: what is configured
@@ -195,4 +214,69 @@ func readCertificates(name string) (*x509.CertPool, error) {
 		return nil, errors.New("holds no certificate in PEM")
 	}
 	return pool, nil
+}
+
+// reach is where a request may go, after its host has been resolved.
+type reach int
+
+const (
+	anywhere     reach = iota // configured
+	onlyLoopback              // plain HTTP
+	onlyPublic                // named by a document
+)
+
+var (
+	errNotLoopback = errors.New("plain HTTP is for loopback, and the host isn't there")
+	errNotPublic   = errors.New("what a document names has to be public or on the issuer's host, and this is neither: configure jwks_url if it is right")
+)
+
+// control looks at each address that is dialed.
+func (r reach) control(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return errors.New("the address isn't one")
+	}
+	switch ip := to.Addr().Unmap(); {
+	case r == onlyLoopback && !ip.IsLoopback():
+		return errNotLoopback
+	case r == onlyPublic && !public(ip):
+		return errNotPublic
+	}
+	return nil
+}
+
+// special are the blocks of IANA's special-purpose registries that aren't globally reachable, or reach an IPv4 address that would have to be looked at itself.
+var special = prefixes(
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+	"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+)
+
+// global are the IPv6 addresses that are given out, and notGlobal what among them is special.
+var (
+	global    = netip.MustParsePrefix("2000::/3")
+	notGlobal = prefixes("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "2620:4f:8000::/48")
+)
+
+func prefixes(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// public reports whether ip, unmapped, is on the Internet.
+func public(ip netip.Addr) bool {
+	within := func(all []netip.Prefix) bool {
+		for _, p := range all {
+			if p.Contains(ip) {
+				return true
+			}
+		}
+		return false
+	}
+	if ip.Is4() {
+		return !within(special)
+	}
+	return ip.Is6() && ip.Zone() == "" && global.Contains(ip) && !within(notGlobal)
 }

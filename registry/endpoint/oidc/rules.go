@@ -86,16 +86,23 @@ func shownClaim(key, value string) slog.Attr {
 
 // decide returns the first rule that matches, with the texts that fit, or an error that says which came closest and which claims differ, by name.
 func decide(rules []*rule, c claims) (*rule, []slog.Attr, error) {
-	var nearest *rule
-	var missing []string
+	r, differ, fit := closest(rules, c)
+	if len(differ) > 0 {
+		return nil, nil, fmt.Errorf("no rule matches; rules[%d] came closest, but for %s", r.number, strings.Join(differ, ", "))
+	}
+	return r, fit, nil
+}
+
+// closest returns the first rule that matches, or the first of those of which the fewest claims differ, and these by name.
+func closest(rules []*rule, c claims) (nearest *rule, differ []string, fit []slog.Attr) {
 	for _, r := range rules {
-		differ, fit := r.match(c)
-		if len(differ) == 0 {
-			return r, fit, nil
+		missing, fits := r.match(c)
+		if nearest == nil || len(missing) < len(differ) {
+			nearest, differ, fit = r, missing, fits
 		}
-		if nearest == nil || len(differ) < len(missing) {
-			nearest, missing = r, differ
+		if len(missing) == 0 {
+			break
 		}
 	}
-	return nil, nil, fmt.Errorf("no rule matches; rules[%d] came closest, but for %s", nearest.number, strings.Join(missing, ", "))
+	return nearest, differ, fit
 }

@@ -29,18 +29,23 @@ func TestBadTokens(t *testing.T) {
 	clock := newClock()
 	s := newServer(t, clock)
 	// Beside the good keys, some that mustn't be used.
-	s.publish(keySet(
+	published := keySet(
 		jwk("rsa", keys().rsa.Public()), jwk("ec", keys().ec.Public()), jwk("ed", keys().ed.Public()), jwk("p384", keys().p384.Public()),
 		jwk("weak", keys().weak.Public()),
 		jwk("oct", []byte("0123456789abcdef0123456789abcdef")),
 		jwk("private", keys().ec2),
 		jwk("enc", keys().ec2.Public(), func(k *jose.JSONWebKey) { k.Use = "enc" }),
 		jwk("ps", keys().other.Public(), func(k *jose.JSONWebKey) { k.Algorithm = "PS256" }),
-	))
+	)
+	s.publish(published)
 	other := newServer(t, clock)
 	otherConfig := other.config()
 	otherConfig.Name = "other"
 	a := newAuthenticator(t, clock, s.config(), otherConfig)
+	issuers := []oidc.Issuer{s.config(), otherConfig} // for the diagnosis, which asks each time
+	for n, set := range []string{published, keySet(jwk("ec", keys().ec.Public()))} {
+		issuers[n].CAFile, issuers[n].JWKSFile = "", fileOf(t, set)
+	}
 
 	const header = `{"alg":"ES256","kid":"ec"}`
 	ec := keys().ec
@@ -61,6 +66,7 @@ func TestBadTokens(t *testing.T) {
 		caller, err := authenticate(t.Context(), a, accepted)
 		require.NoError(t, err)
 		require.Equal(t, "ci:job-1", caller.Subject())
+		require.Empty(t, failedChecks(t, clock, issuers, accepted))
 	}
 	remembered := a.Remembered()
 
@@ -174,6 +180,7 @@ func TestBadTokens(t *testing.T) {
 		"no rule":                    {s.token(map[string]any{"owner": "mallory"}), "rules[0] came closest, but for owner"},
 		"no claim of the rule":       {s.token(map[string]any{"owner": nil}), "rules[0] came closest, but for owner"},
 	} {
+		requireDiagnosed(t, clock, issuers, test.token, test.why, name)
 		for range 2 { // whatever the first left behind
 			_, err := authenticate(t.Context(), a, test.token)
 			require.ErrorIs(t, err, endpoint.ErrUnauthenticated, name)

@@ -3,8 +3,10 @@ package diagnosis
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/rise-deploy/rise-registry-go/internal/probe"
+	"github.com/rise-deploy/rise-registry-go/oci/internal/reach"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 )
 
@@ -18,6 +20,9 @@ func (d *checkup) checkPush(ctx context.Context) diagnosis.Finding {
 	f := d.own(a, err, "push to", a.Status == http.StatusAccepted)
 	if f.Status == diagnosis.Passed {
 		f.Summary += ": an upload was started, and is left to expire"
+		if at, err := url.Parse(d.base + "/v2/"); err == nil {
+			f = reach.Upload(f, at, a.Header.Get("Location"))
+		}
 	}
 	return f
 }
