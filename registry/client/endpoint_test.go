@@ -78,7 +78,7 @@ func (s *service) handler() http.Handler {
 			}
 			return s.authorize
 		},
-		endpoint.WithAudit(func(context.Context, endpoint.Event) {}),
+		endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }),
 		endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return s.wait }))
 }
 
