@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -137,6 +137,6 @@ auth: {oidc: [{name: ci, issuer: "https://ci.example.com", audience: rise.exampl
 `
 	own := server.Own{Callers: server.Callers(func(*http.Request) (caller, error) { return "", endpoint.ErrUnauthenticated },
 		func(context.Context, caller, provider.Request) error { return nil })}
-	_, err := server.New(t.Context(), factory(), files(t, map[string]string{"development.yaml": config}), own, slog.New(slog.DiscardHandler))
+	_, err := newServer(t, files(t, map[string]string{"development.yaml": config}), own, io.Discard)
 	require.ErrorContains(t, err, "auth.oidc")
 }

@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
@@ -34,13 +32,16 @@ type Server struct {
 	provider provider.Provider
 	aws      *localAWS // in mode ecr-local
 	metrics  *metrics.Metrics
+	audit    *audit.Log
+	health   health
 	parts    []part
 	// ownCallers says that the program has callers that aren't the configuration's.
 	ownCallers bool
 }
 
-// New does all that can fail before it serves: it is listening when it returns.
-func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, logger *slog.Logger) (_ *Server, err error) {
+// New does all that can fail before it serves: it is listening when it returns. stream is where it logs to, and stays open.
+func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, stream *audit.Stream) (_ *Server, err error) {
+	logger := stream.Logger
 	s := &Server{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
@@ -84,6 +85,16 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		return nil, errors.New("registry.project_ids: this server knows no ids of projects; a service that does has its own, with app.WithProjectIDs")
 	}
 	s.metrics.Provider(s.provider)
+	if s.audit, err = audit.Open(s.config.Audit, stream.Writer, stream.Format, logger); err != nil {
+		return nil, err
+	}
+	s.metrics.AuditLog(s.audit, stream.Writer)
+	s.health.audit = s.audit.Ready
+	if address := s.config.Server.MetricsListen; address != "" {
+		if err := s.listen(ctx, "metrics", "server.metrics_listen", address, s.config.Server.TLS, metricsRoutes(s.config.Server, s.metrics, &s.health, s.forget)); err != nil {
+			return nil, err
+		}
+	}
 	if s.aws != nil {
 		if !add.Taken {
 			return nil, errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
@@ -110,7 +121,7 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		}
 	}
 	if err := s.listen(ctx, "credentials endpoint", s.setting("RISE_LISTEN", "server.listen"), s.config.Server.Listen, s.config.Server.TLS,
-		routes(credentials, tokens, s.metrics)); err != nil {
+		routes(s.config.Server, credentials, tokens, s.metrics, &s.health)); err != nil {
 		return nil, err
 	}
 	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
@@ -126,7 +137,7 @@ func (s *Server) setting(variable, key string) string {
 }
 
 func (s *Server) listen(ctx context.Context, name, setting, address string, files config.TLS, handler http.Handler) error {
-	p, err := listen(ctx, name, address, files, handler, s.logger)
+	p, err := listen(ctx, name, address, files, handler, s.config.Server.Limits.OrDefault(), s.logger)
 	if err != nil {
 		return fmt.Errorf("%w; %s chooses another address", err, setting)
 	}
@@ -145,7 +156,7 @@ func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error)
 		return nil, nil, err
 	}
 	byAddress := addressLimit(s.config.Server)
-	opts = append(opts, endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
+	opts = append(opts, endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(s.audit.Event)))
 	opts = append(opts, guards(s.config.Server, byAddress)...)
 	if own.Identify != nil {
 		opts = append(opts, endpoint.WithProjectIDs(own.Identify))
@@ -156,7 +167,7 @@ func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error)
 		if own.Logins != nil {
 			logins = own.Logins(s.provider, refusalOf(list), opts...)
 		}
-		audit := tokenissuer.WithAudit(s.metrics.Exchanges(tokenissuer.Log(s.logger)))
+		audit := tokenissuer.WithAudit(s.metrics.Exchanges(s.audit.Exchange))
 		tokens = issuer.Handler(stillGood(list, own), logins, append(exchangeLimits(s.config.Server, byAddress), audit)...)
 	}
 	return credentials, tokens, nil
@@ -179,42 +190,6 @@ func (s *Server) images(keys embedded.Keys, tokens http.Handler) (http.Handler, 
 // endpoint is the part that listens last.
 func (s *Server) endpoint() part { return s.parts[len(s.parts)-1] }
 
-// Serve serves until ctx ends or something fails, then lets requests in progress finish. Each signal of forget has it forget all
-// credentials.
-func (s *Server) Serve(ctx context.Context, forget <-chan os.Signal) error {
-	group, running := errgroup.WithContext(ctx)
-	for _, p := range s.parts {
-		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
-		group.Go(p.serve)
-	}
-	group.Go(func() error {
-		for {
-			select {
-			case <-running.Done():
-				return nil
-			case <-forget:
-				s.forget()
-			}
-		}
-	})
-	group.Go(func() error {
-		<-running.Done()
-		s.logger.Info("stopping")
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		var errs []error
-		for i := len(s.parts) - 1; i >= 0; i-- { // the endpoint first: it names the registry
-			errs = append(errs, s.parts[i].http.Shutdown(stopping))
-		}
-		return errors.Join(errs...)
-	})
-	err := group.Wait()
-	if s.aws != nil {
-		s.aws.server.Close()
-	}
-	return errors.Join(err, provider.Close(s.provider))
-}
-
 // forget lets go of all that is kept of the upstream's, which takes none of it any more: the roles were made again, say.
 func (s *Server) forget() {
 	if p, ok := provider.As[interface{ ForgetAll() }](s.provider); ok {
@@ -229,8 +204,17 @@ func (s *Server) Close() error {
 	for _, p := range s.parts {
 		errs = append(errs, p.listener.Close())
 	}
+	return errors.Join(append(errs, s.release())...)
+}
+
+// release lets go of what isn't served.
+func (s *Server) release() error {
+	var errs []error
 	if s.aws != nil {
 		s.aws.server.Close()
+	}
+	if s.audit != nil {
+		errs = append(errs, s.audit.Close())
 	}
 	return errors.Join(append(errs, provider.Close(s.provider))...)
 }
