@@ -36,7 +36,7 @@ func settingsOf(opts []Option) settings {
 	return s
 }
 
-// WithContext ends the program with ctx, as SIGINT and SIGTERM do.
+// WithContext ends the program with ctx, as SIGINT does.
 func WithContext(ctx context.Context) Option { return func(s *settings) { s.ctx = ctx } }
 
 // WithName sets the name that the usage shows, such as "acme registry" for a program of several commands. It is the executable's by default.

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
@@ -66,9 +67,11 @@ func factory() *registry.Factory {
 	return f
 }
 
-func newServer(t *testing.T, loader configload.Loader, logger *slog.Logger) (*server.Server, error) {
+func newServer(t *testing.T, loader configload.Loader, own service.Own, log io.Writer) (*server.Server, error) {
 	t.Helper()
-	return server.New(t.Context(), factory(), loader, service.Own{}, logger)
+	stream := audit.NewStream(log, slog.LevelInfo, audit.Text)
+	t.Cleanup(func() { require.NoError(t, stream.Close()) })
+	return server.New(t.Context(), factory(), loader, own, stream)
 }
 
 func run(ctx context.Context, loader configload.Loader, own service.Own, process server.Process) error {

@@ -101,7 +101,7 @@ func startProcess(t *testing.T, program, cache string) *process {
 	d := aws.Setup(ecrtest.SetupOptions{})
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "production.yaml"), fmt.Appendf(nil, `
-server: {listen: "127.0.0.1:0"}
+server: {listen: "127.0.0.1:0", drain: 0s}
 auth: {tokens: [{token: "${CI_TOKEN}", subject: ci, projects: [hello], access: push}]}
 registry:
   type: ecr

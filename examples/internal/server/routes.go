@@ -1,9 +1,10 @@
 package server
 
 import (
-	"io"
 	"net/http"
 
+	"github.com/rise-deploy/rise-registry-go/examples/internal/bounds"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 )
@@ -22,21 +23,19 @@ func projectIn(r *http.Request) (name string, ok bool) {
 
 // routes are what is served at server.listen: credentials is the endpoint, tokens the token server, and the rest is for who watches
 // over them.
-func routes(credentials, tokens http.Handler, m *metrics.Metrics) http.Handler {
+func routes(c config.Server, credentials, tokens http.Handler, m *metrics.Metrics, h *health) http.Handler {
+	limits := c.Limits.OrDefault()
+	requests := bounds.NewRequests(limits.Requests)
 	mux := http.NewServeMux()
+	credentials = requests.Handler(credentials)
 	mux.Handle(CredentialsPath, credentials)
 	mux.Handle(DeploymentPath, credentials)
+	tokens = requests.Handler(tokens)
 	mux.Handle(embedded.TokenPath, tokens)
 	mux.Handle(embedded.OtherTokenPath, tokens)
-	mux.Handle("GET /metrics", m.Handler())
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok) // nothing upstream is asked; a server that stops doesn't listen any more
-	return mux
-}
-
-func ok(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = io.WriteString(w, "ok\n")
+	if c.MetricsListen == "" {
+		mux.Handle("GET /metrics", bounds.Rate(limits.ScrapesPerSecond, m.Handler()))
+	}
+	h.routes(mux)
+	return h.handler(mux)
 }

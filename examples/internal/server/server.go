@@ -5,16 +5,15 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
@@ -37,11 +36,14 @@ type Server struct {
 	aws     *localAWS     // in mode ecr-local
 	keys    embedded.Keys // of the embedded registry
 	metrics *metrics.Metrics
+	audit   *audit.Log
+	health  health
 	parts   []part
 }
 
-// New does all that can fail before it serves: it is listening when it returns.
-func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own service.Own, logger *slog.Logger) (_ *Server, err error) {
+// New does all that can fail before it serves: it is listening when it returns. stream is where it logs to, and stays open.
+func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own service.Own, stream *audit.Stream) (_ *Server, err error) {
+	logger := stream.Logger
 	s := &Server{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
@@ -66,12 +68,17 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		}
 		add.TokenIssuer = append(add.TokenIssuer, s.keys.Option())
 	}
+	if s.audit, err = audit.Open(c.Audit, stream.Writer, stream.Format, logger); err != nil {
+		return nil, err
+	}
+	s.metrics.AuditLog(s.audit, stream.Writer)
+	s.health.audit = s.audit.Ready
 	s.builder = service.Builder{
 		Factory: factory, Own: own, Log: logger, Additions: add,
-		Options:   []endpoint.Option{endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(endpoint.Log(logger)))},
-		Exchanges: s.metrics.Exchanges(tokenissuer.Log(logger)),
+		Options:   []endpoint.Option{endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(s.audit.Event))},
+		Exchanges: s.metrics.Exchanges(s.audit.Exchange),
 	}
-	built, err := s.builder.Build(ctx, c)
+	built, err := s.builder.Build(ctx, c, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +94,17 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 func (s *Server) listenAll(ctx context.Context) error {
 	now := s.serving.Load()
 	c := now.Config
+	if address := c.Server.MetricsListen; address != "" {
+		if err := s.listen(ctx, "metrics", "server.metrics_listen", address, c.Server.TLS.Enabled(), metricsRoutes(c.Server, s.metrics, &s.health, s.forget)); err != nil {
+			return err
+		}
+	}
 	if s.aws != nil {
 		if !s.builder.Additions.Taken {
 			return errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
 		}
 		section, _ := c.Registry.Section().(*ecr.Config)
-		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, false, s.aws.server.Handler()); err != nil {
 			return err
 		}
 	}
@@ -101,12 +113,12 @@ func (s *Server) listenAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.listen(ctx, "embedded registry", setting(c, "RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, config.TLS{}, images); err != nil {
+		if err := s.listen(ctx, "embedded registry", setting(c, "RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, false, images); err != nil {
 			return err
 		}
 	}
-	if err := s.listen(ctx, "credentials endpoint", setting(c, "RISE_LISTEN", "server.listen"), c.Server.Listen, c.Server.TLS,
-		routes(s.present(credentials), s.present(tokens), s.metrics)); err != nil {
+	if err := s.listen(ctx, "credentials endpoint", setting(c, "RISE_LISTEN", "server.listen"), c.Server.Listen, c.Server.TLS.Enabled(),
+		routes(c.Server, s.present(credentials), s.present(tokens), s.metrics, &s.health)); err != nil {
 		return err
 	}
 	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
@@ -137,13 +149,22 @@ func setting(c config.Config, variable, key string) string {
 	return key
 }
 
-func (s *Server) listen(ctx context.Context, name, setting, address string, files config.TLS, handler http.Handler) error {
-	p, err := listen(ctx, name, address, files, handler, s.logger)
+func (s *Server) listen(ctx context.Context, name, setting, address string, secure bool, handler http.Handler) error {
+	var certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	if secure {
+		certificate = s.certificate
+	}
+	p, err := listen(ctx, name, address, certificate, handler, s.serving.Load().Config.Server.Limits.OrDefault(), s.logger)
 	if err != nil {
 		return fmt.Errorf("%w; %s chooses another address", err, setting)
 	}
 	s.parts = append(s.parts, p)
 	return nil
+}
+
+// certificate is that of the present configuration, which has one: whether there is TLS doesn't change.
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.serving.Load().Certificate.Get(hello)
 }
 
 // images makes the embedded registry.
@@ -163,39 +184,6 @@ func (s *Server) images(now *service.Service) (http.Handler, error) {
 // endpoint is the part that listens last.
 func (s *Server) endpoint() part { return s.parts[len(s.parts)-1] }
 
-// Serve serves until ctx ends or something fails, then lets requests in progress finish. Each signal of forget has it forget all
-// credentials.
-func (s *Server) Serve(ctx context.Context, forget <-chan os.Signal) error {
-	group, running := errgroup.WithContext(ctx)
-	for _, p := range s.parts {
-		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
-		group.Go(p.serve)
-	}
-	group.Go(func() error {
-		for {
-			select {
-			case <-running.Done():
-				return nil
-			case <-forget:
-				s.forget()
-			}
-		}
-	})
-	group.Go(func() error {
-		<-running.Done()
-		s.logger.Info("stopping")
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		var errs []error
-		for i := len(s.parts) - 1; i >= 0; i-- { // the endpoint first: it names the registry
-			errs = append(errs, s.parts[i].http.Shutdown(stopping))
-		}
-		return errors.Join(errs...)
-	})
-	err := group.Wait()
-	return errors.Join(err, s.closeServing())
-}
-
 // forget lets go of all that is kept of the upstream's, which takes none of it any more: the roles were made again, say.
 func (s *Server) forget() {
 	held := s.serving.Hold()
@@ -212,15 +200,20 @@ func (s *Server) Close() error {
 	for _, p := range s.parts {
 		errs = append(errs, p.listener.Close())
 	}
-	return errors.Join(append(errs, s.closeServing())...)
+	return errors.Join(append(errs, s.release())...)
 }
 
-func (s *Server) closeServing() error {
+// release lets go of what isn't served.
+func (s *Server) release() error {
+	var errs []error
 	if s.aws != nil {
 		s.aws.server.Close()
 	}
-	if s.serving == nil {
-		return nil
+	if s.serving != nil {
+		errs = append(errs, s.serving.Close())
 	}
-	return s.serving.Close()
+	if s.audit != nil { // last, as requests that are left may have records
+		errs = append(errs, s.audit.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -128,7 +128,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"a real address":   {"server: {listen: '10.0.0.1:3000'}" + tail, "server.listen: is off loopback"},
 		"no port":          {"server: {listen: localhost}" + tail, "server.listen: must be host:port"},
 		"half of tls":      {"server: {tls: {cert_file: x}}" + tail, "server.tls: needs both cert_file and key_file, or neither"},
-		"no such file":     {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: open /nonexistent/c"},
+		"no such file":     {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: cert_file: open /nonexistent/c"},
 		"dev token":        {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}" + tail, "auth.tokens[0].token: is the development token"},
 		"no token":         {"auth: {tokens: [{subject: x}]}" + tail, "auth.tokens[0].token: is required"},
 		"unusable token":   {"auth: {tokens: [{token: \"hunter2\\n\", subject: x}]}" + tail, "development.yaml:1: auth.tokens[0].token: ends in the end of a line"},

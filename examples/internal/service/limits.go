@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/rise-deploy/rise-registry-go/examples/internal/bounds"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -15,21 +16,28 @@ import (
 // always has at once, since docker never tries again.
 const exchangesOfOne, leastExchanges = 10, 100
 
-// limits are what is counted of who asked lately. Each is nil where there is no limit.
+// limits are what is counted of who asked lately. Each but subject is nil where there is no limit.
 type limits struct {
 	address            func(*http.Request) time.Duration // of the endpoint and of exchanges, since guesses are guesses
 	subject, exchanged func(context.Context, string) time.Duration
 }
 
 func newLimits(c config.Server) (l limits) {
+	var subject func(context.Context, string) time.Duration
 	if r := c.RateLimits.PerAddress; r.RequestsPerSecond > 0 {
 		l.address = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).ByAddress(c.Proxies()...)
 	}
 	if r := c.RateLimits.PerSubject; r.RequestsPerSecond > 0 {
-		l.subject = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).BySubject
+		subject = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).BySubject
 		l.exchanged = endpoint.NewRateLimit(exchangesOfOne*r.RequestsPerSecond, max(exchangesOfOne*r.Burst, leastExchanges)).BySubject
 	}
+	l.subject = bounds.NewCallers(c.Limits.OrDefault().RequestsPerCaller).Limit(subject)
 	return l
+}
+
+// sameLimits reports whether limits would be made the same.
+func sameLimits(same func(section string) bool) bool {
+	return same("server.rate_limits") && same("server.limits") && same("server.trusted_proxies")
 }
 
 // guards are the endpoint's options for who asks, for what, and how often.
@@ -41,9 +49,7 @@ func (l limits) guards(c config.Server) []endpoint.Option {
 	if l.address != nil {
 		opts = append(opts, endpoint.WithAddressLimit(l.address))
 	}
-	if l.subject != nil {
-		opts = append(opts, endpoint.WithSubjectLimit(l.subject))
-	}
+	opts = append(opts, endpoint.WithSubjectLimit(l.subject))
 	if c.SessionPerCaller {
 		opts = append(opts, endpoint.WithSessionPerCaller())
 	}
