@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
@@ -30,6 +31,7 @@ import (
 // Server is everything that runs: the endpoint and, if it is configured, the embedded registry, each with its listener.
 type Server struct {
 	logger  *slog.Logger
+	loader  configload.Loader
 	builder service.Builder
 	// serving is what the present configuration makes. nil: New failed before there was any.
 	serving *swap.Value[*service.Service]
@@ -58,6 +60,7 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	} else {
 		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
+	s.loader = loader
 	c, err := config.Load(loader, factory)
 	if err != nil {
 		return nil, err
@@ -84,6 +87,9 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	}
 	s.serving = swap.New(built, built.Close)
 	s.metrics.Provider(built.Provider)
+	if built.Certificate != nil {
+		s.metrics.Certificate(func() (time.Time, error) { return s.serving.Load().Certificate.State() })
+	}
 	if err := s.listenAll(ctx); err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (b Builder) Build(ctx context.Context, c config.Config, before *Service) (*
 		take(err)
 	}
 	var err error
-	s.parts.callers, err = newConfigured(c, before, same, b.Log)
+	s.parts.callers, err = newConfigured(c, before.parts.callers, same, b.Log)
 	take(err)
 	s.parts.list = before.parts.list
 	if !same("auth.suspended_file") {
