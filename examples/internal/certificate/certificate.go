@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,7 +25,6 @@ type Source struct {
 	log   *slog.Logger
 
 	mu        sync.Mutex
-	text      [2][]byte // of the certificate and the key, as they were looked at last
 	looked    time.Time
 	served    *tls.Certificate
 	problem   error // why what was looked at last isn't served
@@ -35,10 +35,7 @@ type Source struct {
 func Open(files config.TLS, log *slog.Logger) (*Source, error) {
 	s := &Source{files: files, log: log}
 	var err error
-	if s.text, err = s.read(); err != nil {
-		return nil, err
-	}
-	if s.served, err = pair(s.text); err != nil {
+	if s.served, err = s.read(); err != nil {
 		return nil, err
 	}
 	s.looked = time.Now()
@@ -71,23 +68,13 @@ func (s *Source) look() {
 		return
 	}
 	s.looked = now
-	text, err := s.read()
-	if err != nil {
-		s.problem = err
-		s.say()
-		return
-	}
-	if same := bytes.Equal(text[0], s.text[0]) && bytes.Equal(text[1], s.text[1]); same && s.problem == nil {
-		return
-	}
-	s.text = text
-	next, err := pair(text)
-	if err == nil && !bytes.Equal(next.Certificate[0], s.served.Certificate[0]) {
+	next, err := s.read()
+	if err == nil {
 		err = validAt(next, now)
 	}
 	s.problem = err
 	s.say()
-	if err == nil {
+	if err == nil && !slices.EqualFunc(next.Certificate, s.served.Certificate, bytes.Equal) {
 		s.served = next
 		s.log.Info("read the certificate of server.tls again", "ends", next.Leaf.NotAfter)
 	}
@@ -105,16 +92,14 @@ func (s *Source) say() {
 	s.announced = text
 }
 
-func (s *Source) read() (text [2][]byte, err error) {
+func (s *Source) read() (*tls.Certificate, error) {
+	var text [2][]byte
 	for i, file := range []struct{ key, name string }{{"cert_file", s.files.CertFile}, {"key_file", s.files.KeyFile}} {
+		var err error
 		if text[i], err = os.ReadFile(file.name); err != nil { //nolint:gosec // the configuration says which
-			return text, fmt.Errorf("%s: %w", file.key, err)
+			return nil, fmt.Errorf("%s: %w", file.key, err)
 		}
 	}
-	return text, nil
-}
-
-func pair(text [2][]byte) (*tls.Certificate, error) {
 	c, err := tls.X509KeyPair(text[0], text[1])
 	if err != nil {
 		return nil, fmt.Errorf("cert_file and key_file: %w", err)
