@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 )
 
 // audited is a configuration with an audit section.
@@ -96,7 +97,7 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	config := strings.Replace(ociConfig("127.0.0.1:5000"), `"127.0.0.1:0"`, `"127.0.0.1:0", drain: 2s`, 1)
 	stop := make(chan os.Signal, 2)
-	s := startProgram(t, files(t, map[string]string{"development.yaml": config}), server.Own{}, server.Process{Stop: stop})
+	s := startProgram(t, files(t, map[string]string{"development.yaml": config}), service.Own{}, server.Process{Stop: stop})
 	stop <- syscall.SIGTERM
 	require.Eventually(t, func() bool { status, _ := s.ready(t); return status == http.StatusServiceUnavailable }, 2*time.Second, time.Millisecond)
 	_, body := s.ready(t)
@@ -117,13 +118,13 @@ func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	config := strings.Replace(ociConfig("127.0.0.1:5000"), `"127.0.0.1:0"`, `"127.0.0.1:0", drain: 10m`, 1)
 	stop := make(chan os.Signal, 2)
-	s := startProgram(t, files(t, map[string]string{"development.yaml": config}), server.Own{}, server.Process{Stop: stop})
+	s := startProgram(t, files(t, map[string]string{"development.yaml": config}), service.Own{}, server.Process{Stop: stop})
 	stop <- syscall.SIGTERM
 	stop <- syscall.SIGTERM
 	require.ErrorContains(t, s.wait(), "ended by a second signal")
 
 	stop = make(chan os.Signal, 2)
-	s = startProgram(t, files(t, map[string]string{"development.yaml": config}), server.Own{}, server.Process{Stop: stop})
+	s = startProgram(t, files(t, map[string]string{"development.yaml": config}), service.Own{}, server.Process{Stop: stop})
 	stop <- os.Interrupt
 	require.NoError(t, s.wait())
 }
@@ -175,7 +176,7 @@ func TestMetricsListen(t *testing.T) {
 		"limits: {requests_per_caller: true}": "server.limits.requests_per_caller",
 	} {
 		_, rest, _ := strings.Cut(ociConfig("127.0.0.1:5000"), "\nserver: {listen: \"127.0.0.1:0\"}")
-		_, err := newServer(t, files(t, map[string]string{"development.yaml": "server: {" + section + "}\n" + rest}), server.Own{}, &buffer{})
+		_, err := newServer(t, files(t, map[string]string{"development.yaml": "server: {" + section + "}\n" + rest}), service.Own{}, &buffer{})
 		require.ErrorContains(t, err, want)
 	}
 	for section, want := range map[string]string{
@@ -184,7 +185,7 @@ func TestMetricsListen(t *testing.T) {
 		"file: x, ready: true, on_failure: serve": "audit.ready: goes with on_failure: refuse alone",
 		"file: /nonexistent/x":                    "audit.file: open /nonexistent/x",
 	} {
-		_, err := newServer(t, files(t, map[string]string{"development.yaml": audited(section)}), server.Own{}, &buffer{})
+		_, err := newServer(t, files(t, map[string]string{"development.yaml": audited(section)}), service.Own{}, &buffer{})
 		require.ErrorContains(t, err, want)
 	}
 }

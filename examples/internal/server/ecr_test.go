@@ -12,7 +12,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 )
 
 const ciToken = "ci-token-of-0815"
@@ -168,6 +168,6 @@ registry:
   account_id: "123456789012"
   push_role_arn: arn:aws:iam::123456789012:role/push
   project_ids: true
-`}), server.Own{}, io.Discard)
+`}), service.Own{}, io.Discard)
 	require.ErrorContains(t, err, "registry.project_ids: this server knows no ids of projects")
 }

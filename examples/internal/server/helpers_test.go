@@ -24,6 +24,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
@@ -67,14 +68,14 @@ func factory() *registry.Factory {
 	return f
 }
 
-func newServer(t *testing.T, loader configload.Loader, own server.Own, log io.Writer) (*server.Server, error) {
+func newServer(t *testing.T, loader configload.Loader, own service.Own, log io.Writer) (*server.Server, error) {
 	t.Helper()
 	stream := audit.NewStream(log, slog.LevelInfo, audit.Text)
 	t.Cleanup(func() { require.NoError(t, stream.Close()) })
 	return server.New(t.Context(), factory(), loader, own, stream)
 }
 
-func run(ctx context.Context, loader configload.Loader, own server.Own, process server.Process) error {
+func run(ctx context.Context, loader configload.Loader, own service.Own, process server.Process) error {
 	process.Name = "server"
 	return server.Run(ctx, factory(), loader, own, process)
 }
@@ -86,17 +87,17 @@ func refused(t *testing.T, loader configload.Loader, args ...string) (string, er
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	err := run(ctx, loader, server.Own{}, server.Process{Args: args, Stdout: &out, Stderr: &out})
+	err := run(ctx, loader, service.Own{}, server.Process{Args: args, Stdout: &out, Stderr: &out})
 	return out.String(), err
 }
 
 // start runs the server and waits until it says where it serves.
 func start(t *testing.T, loader configload.Loader) *running {
 	t.Helper()
-	return startOwn(t, loader, server.Own{})
+	return startOwn(t, loader, service.Own{})
 }
 
-func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
+func startOwn(t *testing.T, loader configload.Loader, own service.Own) *running {
 	t.Helper()
 	return startProgram(t, loader, own, server.Process{})
 }
@@ -104,16 +105,16 @@ func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
 // startInstalled runs it where there is that client and no other.
 func startInstalled(t *testing.T, loader configload.Loader, client string) *running {
 	t.Helper()
-	return startProgram(t, loader, server.Own{}, server.Process{Installed: func(program string) bool { return program == client }})
+	return startProgram(t, loader, service.Own{}, server.Process{Installed: func(program string) bool { return program == client }})
 }
 
-func startProgram(t *testing.T, loader configload.Loader, own server.Own, process server.Process) *running {
+func startProgram(t *testing.T, loader configload.Loader, own service.Own, process server.Process) *running {
 	t.Helper()
 	return startFactory(t, factory(), loader, own, process)
 }
 
 // startFactory runs it with another factory, as third parties do.
-func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, own server.Own, process server.Process) *running {
+func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, own service.Own, process server.Process) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()

@@ -51,7 +51,7 @@ func (s *Server) drain(running context.Context, stop <-chan os.Signal) bool {
 	case <-running.Done():
 	case signal := <-stop:
 		if signal != os.Interrupt { // somebody at a terminal
-			drain = s.config.Server.DrainTime()
+			drain = s.serving.Load().Config.Server.DrainTime()
 		}
 	}
 	s.health.stopping.Store(true)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
@@ -28,7 +29,7 @@ type Process struct {
 }
 
 // Run runs the server as a program: until ctx ends, a signal, or it fails.
-func Run(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, process Process) error {
+func Run(ctx context.Context, factory *registry.Factory, loader configload.Loader, own service.Own, process Process) error {
 	var level slog.Level
 	flags := flag.NewFlagSet(process.Name, flag.ContinueOnError)
 	flags.SetOutput(process.Stderr)

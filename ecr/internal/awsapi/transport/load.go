@@ -5,6 +5,7 @@ package transport
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
@@ -24,5 +25,17 @@ func Options(given []func(*config.LoadOptions) error, checks ...func(*middleware
 		config.WithAPIOptions(append(checks, boundedResponses, completeAnswers, source.Named, rememberSent, fewPages())))
 }
 
-// Own returns the client that was loaded for what isn't one of the SDK's sources of credentials.
-func Own(client aws.HTTPClient) aws.HTTPClient { return keepingClient{unbounded(client)} }
+// Own returns the client that was loaded for what isn't one of the SDK's sources of credentials, and what closes the connections that it keeps for later
+// requests: nothing, for a client that is the caller's, who may have other uses for them.
+func Own(client aws.HTTPClient) (own aws.HTTPClient, closeIdle func()) {
+	b, ok := unbounded(client).(*awshttp.BuildableClient)
+	if !ok {
+		return keepingClient{client}, func() {}
+	}
+	frozen := b.Freeze() // the same, but for that its connections are in reach
+	closeIdle = func() {}
+	if c, ok := frozen.(interface{ CloseIdleConnections() }); ok {
+		closeIdle = c.CloseIdleConnections
+	}
+	return keepingClient{frozen}, closeIdle
+}
