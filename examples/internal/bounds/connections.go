@@ -8,7 +8,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
+
+// least is how long a connection may wait in any case: for a header to arrive, and for what of HTTP/2 is on its way out when it counts as idle.
+const least = 50 * time.Millisecond
 
 // Connections bounds the connections of one http.Server. When there are too many, the one goes that has waited longest without a request that is answered: it sends
 // its header slowly, or nothing. While all have a request that is answered, no more are accepted. So a flood of connections that say nothing makes room for
@@ -33,21 +37,32 @@ func NewConnections(max int) *Connections {
 
 // Apply has a server and its listener keep the bound. It has to come before Serve and ServeTLS, once.
 func (c *Connections) Apply(s *http.Server, l net.Listener) net.Listener {
-	next := s.Handler
+	next, told := s.Handler, s.ConnState
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if one, ok := r.Context().Value(connectionKey{}).(*connection); ok {
-			one.begin()
-			defer one.end()
+			one.answers()
 		}
 		next.ServeHTTP(w, r)
 	})
 	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		if secure, ok := conn.(*tls.Conn); ok {
-			conn = secure.NetConn()
+		return context.WithValue(ctx, connectionKey{}, plain(conn))
+	}
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		if one, ok := plain(conn).(*connection); ok && state == http.StateIdle { // answers have been sent: a handler returns before that
+			one.waits()
 		}
-		return context.WithValue(ctx, connectionKey{}, conn)
+		if told != nil {
+			told(conn, state)
+		}
 	}
 	return &listener{l, c}
+}
+
+func plain(conn net.Conn) net.Conn {
+	if secure, ok := conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return conn
 }
 
 // Ended is how many connections had to go for others.
@@ -79,21 +94,28 @@ func (l *listener) Accept() (net.Conn, error) {
 		c.mu.Lock()
 		if c.open < c.max {
 			c.open++
-			one.element = c.waiting.PushBack(one)
+			one.since, one.element = time.Now(), c.waiting.PushBack(one)
 			c.mu.Unlock()
 			return one, nil
 		}
 		var victim *connection
+		var early time.Duration
 		if first := c.waiting.Front(); first != nil {
 			victim = first.Value.(*connection)
-			c.ended++
+			if early = least - time.Since(victim.since); early <= 0 {
+				c.ended++
+			}
 		}
 		c.mu.Unlock()
-		if victim != nil {
-			_ = victim.Close() // it is nobody's loss
-		} else if !c.wait() {
+		switch {
+		case victim == nil && !c.wait():
 			_ = accepted.Close()
 			return nil, net.ErrClosed
+		case victim == nil:
+		case early > 0:
+			time.Sleep(early) // the others are no older
+		default:
+			_ = victim.Close() // it is nobody's loss
 		}
 	}
 }
@@ -122,25 +144,27 @@ type connection struct {
 	bound *Connections
 
 	// By the bound's mutex.
-	requests int
-	element  *list.Element // nil while there are requests, and once it is closed
-	gone     bool
+	since   time.Time     // when it began to wait
+	element *list.Element // nil while it has a request that is answered, and once it is closed
+	gone    bool
 }
 
-func (c *connection) begin() {
+// answers notes that it has a request, or another one.
+func (c *connection) answers() {
 	c.bound.mu.Lock()
 	defer c.bound.mu.Unlock()
-	if c.requests++; c.element != nil {
+	if c.element != nil {
 		c.bound.waiting.Remove(c.element)
 		c.element = nil
 	}
 }
 
-func (c *connection) end() {
+// waits notes that it has none any more.
+func (c *connection) waits() {
 	c.bound.mu.Lock()
 	defer c.bound.mu.Unlock()
-	if c.requests--; c.requests == 0 && !c.gone {
-		c.element = c.bound.waiting.PushBack(c)
+	if c.element == nil && !c.gone {
+		c.since, c.element = time.Now(), c.bound.waiting.PushBack(c)
 		c.bound.room.Signal()
 	}
 }

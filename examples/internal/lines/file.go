@@ -12,6 +12,7 @@ import (
 // works too; without a reader nothing can be written to it. Write is for one goroutine at a time.
 type File struct {
 	path string
+	torn bool // what is opened doesn't end in a whole line
 
 	mu     sync.Mutex
 	file   *os.File
@@ -33,6 +34,12 @@ func (f *File) Write(p []byte) (int, error) {
 	file, err := f.follow()
 	if err != nil {
 		return 0, err
+	}
+	if f.torn { // by a process before this one, that was ended while it wrote
+		if _, err := file.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		f.torn = false
 	}
 	return file.Write(p) // a pipe's reader that went away has left what it didn't read to the next one: the pipe stays open
 }
@@ -63,8 +70,23 @@ func (f *File) follow() (*os.File, error) {
 	if f.file != nil {
 		_ = f.file.Close() // what it holds was written
 	}
-	f.file, f.info = file, info
+	f.file, f.info, f.torn = file, info, !whole(f.path, info)
 	return file, nil
+}
+
+// whole reports whether what is in a file ends with its last line, as far as that can be read.
+func whole(path string, info fs.FileInfo) bool {
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return true
+	}
+	file, err := os.Open(path) //nolint:gosec // it is the operator's
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // read
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] == '\n'
 }
 
 // Close closes it, for good; a write that hangs at a pipe ends.

@@ -67,6 +67,17 @@ func TestRotation(t *testing.T) {
 	require.Regexp(t, `^missed 1 records and 0 lines: .*\nfive\n$`, read(t, path))
 }
 
+// What a process that was killed left in the middle of a line doesn't spoil the next record.
+func TestTornFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	require.NoError(t, os.WriteFile(path, []byte("one\ntw"), 0o600))
+	require.NoError(t, open(t, path).Put([]byte("three\n")))
+	require.Equal(t, "one\ntw\nthree\n", read(t, path))
+	require.NoError(t, open(t, path).Put([]byte("four\n")))
+	require.Equal(t, "one\ntw\nthree\nfour\n", read(t, path))
+}
+
 func TestOpenFileFails(t *testing.T) {
 	t.Parallel()
 	_, err := lines.OpenFile(filepath.Join(t.TempDir(), "no", "such", "folder"))

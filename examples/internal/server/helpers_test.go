@@ -36,6 +36,7 @@ type running struct {
 	printed *buffer // all that it printed for its user
 	output  *buffer // its log
 	stop    func() error
+	wait    func() error // until it ends by itself
 }
 
 // buffer is a bytes.Buffer for several goroutines.
@@ -118,19 +119,16 @@ func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, o
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	s := &running{printed: &buffer{}, output: &buffer{}}
-	ended := make(chan error, 1)
-	go func() {
-		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
-		err := server.Run(ctx, f, loader, own, process)
-		_ = w.CloseWithError(err)
-		ended <- err
-	}()
-	var once sync.Once
+	ended := make(chan struct{})
 	var result error
-	s.stop = func() error {
-		once.Do(func() { cancel(); result = <-ended })
-		return result
-	}
+	go func() {
+		process.Args, process.Stdout, process.Stderr = []string{"-log-level", "debug"}, w, s.output
+		result = run(ctx, loader, own, process)
+		_ = w.CloseWithError(result)
+		close(ended)
+	}()
+	s.wait = func() error { <-ended; return result }
+	s.stop = func() error { cancel(); return s.wait() }
 	t.Cleanup(func() { _ = s.stop() })
 	silent := time.AfterFunc(time.Minute, func() { _ = w.CloseWithError(errors.New("the server doesn't say where it serves")) })
 	defer silent.Stop()

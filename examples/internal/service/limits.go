@@ -23,15 +23,14 @@ type limits struct {
 }
 
 func newLimits(c config.Server) (l limits) {
-	var subject func(context.Context, string) time.Duration
 	if r := c.RateLimits.PerAddress; r.RequestsPerSecond > 0 {
 		l.address = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).ByAddress(c.Proxies()...)
 	}
 	if r := c.RateLimits.PerSubject; r.RequestsPerSecond > 0 {
-		subject = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).BySubject
+		l.subject = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).BySubject
 		l.exchanged = endpoint.NewRateLimit(exchangesOfOne*r.RequestsPerSecond, max(exchangesOfOne*r.Burst, leastExchanges)).BySubject
 	}
-	l.subject = bounds.NewCallers(c.Limits.OrDefault().RequestsPerCaller).Limit(subject)
+	l.subject = bounds.NewCallers(c.Limits.OrDefault().RequestsPerCaller).Limit(l.subject)
 	return l
 }
 
