@@ -203,8 +203,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	pool := certificate(t, dir)
-	s := start(t, files(t, map[string]string{"development.yaml": strings.Replace(ociConfig("localhost:5000"), `server: {listen: "127.0.0.1:0"}`,
-		fmt.Sprintf("server: {listen: '127.0.0.1:0', tls: {cert_file: %s/cert.pem, key_file: %s/key.pem}}", dir, dir), 1)}))
+	s := start(t, files(t, map[string]string{"development.yaml": withTLS(dir)}))
 	require.True(t, strings.HasPrefix(s.url, "https://"), s.url)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
 	defer client.CloseIdleConnections()
@@ -214,6 +213,12 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
 	require.NoError(t, resp.Body.Close())
+}
+
+// withTLS is a configuration with the certificate of a folder.
+func withTLS(dir string) string {
+	return strings.Replace(ociConfig("localhost:5000"), `{listen: "127.0.0.1:0"}`,
+		fmt.Sprintf("{listen: '127.0.0.1:0', tls: {cert_file: %s/cert.pem, key_file: %s/key.pem}}", dir, dir), 1)
 }
 
 // certificate writes a self-signed certificate of 127.0.0.1 and returns who trusts it.
