@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/outset"
 )
 
 // endTimeout is how long requests in progress have at the end. Together with server.drain it has to fit into what an orchestrator allows, by default 30 seconds.
@@ -24,6 +26,8 @@ func (s *Server) Serve(ctx context.Context, stop, forget, reload <-chan os.Signa
 		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
 		group.Go(p.serve)
 	}
+	looking, seen := context.WithCancel(running)
+	group.Go(func() error { s.look(looking); return nil }) // which delays nothing
 	ended := make(chan struct{})
 	group.Go(func() error {
 		for {
@@ -43,12 +47,20 @@ func (s *Server) Serve(ctx context.Context, stop, forget, reload <-chan os.Signa
 	group.Go(func() error {
 		defer close(ended)
 		defer endReloads()
+		defer seen()
 		if !s.drain(running, stop) {
 			return errors.Join(errSecondSignal, s.abort())
 		}
 		return s.end(context.WithoutCancel(ctx), stop)
 	})
 	return errors.Join(group.Wait(), s.release())
+}
+
+// look says what would fail the first request.
+func (s *Server) look(ctx context.Context) {
+	held := s.serving.Hold()
+	defer held.Release()
+	outset.Look(ctx, held.Value.Provider, held.Value.Config.Server.EnsureRepositories, s.logger)
 }
 
 // drain returns when it is time to end, and false if that is at once.
