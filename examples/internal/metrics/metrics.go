@@ -53,7 +53,7 @@ func New() *Metrics {
 		}, []string{"service", "operation"}),
 	}
 	m.registry.MustRegister(m.requests, m.requestDuration, m.attempts, m.attemptDurations, buildInfo(),
-		m.reloads.successful, m.reloads.at, m.reloads.total, keysCollector{m}, cacheCollector{m},
+		m.reloads.successful, m.reloads.at, m.reloads.total, keysCollector{func() (*tokenissuer.Provider, bool) { return present[*tokenissuer.Provider](m) }}, cacheCollector{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -127,6 +127,9 @@ func (m *Metrics) Provider(p provider.Provider) {
 	}
 	m.provider.Store(&p)
 }
+
+// Reloaded notes that the configuration was read again, and whether it is used.
+func (m *Metrics) Reloaded(used bool) { m.reloads.note(used) }
 
 // present returns the present provider as a T, if it is one.
 func present[T any](m *Metrics) (t T, ok bool) {

@@ -45,14 +45,16 @@ func (x exchanges) register(r prometheus.Registerer) {
 }
 
 // keysCollector reads the state of a token server's keys on each scrape.
-type keysCollector struct{ metrics *Metrics }
+type keysCollector struct {
+	present func() (*tokenissuer.Provider, bool)
+}
 
 // Describe implements prometheus.Collector: what there is to collect depends on the provider.
 func (c keysCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c keysCollector) Collect(ch chan<- prometheus.Metric) {
-	issuer, ok := present[*tokenissuer.Provider](c.metrics)
+	issuer, ok := c.present()
 	if !ok {
 		return
 	}
