@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,7 +57,8 @@ func ask(t *testing.T, s *httptest.Server) (net.Conn, string) {
 // Connections that send nothing, or half of a header, are those that go; who asks is answered, however many there are.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
-	c, s := serve(t, 20, false, hello)
+	const most = 40 // of which an address may have 20
+	c, s := serve(t, most, false, hello)
 	var slow []net.Conn
 	for i := range 200 {
 		one, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -77,20 +80,25 @@ func TestSlowHeaders(t *testing.T) {
 	require.NotErrorIs(t, err, context.DeadlineExceeded, "the oldest was ended")
 }
 
-// While all have requests that are answered, nobody is cut off: the next one waits.
+// While all have requests that are answered, nobody is cut off: the next one waits. But one address has half of them, and more of its own come in vain.
 func TestBusyConnections(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs 127.0.0.2 and the like")
+	}
 	for _, secure := range []bool{false, true} {
 		release, arrived := make(chan struct{}), make(chan struct{}, 10)
-		c, s := serve(t, 3, secure, func(w http.ResponseWriter, r *http.Request) {
+		c, s := serve(t, 2, secure, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				arrived <- struct{}{}
 				<-release
 			}
 			hello(w, r)
 		})
-		get := func(path string) (string, error) {
-			client := http.Client{Transport: s.Client().Transport.(*http.Transport).Clone()} // connections of its own
+		get := func(from, path string) (string, error) {
+			transport := s.Client().Transport.(*http.Transport).Clone()
+			transport.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext
+			client := http.Client{Transport: transport}
 			defer client.CloseIdleConnections()
 			resp, err := client.Get(s.URL + path) //nolint:noctx // of a test
 			if err != nil {
@@ -101,16 +109,16 @@ func TestBusyConnections(t *testing.T) {
 			return string(body), err
 		}
 		var wait sync.WaitGroup
-		for range 3 {
+		for i := range 2 {
 			wait.Go(func() {
-				body, err := get("/slow")
+				body, err := get(fmt.Sprintf("127.0.0.%d", i+1), "/slow")
 				require.NoError(t, err)
 				require.Equal(t, "hello", body)
 			})
 			<-arrived
 		}
 		answered := make(chan string, 1)
-		go func() { body, err := get("/"); answered <- body + fmt.Sprint(err) }()
+		go func() { body, err := get("127.0.0.3", "/"); answered <- body + fmt.Sprint(err) }()
 		select {
 		case <-answered:
 			require.Fail(t, "there was no room")
@@ -119,7 +127,35 @@ func TestBusyConnections(t *testing.T) {
 		close(release)
 		wait.Wait()
 		require.Equal(t, "hello<nil>", <-answered)
-		require.LessOrEqual(t, c.Ended(), uint64(3))
+		require.LessOrEqual(t, c.Ended(), uint64(2))
+	}
+}
+
+// One address has its share, and no more, while others have theirs.
+func TestShareOfAnAddress(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs 127.0.0.2 and the like")
+	}
+	release, arrived := make(chan struct{}), make(chan struct{}, 10)
+	defer close(release)
+	_, s := serve(t, 8, false, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release })
+	begin := func(from string) net.Conn {
+		c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", s.Listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		return c
+	}
+	for range 4 {
+		begin("127.0.0.2")
+		<-arrived
+	}
+	_, err := begin("127.0.0.2").Read(make([]byte, 1))
+	require.Error(t, err, "it is cut at once")
+	for range 4 {
+		begin("127.0.0.1")
+		<-arrived
 	}
 }
 
@@ -175,7 +211,7 @@ func TestCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		other := time.Duration(0)
-		limit := bounds.NewCallers(2).Limit(func(context.Context, string) time.Duration { return other })
+		limit := bounds.NewCallers(2, 1000).Limit(func(context.Context, string) time.Duration { return other })
 		first, end := context.WithCancel(t.Context())
 		require.Zero(t, limit(first, "greedy"))
 		require.Zero(t, limit(t.Context(), "greedy"))
@@ -189,6 +225,72 @@ func TestCallers(t *testing.T) {
 		other = 0
 		require.Zero(t, limit(t.Context(), "third"))
 	})
+}
+
+// More a second than a caller's share wait for their turn, and others don't.
+func TestCallersTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limit := bounds.NewCallers(50, 10).Limit(nil)
+		start := time.Now()
+		var last atomic.Int64
+		var wait sync.WaitGroup
+		for range 40 {
+			wait.Go(func() {
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				require.Zero(t, limit(ctx, "greedy"))
+				last.Store(int64(time.Since(start))) // turns come in order
+			})
+		}
+		synctest.Wait()
+		require.Zero(t, limit(t.Context(), "other"))
+		require.Zero(t, time.Since(start))
+		wait.Wait()
+		require.Equal(t, 3*time.Second, time.Duration(last.Load()), "ten at once, thirty at ten a second")
+		for i := range 5000 { // who is gone is forgotten
+			ctx, end := context.WithCancel(t.Context())
+			require.Zero(t, limit(ctx, fmt.Sprint(i)))
+			end()
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// What nobody has to pay for is answered at its own pace, while what is asked rightly is answered at once; and who waits for a refusal makes room.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	_, s := serve(t, 400, false, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refused" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		hello(w, r)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var refused atomic.Int64
+	var wait sync.WaitGroup
+	start := time.Now()
+	for range 80 {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				r, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/refused", nil)
+				if resp, err := http.DefaultClient.Do(r); err == nil {
+					_ = resp.Body.Close()
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	for refused.Load() < 800 {
+		c, body := ask(t, s)
+		require.Equal(t, "hello", body)
+		require.NoError(t, c.Close())
+	}
+	took := time.Since(start)
+	cancel()
+	wait.Wait()
+	require.GreaterOrEqual(t, took, 500*time.Millisecond, "500 at once, and 500 a second: no machine is quicker")
 }
 
 // Scrapes: so many a second, and no flood takes more.

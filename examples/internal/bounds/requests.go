@@ -42,16 +42,25 @@ func busy(w http.ResponseWriter, sentence string) {
 	_, _ = w.Write([]byte(`{"error":"` + sentence + `","code":"unavailable"}` + "\n"))
 }
 
-// Callers bounds how many requests each caller has in flight, so that one who asks for much that takes long leaves room for others.
+// Callers bounds how many requests each caller has in flight, and how many a second, so that one who asks for much, or for what takes long, leaves room for
+// others: more a second wait for their turn, and more at once are too early.
 type Callers struct {
-	max int
+	max, perSecond int
 
-	mu       sync.Mutex
-	inFlight map[string]int
+	mu    sync.Mutex
+	known map[string]*caller
+	swept int // how many were left by the last sweep
 }
 
-// NewCallers returns a bound of max requests of each.
-func NewCallers(max int) *Callers { return &Callers{max: max, inFlight: map[string]int{}} }
+type caller struct {
+	inFlight int
+	rate     *rate.Limiter
+}
+
+// NewCallers returns a bound of max requests of each, and so many a second.
+func NewCallers(max, perSecond int) *Callers {
+	return &Callers{max: max, perSecond: perSecond, known: map[string]*caller{}}
+}
 
 // Limit is for endpoint.WithSubjectLimit: a request counts until ctx ends. next, which may be nil, is another limit, asked first.
 func (c *Callers) Limit(next func(context.Context, string) time.Duration) func(context.Context, string) time.Duration {
@@ -61,21 +70,55 @@ func (c *Callers) Limit(next func(context.Context, string) time.Duration) func(c
 				return wait
 			}
 		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.inFlight[subject] >= c.max {
+		turn, ok := c.enter(ctx, subject)
+		if !ok {
 			return time.Second
 		}
-		c.inFlight[subject]++
-		context.AfterFunc(ctx, func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.inFlight[subject]--; c.inFlight[subject] == 0 {
-				delete(c.inFlight, subject)
+		if turn > 0 {
+			timer := time.NewTimer(turn)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
 			}
-		})
+		}
 		return 0
 	}
+}
+
+// enter counts a request until ctx ends, and says how long it is until its turn. There are too many where ok is false.
+func (c *Callers) enter(ctx context.Context, subject string) (turn time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := c.known[subject]
+	if one == nil {
+		c.sweep()
+		one = &caller{rate: rate.NewLimiter(rate.Limit(c.perSecond), c.perSecond)}
+		c.known[subject] = one
+	}
+	if one.inFlight >= c.max {
+		return 0, false
+	}
+	one.inFlight++
+	context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		one.inFlight--
+	})
+	return one.rate.Reserve().Delay(), true
+}
+
+// sweep forgets those who have nothing in flight and may do what anybody may, once there are many.
+func (c *Callers) sweep() {
+	if len(c.known) < 2*c.swept+1000 {
+		return
+	}
+	for subject, one := range c.known {
+		if one.inFlight == 0 && one.rate.Tokens() >= float64(c.perSecond) {
+			delete(c.known, subject)
+		}
+	}
+	c.swept = len(c.known)
 }
 
 // scrapers are those who may ask at the same moment.

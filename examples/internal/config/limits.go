@@ -16,6 +16,8 @@ type Limits struct {
 	Requests int `yaml:"requests"`
 	// RequestsPerCaller are a caller's own of these; more are 429. Default 256.
 	RequestsPerCaller int `yaml:"requests_per_caller"`
+	// CallerPerSecond are a caller's requests a second; more wait for their turn. Default 2000.
+	CallerPerSecond int `yaml:"caller_per_second"`
 	// ScrapesPerSecond are requests for /metrics; more are 503. Default 5.
 	ScrapesPerSecond int `yaml:"scrapes_per_second"`
 	// HeaderBytes is how long a request's header may be: 1024 to 1048576. Default 16384.
@@ -28,6 +30,7 @@ type Limits struct {
 func (l Limits) OrDefault() Limits {
 	return Limits{
 		Connections: cmp.Or(l.Connections, 2048), Requests: cmp.Or(l.Requests, 1024), RequestsPerCaller: cmp.Or(l.RequestsPerCaller, 256),
+		CallerPerSecond:  cmp.Or(l.CallerPerSecond, 2000),
 		ScrapesPerSecond: cmp.Or(l.ScrapesPerSecond, 5), HeaderBytes: cmp.Or(l.HeaderBytes, 16<<10), HeaderTimeout: cmp.Or(l.HeaderTimeout, 10*time.Second),
 	}
 }
@@ -38,6 +41,7 @@ func (l Limits) validate() (errs []error) {
 		value, least, most int
 	}{
 		{"connections", l.Connections, 1, 1 << 20}, {"requests", l.Requests, 1, 1 << 20}, {"requests_per_caller", l.RequestsPerCaller, 1, 1 << 20},
+		{"caller_per_second", l.CallerPerSecond, 1, 1 << 20},
 		{"scrapes_per_second", l.ScrapesPerSecond, 1, 1000}, {"header_bytes", l.HeaderBytes, 1 << 10, 1 << 20},
 	} {
 		if one.value != 0 && (one.value < one.least || one.value > one.most) {

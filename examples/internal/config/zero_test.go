@@ -51,7 +51,7 @@ func required(t *testing.T) map[string]string {
 
 // emptyIsDefault are the fields with a default that can't be meant otherwise than by a value that isn't zero. Those of other packages
 // have tests of their own that see what zero does.
-var emptyIsDefault = []string{"Server.Listen", "Server.Limits.Connections", "Server.Limits.Requests", "Server.Limits.RequestsPerCaller", "Server.Limits.ScrapesPerSecond",
+var emptyIsDefault = []string{"Server.Listen", "Server.Limits.Connections", "Server.Limits.Requests", "Server.Limits.RequestsPerCaller", "Server.Limits.CallerPerSecond", "Server.Limits.ScrapesPerSecond",
 	"Server.Limits.HeaderBytes", "Server.Limits.HeaderTimeout", "ecr.RepoPrefix", "ecr.SessionDuration", "ecr.ImageTagMutability", "signed-login.Lifetime",
 	"oci-token-issuer.TokenIssuer", "oci-token-issuer.SessionDuration", "oci-token-issuer.TokenDuration"}
 

@@ -15,17 +15,15 @@ import (
 
 // configured are the configuration's callers: by static tokens, and by those of OIDC issuers.
 type configured struct {
-	tokens  *static.Tokens
-	exposed bool                // what the tokens open
-	issued  *oidc.Authenticator // nil: no issuer is configured
+	tokens *static.Tokens
+	issued *oidc.Authenticator // nil: no issuer is configured
 }
 
 // newConfigured returns those of c, with what those before know where that is the same: what their files hold, the issuers' keys.
 func newConfigured(c config.Config, before configured, same func(section string) bool, logger *slog.Logger) (configured, error) {
 	callers := before
 	var errs []error
-	if !same("auth.tokens") || before.exposed != c.Exposed() {
-		callers.exposed = c.Exposed()
+	if !same("auth.tokens") { // and who reaches the server stays
 		var err error
 		callers.tokens, err = static.New(c.Auth.Tokens, c.Exposed(), logger)
 		errs = append(errs, err)

@@ -30,7 +30,8 @@ func newLimits(c config.Server) (l limits) {
 		l.subject = endpoint.NewRateLimit(r.RequestsPerSecond, r.Burst).BySubject
 		l.exchanged = endpoint.NewRateLimit(exchangesOfOne*r.RequestsPerSecond, max(exchangesOfOne*r.Burst, leastExchanges)).BySubject
 	}
-	l.subject = bounds.NewCallers(c.Limits.OrDefault().RequestsPerCaller).Limit(l.subject)
+	at := c.Limits.OrDefault()
+	l.subject = bounds.NewCallers(at.RequestsPerCaller, at.CallerPerSecond).Limit(l.subject)
 	return l
 }
 
