@@ -14,7 +14,8 @@ import (
 // has printed.
 //
 // SIGINT and SIGTERM end it once requests in progress have their answers; with SIGTERM, it goes on for as long as server.drain before. A second one ends it at
-// once. SIGUSR1 has it forget all credentials that it keeps.
+// once. SIGUSR1 has it forget all credentials that it keeps, and SIGHUP
+// read its configuration again, unless that is a built-in one: all of it counts from then on, or, if something is wrong with it, nothing.
 func Server(factory *registry.Factory, opts ...Option) (code int) {
 	s := settingsOf(opts)
 	stop := make(chan os.Signal, 2)

@@ -34,8 +34,8 @@ func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
 	case len(c.Auth.Tokens) == 0:
 		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth has neither tokens nor oidc.\n\n")
 	case c.BuiltIn:
-		if walk, err := tour(now, ask(config.DevelopmentToken)); err == nil {
-			walk.print(w, installed)
+		if steps, err := tour(now, ask(config.DevelopmentToken)); err == nil {
+			steps.print(w, installed)
 		}
 	default:
 		_, _ = fmt.Fprintf(w, "Try:\n\n  %s\n\n", ask("$TOKEN"))
