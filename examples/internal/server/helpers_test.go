@@ -122,8 +122,8 @@ func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, o
 	ended := make(chan struct{})
 	var result error
 	go func() {
-		process.Args, process.Stdout, process.Stderr = []string{"-log-level", "debug"}, w, s.output
-		result = run(ctx, loader, own, process)
+		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
+		result = server.Run(ctx, f, loader, own, process)
 		_ = w.CloseWithError(result)
 		close(ended)
 	}()

@@ -18,8 +18,9 @@ const endTimeout = 20 * time.Second
 var errSecondSignal = errors.New("ended by a second signal, before requests in progress had their answers")
 
 // Serve serves until ctx ends, a signal of stop, or something fails; then lets requests in progress finish. Before that, SIGTERM has it go on for server.drain,
-// so that those who send it requests learn that they shouldn't. A second signal ends all at once. Each signal of forget has it forget all credentials.
-func (s *Server) Serve(ctx context.Context, stop, forget <-chan os.Signal) error {
+// so that those who send it requests learn that they shouldn't. A second signal ends all at once. Each signal of forget has it forget all credentials, and each of reload
+// read its configuration again.
+func (s *Server) Serve(ctx context.Context, stop, forget, reload <-chan os.Signal) error {
 	group, running := errgroup.WithContext(ctx)
 	for _, p := range s.parts {
 		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
@@ -38,8 +39,14 @@ func (s *Server) Serve(ctx context.Context, stop, forget <-chan os.Signal) error
 			}
 		}
 	})
+	reloading, endReloads := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		s.reloadWhen(reloading, reload)
+		return nil
+	})
 	group.Go(func() error {
 		defer close(ended)
+		defer endReloads()
 		defer seen()
 		if !s.drain(running, stop) {
 			return errors.Join(errSecondSignal, s.abort())

@@ -29,15 +29,14 @@ type part struct {
 	listener net.Listener
 }
 
-// listen returns a part that listens already.
-func listen(ctx context.Context, name, address string, files config.TLS, handler http.Handler, limits config.Limits, logger *slog.Logger) (part, error) {
+// listen returns a part that listens already, without TLS if certificate is nil.
+func listen(
+	ctx context.Context, name, address string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error),
+	handler http.Handler, limits config.Limits, logger *slog.Logger,
+) (part, error) {
 	var secure *tls.Config
-	if files.Enabled() {
-		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-		if err != nil {
-			return part{}, fmt.Errorf("%s: server.tls: %w", name, err)
-		}
-		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	if certificate != nil {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
 	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)

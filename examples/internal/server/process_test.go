@@ -210,7 +210,7 @@ func TestProcess(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, string){
 		"clock set back": clockSetBack, "clock set ahead": clockSetAhead, "told to forget": toldToForget, "told to forget nothing": toldToForgetNothing,
 		"a log that nobody reads": unreadLog, "a log whose reader is gone": brokenLog, "an audit pipe that nobody reads": unreadAudit, "a second signal": secondSignal,
-		"killed and told to end": killed,
+		"killed and told to end": killed, "told to reload": toldToReload, "a terminal that closes": hangUp, "the guide's reload": guidesReload,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,8 +21,8 @@ func projectIn(r *http.Request) (name string, ok bool) {
 	return name, name != ""
 }
 
-// routes are what is served at server.listen: credentials is the endpoint, tokens the token server, and the rest is for who
-// watches over them.
+// routes are what is served at server.listen: credentials is the endpoint, tokens the token server, and the rest is for who watches
+// over them.
 func routes(c config.Server, credentials, tokens http.Handler, m *metrics.Metrics, h *health) http.Handler {
 	limits := c.Limits.OrDefault()
 	requests := bounds.NewRequests(limits.Requests)

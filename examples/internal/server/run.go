@@ -42,6 +42,9 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	forget := make(chan os.Signal, 1)
 	notifyForget(forget) // before anything else: without it the signal ends the process
 	defer signal.Stop(forget)
+	reload := make(chan os.Signal, 1)
+	notifyReload(reload)
+	defer signal.Stop(reload)
 	audit.OutlivePipes()
 	stream := audit.NewStream(process.Stderr, level, audit.Text)
 	defer stream.Close() //nolint:errcheck // nobody is left to tell
@@ -49,13 +52,21 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	if err != nil {
 		return err
 	}
+	if !s.Reloads() { // a terminal that closes ends what was tried in it
+		signal.Stop(reload)
+		select {
+		case <-reload:
+			return errors.Join(errors.New("ended by a signal"), s.Close())
+		default:
+		}
+	}
 	if process.Installed == nil {
 		process.Installed = installed
 	}
 	var welcome strings.Builder
 	s.Welcome(&welcome, process.Installed)
 	_ = audit.Say(process.Stdout, welcome.String()) // who doesn't listen needs no welcome
-	return s.Serve(ctx, process.Stop, forget)
+	return s.Serve(ctx, process.Stop, forget, reload)
 }
 
 func installed(program string) bool {

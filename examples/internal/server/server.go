@@ -5,10 +5,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
@@ -29,6 +31,7 @@ import (
 // Server is everything that runs: the endpoint and, if it is configured, the embedded registry, each with its listener.
 type Server struct {
 	logger  *slog.Logger
+	loader  configload.Loader
 	builder service.Builder
 	// serving is what the present configuration makes. nil: New failed before there was any.
 	serving *swap.Value[*service.Service]
@@ -37,7 +40,6 @@ type Server struct {
 	metrics *metrics.Metrics
 	audit   *audit.Log
 	health  health
-	limits  config.Limits // of listeners
 	parts   []part
 }
 
@@ -58,6 +60,7 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	} else {
 		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
+	s.loader = loader
 	c, err := config.Load(loader, factory)
 	if err != nil {
 		return nil, err
@@ -68,7 +71,6 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		}
 		add.TokenIssuer = append(add.TokenIssuer, s.keys.Option())
 	}
-	s.limits = c.Server.Limits.OrDefault()
 	if s.audit, err = audit.Open(c.Audit, stream.Writer, stream.Format, logger); err != nil {
 		return nil, err
 	}
@@ -79,12 +81,15 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		Options:   []endpoint.Option{endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(s.audit.Event))},
 		Exchanges: s.metrics.Exchanges(s.audit.Exchange),
 	}
-	built, err := s.builder.Build(ctx, c)
+	built, err := s.builder.Build(ctx, c, nil)
 	if err != nil {
 		return nil, err
 	}
 	s.serving = swap.New(built, built.Close)
 	s.metrics.Provider(built.Provider)
+	if built.Certificate != nil {
+		s.metrics.Certificate(func() (time.Time, error) { return s.serving.Load().Certificate.State() })
+	}
 	if err := s.listenAll(ctx); err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func (s *Server) listenAll(ctx context.Context) error {
 	now := s.serving.Load()
 	c := now.Config
 	if address := c.Server.MetricsListen; address != "" {
-		if err := s.listen(ctx, "metrics", "server.metrics_listen", address, c.Server.TLS, metricsRoutes(c.Server, s.metrics, &s.health, s.forget)); err != nil {
+		if err := s.listen(ctx, "metrics", "server.metrics_listen", address, c.Server.TLS.Enabled(), metricsRoutes(c.Server, s.metrics, &s.health, s.forget)); err != nil {
 			return err
 		}
 	}
@@ -105,7 +110,7 @@ func (s *Server) listenAll(ctx context.Context) error {
 			return errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
 		}
 		section, _ := c.Registry.Section().(*ecr.Config)
-		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, false, s.aws.server.Handler()); err != nil {
 			return err
 		}
 	}
@@ -114,11 +119,11 @@ func (s *Server) listenAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.listen(ctx, "embedded registry", setting(c, "RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, config.TLS{}, images); err != nil {
+		if err := s.listen(ctx, "embedded registry", setting(c, "RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, false, images); err != nil {
 			return err
 		}
 	}
-	if err := s.listen(ctx, "credentials endpoint", setting(c, "RISE_LISTEN", "server.listen"), c.Server.Listen, c.Server.TLS,
+	if err := s.listen(ctx, "credentials endpoint", setting(c, "RISE_LISTEN", "server.listen"), c.Server.Listen, c.Server.TLS.Enabled(),
 		routes(c.Server, s.present(credentials), s.present(tokens), s.metrics, &s.health)); err != nil {
 		return err
 	}
@@ -150,13 +155,22 @@ func setting(c config.Config, variable, key string) string {
 	return key
 }
 
-func (s *Server) listen(ctx context.Context, name, setting, address string, files config.TLS, handler http.Handler) error {
-	p, err := listen(ctx, name, address, files, handler, s.limits, s.logger)
+func (s *Server) listen(ctx context.Context, name, setting, address string, secure bool, handler http.Handler) error {
+	var certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	if secure {
+		certificate = s.certificate
+	}
+	p, err := listen(ctx, name, address, certificate, handler, s.serving.Load().Config.Server.Limits.OrDefault(), s.logger)
 	if err != nil {
 		return fmt.Errorf("%w; %s chooses another address", err, setting)
 	}
 	s.parts = append(s.parts, p)
 	return nil
+}
+
+// certificate is that of the present configuration, which has one: whether there is TLS doesn't change.
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.serving.Load().Certificate.Get(hello)
 }
 
 // images makes the embedded registry.
@@ -201,11 +215,11 @@ func (s *Server) release() error {
 	if s.aws != nil {
 		s.aws.server.Close()
 	}
-	if s.audit != nil {
-		errs = append(errs, s.audit.Close())
-	}
 	if s.serving != nil {
 		errs = append(errs, s.serving.Close())
+	}
+	if s.audit != nil { // last, as requests that are left may have records
+		errs = append(errs, s.audit.Close())
 	}
 	return errors.Join(errs...)
 }

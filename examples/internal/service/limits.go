@@ -35,6 +35,11 @@ func newLimits(c config.Server) (l limits) {
 	return l
 }
 
+// sameLimits reports whether limits would be made the same.
+func sameLimits(same func(section string) bool) bool {
+	return same("server.rate_limits") && same("server.limits") && same("server.trusted_proxies")
+}
+
 // guards are the endpoint's options for who asks, for what, and how often.
 func (l limits) guards(c config.Server) []endpoint.Option {
 	var opts []endpoint.Option

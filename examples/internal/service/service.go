@@ -5,6 +5,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/certificate"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
@@ -40,6 +42,8 @@ type Service struct {
 	Credentials http.Handler
 	// Tokens is the token server; nil for a type that has none.
 	Tokens http.Handler
+	// Certificate is that of server.tls; nil without.
+	Certificate *certificate.Source
 
 	upstream *upstream
 	closed   sync.Once
@@ -56,27 +60,78 @@ type parts struct {
 }
 
 // Build makes a service of a configuration that was loaded. Errors are all that is wrong with it. Close ends it.
-func (b Builder) Build(ctx context.Context, c config.Config) (s *Service, err error) {
-	s = &Service{Config: c}
-	built, err := b.build(ctx, c)
-	if built != nil {
-		s.upstream, s.Provider = newUpstream(built), built
+//
+// before is the service that it is going to replace, or nil. What is the same in both configurations they share, with what it has come to know: the provider
+// with its credentials, who asked how often, the issuers' keys. before goes on as it was.
+func (b Builder) Build(ctx context.Context, c config.Config, before *Service) (*Service, error) {
+	if before == nil {
+		before = &Service{}
 	}
-	errs := []error{b.checkOwn(c), err}
-	s.parts.callers, err = newConfigured(c, b.Log)
-	errs = append(errs, err)
-	if s.parts.list, err = suspended.Open(c.Auth.SuspendedFile, b.Log); err != nil {
-		errs = append(errs, provider.NewConfigError("auth.suspended_file", "%v", err))
+	s := &Service{Config: c}
+	errs := []error{b.checkOwn(c)}
+	take := func(err error) { errs = append(errs, err) }
+	same := sameAs(before, c)
+
+	if same("registry") {
+		s.upstream = before.upstream.share()
+	} else if p, err := b.build(ctx, c); err == nil {
+		s.upstream = newUpstream(p)
+	} else {
+		take(err)
 	}
-	if s.Provider != nil {
-		s.parts.ensures, err = ensures(c.Server, s.Provider)
-		errs = append(errs, err)
+	var err error
+	s.parts.callers, err = newConfigured(c, before.parts.callers, same, b.Log)
+	take(err)
+	s.parts.list = before.parts.list
+	if !same("auth.suspended_file") {
+		s.parts.list, err = suspended.Open(c.Auth.SuspendedFile, b.Log)
+		if err != nil {
+			take(provider.NewConfigError("auth.suspended_file", "%v", err))
+		}
+	}
+	s.Certificate = before.Certificate
+	if !same("server.tls") {
+		s.Certificate, err = openCertificate(c.Server.TLS, b.Log)
+		take(err)
+	}
+	if s.parts.limits = before.parts.limits; !sameLimits(same) {
+		s.parts.limits = newLimits(c.Server)
+	}
+	if s.upstream != nil {
+		s.Provider = s.upstream.Provider
+		s.parts.ensures = before.parts.ensures
+		if !same("registry") || !same("server.ensure_repositories") {
+			s.parts.ensures, err = ensures(c.Server, s.Provider)
+			take(err)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.parts.limits = newLimits(c.Server)
 	b.handlers(s)
+	return s, nil
+}
+
+// sameAs returns what reports whether a section of c is as it was before, when something was made of it.
+func sameAs(before *Service, c config.Config) func(section string) bool {
+	if before.upstream == nil { // there was none
+		return func(string) bool { return false }
+	}
+	changed := config.Changed(before.Config, c)
+	return func(section string) bool {
+		return !slices.ContainsFunc(changed, func(key string) bool { return config.Below(key, section) })
+	}
+}
+
+// openCertificate returns nil where there is none.
+func openCertificate(files config.TLS, log *slog.Logger) (*certificate.Source, error) {
+	if !files.Enabled() {
+		return nil, nil
+	}
+	s, err := certificate.Open(files, log)
+	if err != nil {
+		return nil, fmt.Errorf("server.tls: %w", err)
+	}
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // keepingClient keeps connections that the SDK alone loses. net/http sends a body that it doesn't know to be in memory
@@ -33,6 +34,8 @@ func RoundTripper(client aws.HTTPClient) http.RoundTripper {
 	switch c := client.(type) {
 	case keepingClient:
 		return RoundTripper(c.HTTPClient)
+	case *awshttp.BuildableClient:
+		return c.GetTransport()
 	case *http.Client:
 		if c.Transport != nil {
 			return c.Transport

@@ -4,6 +4,8 @@
 package transport
 
 import (
+	"net/http"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -26,16 +28,17 @@ func Options(given []func(*config.LoadOptions) error, checks ...func(*middleware
 }
 
 // Own returns the client that was loaded for what isn't one of the SDK's sources of credentials, and what closes the connections that it keeps for later
-// requests: nothing, for a client that is the caller's, who may have other uses for them.
+// requests: nothing, for a client that is the caller's, who may have other uses for them. The SDK has a client whose connections are out of reach; this one is the same
+// without.
 func Own(client aws.HTTPClient) (own aws.HTTPClient, closeIdle func()) {
-	b, ok := unbounded(client).(*awshttp.BuildableClient)
+	client = unbounded(client)
+	b, ok := client.(*awshttp.BuildableClient)
 	if !ok {
 		return keepingClient{client}, func() {}
 	}
-	frozen := b.Freeze() // the same, but for that its connections are in reach
-	closeIdle = func() {}
-	if c, ok := frozen.(interface{ CloseIdleConnections() }); ok {
-		closeIdle = c.CloseIdleConnections
+	if _, set := b.GetReadTimeout(); set { // which the SDK alone can add
+		return keepingClient{client}, func() {}
 	}
-	return keepingClient{frozen}, closeIdle
+	t := b.GetTransport()
+	return keepingClient{staying(http.Client{Transport: t, Timeout: b.GetTimeout()})}, t.CloseIdleConnections
 }
