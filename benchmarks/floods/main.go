@@ -27,6 +27,7 @@ const (
 
 func main() {
 	seconds := flag.Int("seconds", 10, "how long each flood is measured")
+	only := flag.String("only", "", "measure this flood, by its name, and no other")
 	i := flag.Int("flood", -1, "be that flood; for this program's own use")
 	address := flag.String("address", "", "of the server that is flooded; for this program's own use")
 	aws := flag.Bool("aws", false, "be the double of AWS; for this program's own use")
@@ -38,7 +39,7 @@ func main() {
 		flood(*i, *address)
 		return
 	}
-	ok, err := run(context.Background(), os.Stdout, time.Duration(*seconds)*time.Second)
+	ok, err := run(context.Background(), os.Stdout, *only, time.Duration(*seconds)*time.Second)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -47,7 +48,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, each time.Duration) (ok bool, err error) {
+func run(ctx context.Context, out io.Writer, only string, each time.Duration) (ok bool, err error) {
 	dir, err := os.MkdirTemp("", "floods")
 	if err != nil {
 		return false, err
@@ -68,6 +69,9 @@ func run(ctx context.Context, out io.Writer, each time.Duration) (ok bool, err e
 	fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8s | %-13s |\n|---|---|---|---|---|---|---|\n", "flood", "median", "99th pct.", "alone", "99th, alone", "most MiB", "bytes written")
 	ok = true
 	for i := range floods {
+		if only != "" && only != floods[i].name {
+			continue
+		}
 		one, err := s.beside(i, each)
 		if err != nil {
 			return false, fmt.Errorf("%s: %w", floods[i].name, err)

@@ -136,7 +136,7 @@ func (s *soak) restart(ctx context.Context) error {
 	if err := until(ctx, drain, r.name+" not to be asked", func() bool { return !r.up.Load() }); err != nil {
 		return err
 	}
-	if err := r.stop(ctx); err != nil {
+	if err := r.ends(ctx); err != nil {
 		return fmt.Errorf("%s ended with: %w", r.name, err)
 	}
 	return r.replaced(func() error { return s.begin(ctx, r) })

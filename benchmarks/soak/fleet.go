@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
@@ -191,7 +192,7 @@ func (f *fleet) close() {
 // stop ends all replicas as they are to end.
 func (f *fleet) stop(ctx context.Context) (errs error) {
 	for _, r := range f.replicas {
-		if err := r.stop(ctx); err != nil {
+		if err := errors.Join(r.signal(syscall.SIGTERM), r.ends(ctx)); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("%s: %w", r.name, err))
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -22,7 +24,9 @@ func main() {
 	flag.IntVar(&o.projects, "projects", 1000, "how many projects there are")
 	keep := flag.String("logs", "", "a folder that is made and left there, with the replicas' logs; none by default")
 	flag.Parse()
-	ok, err := run(context.Background(), os.Stdout, *keep, o)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ok, err := run(ctx, os.Stdout, *keep, o)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -80,11 +79,8 @@ func (r *replica) kill() {
 	}
 }
 
-// stop ends it as it is to end, and returns how it did.
-func (r *replica) stop(ctx context.Context) error {
-	if err := r.signal(syscall.SIGTERM); err != nil {
-		return err
-	}
+// ends waits for it to end after SIGTERM, a second of which would end it at once, and returns how it did.
+func (r *replica) ends(ctx context.Context) error {
 	select {
 	case err := <-r.gone:
 		r.gone <- nil
