@@ -39,14 +39,22 @@ var events = []event{
 		s.session = []string{"20m", "30m"}[s.turn%2]
 		return r.replaced(func() error { return s.tell(ctx, r, setting{session: s.session}, true) })
 	}},
-	{"AWS is gone", fault(ecrtest.Fault{Reset: true})},
+	{"AWS is gone, for longer", func(s *soak, ctx context.Context) error {
+		return errors.Join(gone(s, ctx), gone(s, ctx), gone(s, ctx))
+	}},
 }
+
+var gone = fault(ecrtest.Fault{Reset: true})
 
 // half hits every other call, at random.
 func half(ecrtest.Call) bool { return rand.IntN(2) == 0 } //nolint:gosec // no secret
 
-// fault has a fault for as long as an event lasts.
+// fault has a fault of AWS's APIs for as long as an event lasts. The image registry, where credentials are tried, goes on.
 func fault(f ecrtest.Fault) func(s *soak, ctx context.Context) error {
+	narrower := f.If
+	f.If = func(c ecrtest.Call) bool {
+		return c.Service != ecrtest.ServiceRegistry && (narrower == nil || narrower(c))
+	}
 	return func(s *soak, ctx context.Context) error {
 		remove := s.fleet.aws.Inject(f)
 		defer remove()
