@@ -30,8 +30,9 @@ type replica struct {
 	watch              *http.Client
 	audit              *shipper
 
-	cmd  *exec.Cmd
-	gone chan error // its process's end
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when its process has
+	how   error         // it did, after that
 
 	// up is whether requests are sent to it: what a load balancer knows of it.
 	up atomic.Bool
@@ -53,8 +54,11 @@ func (r *replica) start(ctx context.Context) error {
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
-	r.gone = make(chan error, 1)
-	go func(cmd *exec.Cmd, gone chan<- error) { gone <- cmd.Wait() }(r.cmd, r.gone)
+	r.ended = make(chan struct{})
+	go func() {
+		defer close(r.ended)
+		r.how = r.cmd.Wait()
+	}()
 	return until(ctx, 30*time.Second, r.name+" to serve", r.ready)
 }
 
@@ -72,19 +76,17 @@ func (r *replica) signal(s os.Signal) error { return r.cmd.Process.Signal(s) }
 
 // kill ends it at once.
 func (r *replica) kill() {
-	if r.cmd != nil && r.cmd.Process != nil {
+	if r.ended != nil {
 		_ = r.cmd.Process.Kill()
-		<-r.gone
-		r.gone <- nil
+		<-r.ended
 	}
 }
 
 // ends waits for it to end after SIGTERM, a second of which would end it at once, and returns how it did.
 func (r *replica) ends(ctx context.Context) error {
 	select {
-	case err := <-r.gone:
-		r.gone <- nil
-		return err
+	case <-r.ended:
+		return r.how
 	case <-time.After(drain + 30*time.Second):
 		return errors.New("it doesn't end")
 	case <-ctx.Done():
