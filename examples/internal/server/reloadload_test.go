@@ -210,6 +210,8 @@ func TestReloadedCertificate(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dirs[1], "key.pem"), nil, 0o600)) // half of a renewal
 	require.NoError(t, connects(trusting(&tls.Config{RootCAs: other, MinVersion: tls.VersionTLS12})))
 	renewed := certificate(t, dirs[1])
-	require.Eventually(t, func() bool { return connects(trusting(&tls.Config{RootCAs: renewed, MinVersion: tls.VersionTLS12})) == nil }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return connects(trusting(&tls.Config{RootCAs: renewed, MinVersion: tls.VersionTLS12})) == nil
+	}, time.Minute, 100*time.Millisecond)
 	require.NoError(t, connects(old))
 }
