@@ -230,6 +230,9 @@ func TestFile(t *testing.T) {
 
 // What a record costs, beside its line: as few allocations as writing it to a log does.
 func TestAllocations(t *testing.T) {
+	if raced {
+		t.Skip("pools forget at random")
+	}
 	out := &output{}
 	stream := audit.NewStream(out, slog.LevelError, audit.Text)
 	defer stream.Close() //nolint:errcheck // of a test
@@ -239,5 +242,5 @@ func TestAllocations(t *testing.T) {
 	measure := func(hook func(context.Context, endpoint.Event) error) float64 {
 		return testing.AllocsPerRun(1000, func() { _ = hook(context.Background(), issued) })
 	}
-	require.LessOrEqual(t, measure(l.Event), measure(plain)+2, "pools forget some under the race detector")
+	require.LessOrEqual(t, measure(l.Event), measure(plain)+1)
 }
