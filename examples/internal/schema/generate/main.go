@@ -81,9 +81,9 @@ func descriptions(root string) ([]byte, error) {
 			if len(fields) == 0 {
 				continue
 			}
-			keys := maps.Clone(keys)
-			addKeys(keys, fields) // which are the type's own
-			add(all, path+"."+name, sentence(docOf(p, spec), name, keys))
+			named := maps.Clone(keys)
+			addKeys(named, fields) // which are the type's own
+			add(all, path+"."+name, sentence(docOf(p, spec), name, named))
 			before := ""
 			for _, f := range fields {
 				doc := f.Doc.Text()
@@ -94,7 +94,7 @@ func descriptions(root string) ([]byte, error) {
 					if doc == "" && regexp.MustCompile(`\b`+field.Name+`\b`).MatchString(before) { // what was said of both
 						doc = before
 					}
-					add(all, path+"."+name+"."+field.Name, sentence(doc, "", keys))
+					add(all, path+"."+name+"."+field.Name, sentence(doc, "", named))
 				}
 				before = doc
 			}
