@@ -18,13 +18,20 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 // Authenticator tells callers by their OIDC tokens, and what they may have by the rules. It is safe for concurrent use. Its methods are an
 // [endpoint.Authenticate] and an [endpoint.Authorize].
 type Authenticator struct {
-	issuers  map[string]*issuer
-	seen     remembered
+	*timing
+	logger  *slog.Logger
+	issuers map[string]*issuer
+	seen    remembered
+}
+
+// timing is what keys have too, which may be those of several Authenticators.
+type timing struct {
 	now      func() time.Time
 	patience time.Duration // with a fetch of keys, discovery included
 }
@@ -33,7 +40,15 @@ type Authenticator struct {
 type issuer struct {
 	name, url, audience string
 	rules               []*rule
-	keys                *keyCache
+	keys                *keyset.Cache
+	from                keysFrom
+}
+
+// keysFrom is all that says where an issuer's keys are, and who is told that they couldn't be had.
+type keysFrom struct{ name, issuer, jwksURL, jwksFile, caFile, bearerTokenFile string }
+
+func keysOf(c Issuer) keysFrom {
+	return keysFrom{name: c.Name, issuer: c.Issuer, jwksURL: c.JWKSURL, jwksFile: c.JWKSFile, caFile: c.CAFile, bearerTokenFile: c.BearerTokenFile}
 }
 
 const fetchTimeout = 10 * time.Second
@@ -46,32 +61,56 @@ func New(issuers []Issuer, logger *slog.Logger) (*Authenticator, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
+	return newAuthenticator(issuers, logger, &timing{now: time.Now, patience: fetchTimeout})
+}
+
+func newAuthenticator(issuers []Issuer, logger *slog.Logger, timed *timing) (*Authenticator, error) {
 	if err := validateAll(issuers); err != nil {
 		return nil, err
 	}
-	a := &Authenticator{issuers: map[string]*issuer{}, now: time.Now, patience: fetchTimeout}
+	a := &Authenticator{timing: timed, logger: logger, issuers: map[string]*issuer{}}
 	for n := range issuers {
-		config := issuers[n]
-		for _, warning := range config.Warnings() {
-			logger.Warn("OIDC callers: " + warning)
-		}
-		from := newFetcher(config)
-		a.issuers[config.Issuer] = &issuer{
-			name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules),
-			keys: &keyCache{
-				fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
-					ctx, cancel := context.WithTimeout(ctx, a.patience)
-					defer cancel()
-					return from.keys(ctx)
-				},
-				now: func() time.Time { return a.now() },
-				failed: func(err error) {
-					logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
-				},
-			},
-		}
+		a.issuers[issuers[n].Issuer] = newIssuer(issuers[n], logger, timed)
 	}
 	return a, nil
+}
+
+func newIssuer(config Issuer, logger *slog.Logger, timed *timing) *issuer {
+	for _, warning := range config.Warnings() {
+		logger.Warn("OIDC callers: " + warning)
+	}
+	from := newFetcher(config)
+	return &issuer{
+		name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules), from: keysOf(config),
+		keys: &keyset.Cache{
+			Fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+				ctx, cancel := context.WithTimeout(ctx, timed.patience)
+				defer cancel()
+				return from.keys(ctx)
+			},
+			File: config.JWKSFile != "",
+			Now:  func() time.Time { return timed.now() },
+			Failed: func(err error) {
+				logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
+			},
+		},
+	}
+}
+
+// With returns an Authenticator of these issuers, for a configuration that changed while a was in use, with the keys that a has of those of them whose name and
+// whose addresses and files of keys are the same: none of their tokens has to wait for an issuer, or is refused because it can't be reached just now. What a
+// remembers of tokens it doesn't take over: rules and audiences decide anew. a goes on as it was. Errors are those of [New].
+func (a *Authenticator) With(issuers []Issuer) (*Authenticator, error) {
+	next, err := newAuthenticator(issuers, a.logger, a.timing)
+	if err != nil {
+		return nil, err
+	}
+	for url, i := range next.issuers {
+		if old := a.issuers[url]; old != nil && old.from == i.from {
+			i.keys = old.keys
+		}
+	}
+	return next, nil
 }
 
 func validateAll(issuers []Issuer) error {
@@ -110,7 +149,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	raw := secret.Reveal()
 	now := a.now()
 	hash := sha256.Sum256([]byte(raw))
-	if caller, ok := a.seen.get(hash, now); ok {
+	if caller, ok := a.seen.get(ctx, hash, now); ok {
 		return caller, nil
 	}
 	t, err := parse(raw)
@@ -127,7 +166,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	if err := t.checkTimes(now); err != nil {
 		return Caller{}, refused(i.name, CheckTimes, err)
 	}
-	generation := i.keys.current()
+	generation := i.keys.Current(ctx)
 	if err := i.verify(ctx, t, now); err != nil {
 		return Caller{}, err
 	}
@@ -148,15 +187,15 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 
 // verify returns nil for a token that the issuer signed, as it stands. Its issuer, audience and times have been checked.
 func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
-	keys, err := i.keys.find(ctx, t.kid, t.alg)
-	if errors.Is(err, errUnknownKey) {
+	keys, err := i.keys.Find(ctx, t.kid, t.alg)
+	if errors.Is(err, keyset.ErrUnknown) {
 		return refused(i.name, CheckKey, err)
 	} else if err != nil {
-		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: retryAfter, Err: err}
+		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: keyset.RetryAfter, Err: err}
 	}
 	if t.plain() { // go-oidc would read it twice more, to find what is known
 		text := t.raw[:strings.LastIndexByte(t.raw, '.')]
-		if slices.ContainsFunc(keys, func(key crypto.PublicKey) bool { return signed(text, key, t.alg, t.signature) }) {
+		if slices.ContainsFunc(keys, func(key crypto.PublicKey) bool { return keyset.Signed(text, key, t.alg, t.signature) }) {
 			return nil
 		}
 		return refused(i.name, CheckSignature, errWrongSignature)
