@@ -13,6 +13,8 @@ import (
 // Server runs the credentials endpoint, on providers of the factory, and returns the program's exit code: 0, or 1 for what went wrong, which it
 // has printed.
 //
+// WithName's name is what --version and completion show; a shell completes the arguments of a program of its own alone.
+//
 // SIGINT and SIGTERM end it once requests in progress have their answers. SIGUSR1 has it forget all credentials that it keeps.
 func Server(factory *registry.Factory, opts ...Option) (code int) {
 	s := settingsOf(opts)

@@ -116,7 +116,7 @@ func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, o
 	s := &running{printed: &buffer{}, output: &buffer{}}
 	ended := make(chan error, 1)
 	go func() {
-		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
+		process.Name, process.Args, process.Stdout, process.Stderr = "server", append([]string{"-log-level", "debug"}, process.Args...), w, s.output
 		err := server.Run(ctx, f, loader, own, process)
 		_ = w.CloseWithError(err)
 		ended <- err

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"io"
 	"log/slog"
 	"os"
@@ -25,19 +23,15 @@ type Process struct {
 
 // Run runs the server as a program: until ctx ends or it fails.
 func Run(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, process Process) error {
-	var level slog.Level
-	flags := flag.NewFlagSet(process.Name, flag.ContinueOnError)
-	flags.SetOutput(process.Stderr)
-	flags.TextVar(&level, "log-level", slog.LevelInfo, "log this and what is worse: `debug`, info, warn or error")
-	if err := flags.Parse(process.Args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	o, err := parse(process.Name, process.Args, process.Stdout, process.Stderr)
+	if err != nil || o.done {
 		return err
 	}
+	loader = o.from(loader)
 	forget := make(chan os.Signal, 1)
 	notifyForget(forget) // before anything else: without it the signal ends the process
 	defer signal.Stop(forget)
-	logger := slog.New(slog.NewTextHandler(process.Stderr, &slog.HandlerOptions{Level: level}))
+	logger := slog.New(o.handler(process.Stderr))
 	s, err := New(ctx, factory, loader, own, logger)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
@@ -48,10 +49,10 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		}
 	}()
 	add := &builders.Additions{ECR: []ecr.Option{s.metrics.Upstream()}, TokenIssuer: []tokenissuer.Option{tokenissuer.WithLogger(logger)}}
-	if config.BuiltInMode(loader) == ecrLocal {
+	if config.BuiltInMode(loader) == ecrlocal.Mode {
 		s.aws = newLocalAWS()
-		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
-		add.ECR = append(add.ECR, s.aws.option())
+		loader.LookupEnv = s.aws.Lookup(loader.LookupEnv)
+		add.ECR = append(add.ECR, s.aws.Option())
 	} else {
 		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
@@ -86,9 +87,12 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	s.metrics.Provider(s.provider)
 	if s.aws != nil {
 		if !add.Taken {
-			return nil, errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
+			return nil, errors.New("mode " + ecrlocal.Mode + " needs a factory with the ecr builder of package app")
 		}
 		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+			return nil, err
+		}
+		if err := s.aws.share(section.RegistryHost); err != nil {
 			return nil, err
 		}
 	}
@@ -210,7 +214,7 @@ func (s *Server) Serve(ctx context.Context, forget <-chan os.Signal) error {
 	})
 	err := group.Wait()
 	if s.aws != nil {
-		s.aws.server.Close()
+		err = errors.Join(err, s.aws.close())
 	}
 	return errors.Join(err, provider.Close(s.provider))
 }
@@ -230,7 +234,7 @@ func (s *Server) Close() error {
 		errs = append(errs, p.listener.Close())
 	}
 	if s.aws != nil {
-		s.aws.server.Close()
+		errs = append(errs, s.aws.close())
 	}
 	return errors.Join(append(errs, provider.Close(s.provider))...)
 }
