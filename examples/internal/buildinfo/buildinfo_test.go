@@ -1,17 +1,22 @@
-package buildinfo
+package buildinfo_test
 
 import (
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/buildinfo"
 )
+
+const module = "github.com/rise-deploy/rise-registry-go"
 
 func TestLine(t *testing.T) {
 	t.Parallel()
 	settings := []debug.BuildSetting{{Key: "GOOS", Value: "linux"}, {Key: "GOARCH", Value: "arm64"}}
-	revision := append(settings, debug.BuildSetting{Key: "vcs.revision", Value: "1234abcd"}, debug.BuildSetting{Key: "vcs.time", Value: "2026-11-28T08:00:00Z"})
+	revision := append(slices.Clone(settings), debug.BuildSetting{Key: "vcs.revision", Value: "1234abcd"}, debug.BuildSetting{Key: "vcs.time", Value: "2026-11-28T08:00:00Z"})
 	library := &debug.Module{Path: module, Version: "v0.3.0"}
 	for name, tt := range map[string]struct {
 		info debug.BuildInfo
@@ -22,7 +27,7 @@ func TestLine(t *testing.T) {
 			"server v0.3.0 (go1.26.8 linux/arm64)\n"},
 		"a clone": {debug.BuildInfo{Main: debug.Module{Path: module + "/examples", Version: "(devel)"}, GoVersion: "go1.26.8", Settings: revision},
 			"server devel (revision 1234abcd of 2026-11-28T08:00:00Z, go1.26.8 linux/arm64)\n"},
-		"a clone with changes": {debug.BuildInfo{Main: debug.Module{Path: module + "/examples"}, Settings: append(revision, debug.BuildSetting{Key: "vcs.modified", Value: "true"})},
+		"a clone with changes": {debug.BuildInfo{Main: debug.Module{Path: module + "/examples"}, Settings: append(slices.Clone(revision), debug.BuildSetting{Key: "vcs.modified", Value: "true"})},
 			"server devel (revision 1234abcd with changes of 2026-11-28T08:00:00Z)\n"},
 		"a third party's": {debug.BuildInfo{Main: debug.Module{Path: "example.com/acme", Version: "v7.0.0"}, GoVersion: "go1.27.0", Deps: []*debug.Module{
 			{Path: "example.com/x", Version: "v1.0.0"}, library, {Path: module + "/examples", Version: "v0.3.1", Replace: &debug.Module{Path: "../examples"}},
@@ -32,8 +37,8 @@ func TestLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.Equal(t, tt.want, line("server", &tt.info))
+			require.Equal(t, tt.want, buildinfo.LineOf("server", &tt.info))
 		})
 	}
-	require.True(t, strings.HasPrefix(Line("operator"), "operator "))
+	require.True(t, strings.HasPrefix(buildinfo.Line("operator"), "operator "))
 }

@@ -19,7 +19,7 @@ func TestScriptQuotes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), `it's "a" folder; $(touch oops) \ `)
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	program := filepath.Join(dir, "operator")
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho asked\n"), 0o700)) //nolint:gosec // G306: a program
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho asked\n"), 0o700))
 	for _, shell := range []string{"bash", "zsh"} {
 		script, err := completion.Script(shell, "operator", program)
 		require.NoError(t, err)

@@ -48,11 +48,11 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		kong.Vars{"section": loader.Section, "program": process.Name, "version": strings.TrimSuffix(buildinfo.Line(process.Name), "\n")},
 		kong.Writers(process.Stdout, process.Stderr), kong.Exit(func(c int) { code, exited = c, true }))
 	if err != nil {
-		return fails(process, 1, err)
+		return fails(process, err)
 	}
 	if completion.Asked() {
 		if err := complete(parser, process.Name, process.Stdout); err != nil {
-			return fails(process, 1, err)
+			return fails(process, err)
 		}
 		return 0
 	}
@@ -79,18 +79,18 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	}
 	env := &environment{Context: ctx, factory: factory, loader: loader, name: process.Name, stdout: process.Stdout, stderr: process.Stderr}
 	if err := env.useLocalAWS(); err != nil {
-		return fails(process, 1, err)
+		return fails(process, err)
 	}
 	switch err := parsed.Run(env); {
 	case errors.Is(err, errSaid):
 		return 1
 	case err != nil:
-		return fails(process, 1, err)
+		return fails(process, err)
 	}
 	return 0
 }
 
-func fails(process Process, code int, err error) int {
+func fails(process Process, err error) (code int) {
 	_, _ = fmt.Fprintln(process.Stderr, err)
-	return code
+	return 1
 }
