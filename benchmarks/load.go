@@ -68,7 +68,7 @@ func besideNoise(ctx context.Context, u *upstream, connections, rounds int) (flo
 	defer u.latency.Store(0)
 	h := endpoint.New(p, func(r *http.Request) (caller, error) { return caller(r.Header.Get("Subject")), nil },
 		func(context.Context, caller, provider.Request) error { return nil },
-		endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	first := func(ctx context.Context, subject, project string) (time.Duration, error) {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?project="+project, nil)
 		r.Header.Set("Subject", subject)

@@ -48,7 +48,7 @@ func (r *report) makings(ctx context.Context, n sizes) error {
 	}
 	h := endpoint.New(p, func(r *http.Request) (caller, error) { return caller(r.Header.Get("Subject")), nil },
 		func(context.Context, caller, provider.Request) error { return nil },
-		endpoint.WithRepositories(inner), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithRepositories(inner), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	ask := func(ctx context.Context, subject, project string) (time.Duration, error) {
 		request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?project="+project, nil)
 		request.Header.Set("Subject", subject)

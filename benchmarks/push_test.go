@@ -68,7 +68,7 @@ func TestPush(t *testing.T) { //nolint:paralleltest // it is timed
 	a := &asked{}
 	mux := http.NewServeMux()
 	mux.Handle("/token", a.timed(p.Handler(func(context.Context, tokenissuer.Question) error { return nil }, nil,
-		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {}))))
+		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil }))))
 	mux.Handle("/v2/", httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: behind}))
 	front.Config.Handler = mux
 	front.Start()

@@ -317,7 +317,10 @@ func (s *place) fails(t *testing.T, b brokenSite) {
 	t.Helper()
 	_, err := provider.Issue(t.Context(), s.build(t), asked(s.o.ProjectID, provider.Push))
 	var events strings.Builder
-	opts := []endpoint.Option{endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { fmt.Fprintf(&events, "%+v %v", e, e.LogValue()) })}
+	opts := []endpoint.Option{endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
+		fmt.Fprintf(&events, "%+v %v", e, e.LogValue())
+		return nil
+	})}
 	if id := s.o.ProjectID; id != "" {
 		opts = append(opts, endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return id, nil }))
 	}

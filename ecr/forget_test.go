@@ -58,3 +58,21 @@ func TestForgetAll(t *testing.T) {
 		require.Equal(t, 2, retrieved)
 	})
 }
+
+// A provider that is closed keeps no connections, and works on with new ones.
+func TestCloseLetsGoOfConnections(t *testing.T) {
+	t.Parallel()
+	aws := newAWS(t, ecrtest.Config{}, ecrtest.SetupOptions{})
+	p := aws.provider(t)
+	issue := func() (connections int) {
+		_, err := provider.Issue(t.Context(), p, push)
+		require.NoError(t, err)
+		return aws.Connections("")
+	}
+	first := issue()
+	require.Equal(t, first, issue(), "they are kept")
+	for range 2 {
+		require.NoError(t, provider.Close(p))
+	}
+	require.Equal(t, 2*first, issue())
+}

@@ -36,10 +36,11 @@ type served struct {
 
 func serve(p provider.Provider, opts ...endpoint.Option) *served {
 	s := &served{}
-	opts = append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) {
+	opts = append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.events = append(s.events, e)
+		return nil
 	}))
 	s.Handler = endpoint.New(p, func(*http.Request) (somebody, error) { return somebody{}, nil },
 		func(context.Context, somebody, provider.Request) error { return nil }, opts...)

@@ -31,7 +31,7 @@ func many(t *testing.T, p provider.Provider) func(ctx context.Context, subject, 
 	require.NoError(t, err)
 	h := endpoint.New(p, func(r *http.Request) (named, error) { return named(r.Header.Get("Subject")), nil },
 		func(context.Context, named, provider.Request) error { return nil },
-		endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	return func(ctx context.Context, subject, query string) int {
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?project="+query, nil)
 		r.Header.Set("Subject", subject)

@@ -115,7 +115,7 @@ func TestQuotaAtTheEndpoint(t *testing.T) {
 		_, p := full(t)
 		h := endpoint.New(p, func(*http.Request) (caller, error) { return caller{}, nil },
 			func(context.Context, caller, provider.Request) error { return nil },
-			endpoint.WithRepositories(p), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			endpoint.WithRepositories(p), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 		recorder := httptest.NewRecorder()
 		h.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?project=new", nil))
 		require.Equal(t, http.StatusBadGateway, recorder.Code, recorder.Body.String())

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
@@ -22,7 +22,7 @@ type settings struct {
 	args           []string
 	stdout, stderr io.Writer
 	loader         configload.Loader
-	server         server.Own
+	server         service.Own
 }
 
 // settingsOf are those of this process, where options don't say otherwise.
@@ -36,7 +36,7 @@ func settingsOf(opts []Option) settings {
 	return s
 }
 
-// WithContext ends the program with ctx, as SIGINT and SIGTERM do.
+// WithContext ends the program with ctx, as SIGINT does.
 func WithContext(ctx context.Context) Option { return func(s *settings) { s.ctx = ctx } }
 
 // WithName sets the name that the usage shows, such as "acme registry" for a program of several commands. It is the executable's by default.
@@ -59,14 +59,14 @@ func WithLoader(loader configload.Loader) Option { return func(s *settings) { s.
 // WithCallers has [Server] serve callers that the program knows, by functions as endpoint.New takes them, in place of those of the
 // configuration's auth.tokens, which then has to be empty.
 func WithCallers[C endpoint.Caller](authenticate endpoint.Authenticate[C], authorize endpoint.Authorize[C]) Option {
-	return func(s *settings) { s.server.Callers = server.Callers(authenticate, authorize) }
+	return func(s *settings) { s.server.Callers = service.Callers(authenticate, authorize) }
 }
 
 // WithLogins has [Server]'s token server, which type oci-token-issuer has, take callers' bearer tokens as passwords, by functions as [WithCallers] has
 // them: authenticate says no to a token that isn't meant to be kept by docker. By default it takes its own credentials alone, or those of the
 // configuration's auth.tokens that have login: true.
 func WithLogins[C endpoint.Caller](authenticate endpoint.Authenticate[C], authorize endpoint.Authorize[C]) Option {
-	return func(s *settings) { s.server.Logins = server.Logins(authenticate, authorize) }
+	return func(s *settings) { s.server.Logins = service.Logins(authenticate, authorize) }
 }
 
 // WithStillGood has [Server]'s token server, which type oci-token-issuer has, ask whether a credential that it handed out is still good, beside what it

@@ -1,11 +1,11 @@
 package app
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
@@ -15,14 +15,16 @@ import (
 //
 // WithName's name is what --version and completion show; a shell completes the arguments of a program of its own alone.
 //
-// SIGINT and SIGTERM end it once requests in progress have their answers. SIGUSR1 has it forget all credentials that it keeps.
+// SIGINT and SIGTERM end it once requests in progress have their answers; with SIGTERM, it goes on for as long as server.drain before. A second one ends it at
+// once. SIGUSR1 has it forget all credentials that it keeps.
 func Server(factory *registry.Factory, opts ...Option) (code int) {
 	s := settingsOf(opts)
-	ctx, stop := signal.NotifyContext(s.ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	process := server.Process{Name: s.name, Args: s.args, Stdout: s.stdout, Stderr: s.stderr}
-	if err := server.Run(ctx, factory, s.loader, s.server, process); err != nil {
-		_, _ = fmt.Fprintln(s.stderr, err)
+	stop := make(chan os.Signal, 2)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(stop)
+	process := server.Process{Name: s.name, Args: s.args, Stdout: s.stdout, Stderr: s.stderr, Stop: stop}
+	if err := server.Run(s.ctx, factory, s.loader, s.server, process); err != nil {
+		_ = audit.Say(s.stderr, err.Error()+"\n") // which nobody may read: that keeps nothing from ending
 		return 1
 	}
 	return 0

@@ -136,7 +136,7 @@ func (w *world) endpoint() http.Handler {
 			}
 			return nil
 		},
-		endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 }
 
 func issueGitHub(out http.ResponseWriter, r *http.Request) {

@@ -93,9 +93,10 @@ func (e Exchange) attrs() []slog.Attr {
 }
 
 // Log returns the hook that writes exchanges to logger, nil being [slog.Default] at that time: what was issued at level info, refusals at warn, failures
-// at error.
-func Log(logger *slog.Logger) func(context.Context, Exchange) {
-	return func(ctx context.Context, e Exchange) {
+// at error. It fails as the logger's handler does: where the log can't be written, no token is handed out (see [WithAudit]). A level that the handler leaves
+// out is no failure.
+func Log(logger *slog.Logger) func(context.Context, Exchange) error {
+	return func(ctx context.Context, e Exchange) error {
 		l := logger
 		if l == nil {
 			l = slog.Default()
@@ -108,6 +109,12 @@ func Log(logger *slog.Logger) func(context.Context, Exchange) {
 		case Failed:
 			level = slog.LevelError
 		}
-		l.LogAttrs(ctx, level, "registry token", e.attrs()...)
+		h := l.Handler()
+		if !h.Enabled(ctx, level) {
+			return nil
+		}
+		record := slog.NewRecord(time.Now(), level, "registry token", 0) // by the handler: a Logger's methods keep its errors to themselves
+		record.AddAttrs(e.attrs()...)
+		return h.Handle(ctx, record)
 	}
 }

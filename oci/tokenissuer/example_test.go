@@ -41,7 +41,7 @@ func ExampleProvider_Handler() {
 		}
 		return nil
 	}
-	server := httptest.NewServer(p.Handler(stillGood, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {})))
+	server := httptest.NewServer(p.Handler(stillGood, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil })))
 	defer server.Close()
 
 	c, err := provider.Issue(context.Background(), p, provider.Request{Project: "hello", Access: provider.Push, Caller: "alice"})

@@ -30,8 +30,12 @@ type Login func(r *http.Request, password provider.Secret, asked []provider.Requ
 // HandlerOption changes how [Provider.Handler]'s handler works.
 type HandlerOption func(*handler)
 
-// WithAudit sets the hook that is told of each exchange, instead of [Log]: before the answer goes out, and concurrently. The context isn't canceled with the request.
-func WithAudit(hook func(context.Context, Exchange)) HandlerOption {
+// WithAudit sets the hook that is told of each exchange, instead of [Log]: before the answer goes out, and concurrently. The context isn't canceled with the request,
+// and the exchange's time doesn't end the hook, which has to bound itself.
+//
+// An error says that there is no record. Then no token leaves: the answer is 503, with the Retry-After of a [provider.Error] if it is one. A refusal stays what it
+// is. A hook that returns nil whatever happens has tokens handed out unseen.
+func WithAudit(hook func(context.Context, Exchange) error) HandlerOption {
 	return func(h *handler) {
 		if hook != nil {
 			h.audit = hook
@@ -72,7 +76,7 @@ func WithTimeout(d time.Duration) HandlerOption {
 //	401  no credential, or one that is forged, expired or no longer good
 //	403  a good one, but for nothing of what was asked for
 //	429  too many exchanges; Retry-After
-//	503  stillGood or login couldn't tell, or the signing certificate has expired; Retry-After
+//	503  stillGood or login couldn't tell, the signing certificate has expired, or the audit hook has failed; Retry-After
 //
 // stillGood is asked about grants. login is asked about passwords that aren't; nil takes none. It panics if stillGood is nil.
 func (p *Provider) Handler(stillGood StillGood, login Login, opts ...HandlerOption) http.Handler {
@@ -91,7 +95,7 @@ type handler struct {
 	*Provider
 	good         *goodness
 	login        Login
-	audit        func(context.Context, Exchange)
+	audit        func(context.Context, Exchange) error
 	source       func(*http.Request) string
 	limitAddress func(*http.Request) time.Duration
 	limitGrant   func(context.Context, string) time.Duration
@@ -116,7 +120,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		e.Outcome = Failed
 	}
-	h.audit(context.WithoutCancel(r.Context()), e)
+	if err := h.audit(context.WithoutCancel(r.Context()), e); err != nil && e.Outcome == Issued { // before the answer, so that no token leaves unseen
+		a = unavailable(retryAfterOf(err))
+	}
 	a.write(w)
 }
 

@@ -53,7 +53,7 @@ func (s signing) option() tokenissuer.Option { return tokenissuer.WithKeys(s.key
 func quiet() tokenissuer.Option { return tokenissuer.WithLogger(slog.New(slog.DiscardHandler)) }
 
 func silent() tokenissuer.HandlerOption {
-	return tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {})
+	return tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil })
 }
 
 func config() tokenissuer.Config {
@@ -76,10 +76,11 @@ type exchanges struct {
 	all []tokenissuer.Exchange
 }
 
-func (e *exchanges) hook(_ context.Context, x tokenissuer.Exchange) {
+func (e *exchanges) hook(_ context.Context, x tokenissuer.Exchange) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, x)
+	return nil
 }
 
 func (e *exchanges) last() tokenissuer.Exchange {

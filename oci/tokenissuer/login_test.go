@@ -104,7 +104,7 @@ func TestEndpointsLogins(t *testing.T) {
 		return provider.ErrNotFound
 	}
 	var events []endpoint.Event
-	audit := endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) })
+	audit := endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { events = append(events, e); return nil })
 	x := &exchanges{}
 	h := p.Handler(allGood, endpoint.Logins(p, authenticate, authorize, audit), x.option())
 	r := exchange(t, h, "alices-bearer-token", "repository:rise-apps/hello:pull,push", "repository:rise-apps/base:pull,push", "repository:rise-apps/other:pull")

@@ -68,7 +68,7 @@ func (s *service) Credentials(_ context.Context, r provider.Request) (provider.C
 }
 
 func (s *service) handler(opts ...endpoint.Option) http.Handler {
-	opts = append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}),
+	opts = append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }),
 		endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return s.wait }))
 	return endpoint.New(s,
 		func(r *http.Request) (caller, error) {

@@ -31,7 +31,7 @@ func TestSessionPerCaller(t *testing.T) {
 				authorized = append(authorized, r)
 				return nil
 			},
-			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))...)
+			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))...)
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
 		require.Equal(t, []provider.Request{want}, s.asked)
 		want.Caller = ""
@@ -50,7 +50,7 @@ func TestCallersTakeTurns(t *testing.T) {
 	}
 	for _, name := range []string{"alice", "mallory"} {
 		h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: name}, nil },
-			func(context.Context, user, provider.Request) error { return nil }, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			func(context.Context, user, provider.Request) error { return nil }, endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
 	}
 	require.Equal(t, []string{"alice", "mallory"}, subjects)
@@ -62,7 +62,7 @@ func TestSourceOfEvents(t *testing.T) {
 		var events []endpoint.Event
 		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
-			append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))...)
+			append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { events = append(events, e); return nil }))...)
 		r := httptest.NewRequest(http.MethodGet, "/?project=hello", nil) // from 192.0.2.1:1234
 		r.Header.Set("X-Forwarded-For", "198.51.100.1")
 		h.ServeHTTP(httptest.NewRecorder(), r)
@@ -83,7 +83,7 @@ func TestSessionPerCallerNeedsSubjects(t *testing.T) {
 		s := &service{}
 		h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: subject}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
-			endpoint.WithSessionPerCaller(), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			endpoint.WithSessionPerCaller(), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 		require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"), "%q", subject)
 		require.Empty(t, s.asked)
 	}
@@ -105,7 +105,7 @@ func TestCallersDetails(t *testing.T) {
 			}
 			return provider.ErrNotFound
 		},
-		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))
+		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { events = append(events, e); return nil }))
 	require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
 	require.Equal(t, http.StatusNotFound, ask(t.Context(), h, "other"))
 	require.Equal(t, http.StatusBadRequest, ask(t.Context(), h, "No!"))

@@ -209,7 +209,7 @@ func (h *hosts) Credentials(_ context.Context, r provider.Request) (provider.Cre
 func TestKeptCredentialsOfClusters(t *testing.T) {
 	t.Parallel()
 	h := endpoint.New(cache.New(&hosts{}, cache.Options{}), func(*http.Request) (user, error) { return user{name: "x"}, nil }, func(context.Context, user, provider.Request) error { return nil },
-		endpoint.WithClusterCredentials(), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithClusterCredentials(), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	var group sync.WaitGroup
 	for n := range 400 {
 		group.Go(func() {

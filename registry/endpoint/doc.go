@@ -49,8 +49,8 @@
 //	409 conflict            the service refuses for now; the repository is suspended, another's or a former project's, or
 //	                        there is none yet, and a pull makes none
 //	502 upstream_denied     the registry denied us or answered nonsense, or we are misconfigured
-//	503 unavailable         the registry is throttling, unreachable or failing, authorization failed, or too many repositories
-//	                        wait to be made; Retry-After
+//	503 unavailable         the registry is throttling, unreachable or failing, authorization failed, too many repositories
+//	                        wait to be made, or the audit hook has failed; Retry-After
 //	504 timeout             the registry took too long: the request's time ended, or it hung in every attempt
 //	500 internal            a bug
 //
@@ -58,5 +58,5 @@
 // see [Logins].
 //
 // Every answer carries Cache-Control: no-store and X-Content-Type-Options: nosniff. Causes go to the audit hook, by
-// default the log, never to the caller.
+// default the log, never to the caller. No credential leaves without the hook's consent: see [WithAudit].
 package endpoint

@@ -119,9 +119,10 @@ func outcomeOf(ctx context.Context, status int) Outcome {
 }
 
 // Log returns the audit hook that writes events to logger, nil being [slog.Default] at that time: what was issued at level
-// info, refusals at warn, failures at error.
-func Log(logger *slog.Logger) func(context.Context, Event) {
-	return func(ctx context.Context, e Event) {
+// info, refusals at warn, failures at error. It fails as the logger's handler does: where the log can't be written, nothing is handed out
+// (see [WithAudit]). A level that the handler leaves out is no failure.
+func Log(logger *slog.Logger) func(context.Context, Event) error {
+	return func(ctx context.Context, e Event) error {
 		l := logger
 		if l == nil {
 			l = slog.Default()
@@ -134,6 +135,12 @@ func Log(logger *slog.Logger) func(context.Context, Event) {
 		case Failed:
 			level = slog.LevelError
 		}
-		l.LogAttrs(ctx, level, "registry credentials", e.attrs()...)
+		h := l.Handler()
+		if !h.Enabled(ctx, level) {
+			return nil
+		}
+		record := slog.NewRecord(time.Now(), level, "registry credentials", 0) // by the handler: a Logger's methods keep its errors to themselves
+		record.AddAttrs(e.attrs()...)
+		return h.Handle(ctx, record)
 	}
 }

@@ -79,7 +79,10 @@ registry: {type: oci-client-auth, registry_url: "registry.example.com"}
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/credentials", endpoint.New(p, service.authenticate, service.authorize,
-		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { fmt.Println("audit:", e.Subject, e.Project, e.Outcome) })))
+		endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
+			fmt.Println("audit:", e.Subject, e.Project, e.Outcome)
+			return nil
+		})))
 	server := httptest.NewServer(mux)
 	defer server.Close()
 

@@ -68,7 +68,9 @@ type handler[C Caller] struct {
 func (h *handler[C]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start, e := time.Now(), h.event(r)
 	a := h.answer(r, &e)
-	h.record(r, &e, a, start) // before the answer, so that no credential leaves unseen
+	if err := h.record(r, &e, a, start); err != nil && e.Outcome == Issued { // before the answer, so that no credential leaves unseen
+		a = answers.unavailable.retryAfter(retryAfterOf(err))
+	}
 	a.write(w)
 }
 
@@ -91,13 +93,13 @@ func (e *Event) of(caller Caller) {
 	}
 }
 
-func (h *handler[C]) record(r *http.Request, e *Event, a answer, start time.Time) {
+func (h *handler[C]) record(r *http.Request, e *Event, a answer, start time.Time) error {
 	e.Status, e.Code, e.Duration = a.status, a.code, time.Since(start)
 	e.Outcome = outcomeOf(r.Context(), a.status)
 	if len(e.caller) > 0 {
 		e.Details, e.caller = slices.Concat(e.caller, e.Details), nil
 	}
-	h.audit(context.WithoutCancel(r.Context()), *e)
+	return h.audit(context.WithoutCancel(r.Context()), *e)
 }
 
 // answer goes through the checks in the order that the package's documentation promises.

@@ -103,11 +103,11 @@ func (s *service) serve(t *testing.T, opts ...endpoint.Option) string {
 	}
 	logger := slog.New(slog.NewJSONHandler(&s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	log := endpoint.Log(logger)
-	audit := endpoint.WithAudit(func(ctx context.Context, e endpoint.Event) {
+	audit := endpoint.WithAudit(func(ctx context.Context, e endpoint.Event) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.events = append(s.events, e)
-		log(ctx, e)
+		return log(ctx, e)
 	})
 	mux := http.NewServeMux()
 	h := endpoint.New(s, authenticate, authorize, append([]endpoint.Option{audit}, opts...)...)
@@ -431,9 +431,10 @@ func TestCanceledRequest(t *testing.T) {
 		<-ctx.Done()
 		return provider.Credentials{}, ctx.Err()
 	}}
-	url := s.serve(t, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) {
+	url := s.serve(t, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
 		s.events = append(s.events, e)
 		close(ended)
+		return nil
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?project=hello", nil)

@@ -45,11 +45,11 @@ func (h *handler[C]) login(r *http.Request, password provider.Secret, asked []pr
 	}
 	caller, err := h.bearerOf(ctx, e, password)
 	if errors.Is(err, ErrUnauthenticated) {
-		h.record(r, &e, fail(&e, answers.unauthenticated, err), start)
+		_ = h.record(r, &e, fail(&e, answers.unauthenticated, err), start) // a refusal stays one
 		return "", nil, &provider.Error{Kind: provider.ErrAccessDenied, Op: opLogin, Err: err}
 	} else if err != nil {
 		err = fmt.Errorf("authenticate: %w", err)
-		h.record(r, &e, fail(&e, answers.unavailable, err), start)
+		_ = h.record(r, &e, fail(&e, answers.unavailable, err), start)
 		return "", nil, unavailable(err)
 	}
 	e.of(caller)
@@ -79,10 +79,12 @@ func (h *handler[C]) most(r *http.Request, caller C, asked provider.Request, beg
 		asked.Access = access
 		request, refused := h.permit(r.Context(), caller, wish{Request: asked}, &e)
 		if refused == nil {
-			h.record(r, &e, answer{status: http.StatusOK}, start)
+			if err := h.record(r, &e, answer{status: http.StatusOK}, start); err != nil {
+				return provider.Request{}, unavailable(fmt.Errorf("audit: %w", err))
+			}
 			return request, nil
 		}
-		h.record(r, &e, *refused, start)
+		_ = h.record(r, &e, *refused, start)
 		if refused.status >= http.StatusInternalServerError {
 			return provider.Request{}, unavailable(e.Err)
 		}
@@ -93,7 +95,7 @@ func (h *handler[C]) most(r *http.Request, caller C, asked provider.Request, beg
 const opLogin = "log in"
 
 func (h *handler[C]) throttled(r *http.Request, e Event, start time.Time, wait time.Duration) error {
-	h.record(r, &e, fail(&e, answers.limited, nil), start)
+	_ = h.record(r, &e, fail(&e, answers.limited, nil), start)
 	return &provider.Error{Kind: provider.ErrThrottled, Op: opLogin, RetryAfter: wait}
 }
 

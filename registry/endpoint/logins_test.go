@@ -53,7 +53,7 @@ func (l *logging) in(t *testing.T, password string, asked []provider.Request, op
 	t.Helper()
 	*l = logging{}
 	login := endpoint.Logins(&l.service, l.authenticate, l.authorize,
-		append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { l.events = append(l.events, e) }))...)
+		append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { l.events = append(l.events, e); return nil }))...)
 	r := httptest.NewRequest(http.MethodPost, "/token?secret=x", strings.NewReader("a body"))
 	r.Header.Set("Cookie", "session=x")
 	r.Header.Set("Authorization", "Basic x")
@@ -197,7 +197,7 @@ func TestCallerBound(t *testing.T) {
 	t.Parallel()
 	b := &bound{}
 	h := endpoint.New(b, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
-		func(context.Context, user, provider.Request) error { return nil }, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		func(context.Context, user, provider.Request) error { return nil }, endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello"))
 	require.Equal(t, []provider.Request{{Project: "hello", Access: provider.Push, Caller: "alice"}}, b.asked)
 }

@@ -18,7 +18,7 @@ type Option func(*options)
 type options struct {
 	timeout        time.Duration
 	named          func(*http.Request) (string, bool)
-	audit          func(context.Context, Event)
+	audit          func(context.Context, Event) error
 	addressLimiter func(*http.Request) time.Duration
 	subjectLimiter func(context.Context, string) time.Duration
 	repositories   *repositories
@@ -50,8 +50,11 @@ func WithProject(project func(*http.Request) (name string, ok bool)) Option {
 }
 
 // WithAudit sets the audit hook, instead of [Log]: it is called once for each request, before the answer goes out, and
-// concurrently. The context isn't canceled with the request.
-func WithAudit(hook func(context.Context, Event)) Option {
+// concurrently. The context isn't canceled with the request, and the request's time doesn't end the hook, which has to bound itself.
+//
+// An error says that there is no record. Then no credential leaves: the answer is 503, with the Retry-After of a [provider.Error] if it is one. A
+// refusal stays what it is. A hook that returns nil whatever happens has credentials handed out unseen.
+func WithAudit(hook func(context.Context, Event) error) Option {
 	return func(o *options) {
 		if hook != nil {
 			o.audit = hook

@@ -103,7 +103,7 @@ func ExampleWithProject() {
 			return nil
 		},
 		endpoint.WithProject(func(r *http.Request) (string, bool) { return r.PathValue("project"), true }),
-		endpoint.WithAudit(func(context.Context, endpoint.Event) {}),
+		endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }),
 	)
 	mux := http.NewServeMux()
 	mux.Handle(deployments, h)

@@ -59,7 +59,7 @@ func TestHandOverDuringRequest(t *testing.T) {
 						return nil
 					},
 					endpoint.WithProjectIDs(func(context.Context, string) (string, error) { return look(), nil }),
-					endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+					endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 				status := ask(t.Context(), h, "hello")
 				for _, r := range s.asked {
 					require.Equal(t, owner, r.ProjectID)

@@ -75,7 +75,7 @@ func ask(ctx context.Context, h http.Handler, project string) int {
 }
 
 func ensuring(s *service, m *manager, identify func(context.Context, string) (string, error), authorized error) http.Handler {
-	opts := []endpoint.Option{endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {})}
+	opts := []endpoint.Option{endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil })}
 	if identify != nil {
 		opts = append(opts, endpoint.WithProjectIDs(identify))
 	}
@@ -206,7 +206,7 @@ func TestRepositoriesQueue(t *testing.T) {
 		m := &slow{}
 		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
-			endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+			endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 		var wait sync.WaitGroup
 		for i := range 1000 {
 			wait.Go(func() { require.Equal(t, http.StatusOK, ask(t.Context(), h, "p"+strconv.Itoa(i))) })
@@ -244,7 +244,7 @@ func TestRepositoriesAbort(t *testing.T) {
 	t.Parallel()
 	h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 		func(context.Context, user, provider.Request) error { return nil },
-		endpoint.WithRepositories(aborting{}), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithRepositories(aborting{}), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
 }
 
@@ -257,7 +257,7 @@ func TestRepositoriesEndTheirGoroutine(t *testing.T) {
 			s := &service{}
 			h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 				func(context.Context, user, provider.Request) error { return nil },
-				endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+				endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 			for range 3 {
 				require.Equal(t, http.StatusInternalServerError, ask(t.Context(), h, "hello"))
 			}
@@ -338,10 +338,11 @@ func TestRepositoriesThatAreThere(t *testing.T) {
 					}
 					h := endpoint.New(s, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 						func(context.Context, user, provider.Request) error { return nil },
-						append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) {
+						append(opts, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
 							mu.Lock()
 							defer mu.Unlock()
 							kinds = append(kinds, e.Kind)
+							return nil
 						}))...)
 					var wait sync.WaitGroup
 					for range 100 {
@@ -390,7 +391,7 @@ func TestPullsMakeNone(t *testing.T) {
 	} {
 		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
-			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}))...)
+			append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))...)
 		require.Equal(t, http.StatusOK, ask(t.Context(), h, "hello&access=pull"))
 	}
 }

@@ -40,10 +40,11 @@ func newCrowd(t *testing.T, c *crowd, opts ...endpoint.Option) *crowd {
 	c.h = endpoint.New(&forgetful{},
 		func(r *http.Request) (user, error) { return user{name: r.Header.Get("Subject")}, nil },
 		func(context.Context, user, provider.Request) error { return nil },
-		append([]endpoint.Option{endpoint.WithRepositories(c), endpoint.WithAudit(func(_ context.Context, e endpoint.Event) {
+		append([]endpoint.Option{endpoint.WithRepositories(c), endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.events = append(c.events, e)
+			return nil
 		})}, opts...)...)
 	return c
 }
@@ -315,7 +316,7 @@ func TestFailuresMemory(t *testing.T) { //nolint:paralleltest // measures the he
 	}
 	h := endpoint.New(&forgetful{}, func(*http.Request) (user, error) { return user{name: "mallory"}, nil },
 		func(context.Context, user, provider.Request) error { return nil },
-		endpoint.WithRepositories(verbose{}), endpoint.WithAudit(func(context.Context, endpoint.Event) {}))
+		endpoint.WithRepositories(verbose{}), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
 	before := heap()
 	for i := range 12_000 {
 		require.Equal(t, http.StatusBadGateway, ask(t.Context(), h, "p"+strconv.Itoa(i)))

@@ -52,6 +52,7 @@ type parts struct {
 	tokens    *ecr.Client
 	registry  *ecr.Client
 	transport http.RoundTripper
+	closeIdle func()
 }
 
 // A Step is what a call is made for: what its failure is called, and the names of ours that AWS may quote in it.
@@ -63,7 +64,7 @@ type Step struct {
 
 // New loads the SDK's configuration and makes the clients. It calls nothing upstream.
 func New(ctx context.Context, c Config) (*Client, error) {
-	cfg, client, err := loadSTS(ctx, c)
+	cfg, client, closeIdle, err := loadSTS(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func New(ctx context.Context, c Config) (*Client, error) {
 		o.Retryer = newRetryer(cfg, o.Retryer)
 		o.Credentials = controller.credentials
 	}
-	p := &parts{sts: client, controller: controller, transport: transport.RoundTripper(cfg.HTTPClient)}
+	p := &parts{sts: client, controller: controller, transport: transport.RoundTripper(cfg.HTTPClient), closeIdle: closeIdle}
 	p.registry = ecr.NewFromConfig(cfg, forRegistry, func(o *ecr.Options) { o.HTTPClient = transport.Patient(o.HTTPClient, transport.CallTimeout) })
 	p.tokens = ecr.NewFromConfig(cfg, forRegistry, func(o *ecr.Options) { o.HTTPClient = transport.Patient(o.HTTPClient, transport.AttemptTimeout) })
 	if err := checkEndpoints(client.Options(), p.registry.Options(), c.Insecure); err != nil {
@@ -88,14 +89,13 @@ func (c *Client) Endpoints() Endpoints {
 }
 
 // loadSTS loads the SDK's configuration and makes the client of STS. Whom the SDK itself asks for credentials, it asks in the same region.
-func loadSTS(ctx context.Context, c Config) (aws.Config, *sts.Client, error) {
+func loadSTS(ctx context.Context, c Config) (cfg aws.Config, client *sts.Client, closeIdle func(), err error) {
 	region := cmp.Or(c.STSRegion, c.Region)
 	for {
-		cfg, err := load(ctx, c, region)
-		if err != nil {
-			return aws.Config{}, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", failure.Local(err))
+		if cfg, closeIdle, err = load(ctx, c, region); err != nil {
+			return aws.Config{}, nil, nil, fmt.Errorf("the AWS SDK's own configuration (AWS_* variables, ~/.aws/config): %w", failure.Local(err))
 		}
-		client := sts.NewFromConfig(cfg, func(o *sts.Options) {
+		client = sts.NewFromConfig(cfg, func(o *sts.Options) {
 			o.Retryer = newRetryer(cfg, o.Retryer)
 			o.HTTPClient = transport.Patient(o.HTTPClient, transport.AttemptTimeout)
 		})
@@ -103,15 +103,15 @@ func loadSTS(ctx context.Context, c Config) (aws.Config, *sts.Client, error) {
 		switch {
 		case named == "" || named == region:
 			cfg.Region = c.Region
-			return cfg, client, nil
+			return cfg, client, closeIdle, nil
 		case c.STSRegion != "" || region != c.Region:
-			return aws.Config{}, nil, fmt.Errorf("the endpoint set by AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is of region %s, and sts_region is another: correct one of them", named)
+			return aws.Config{}, nil, nil, fmt.Errorf("the endpoint set by AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL is of region %s, and sts_region is another: correct one of them", named)
 		}
 		region = named
 	}
 }
 
-func load(ctx context.Context, c Config, region string) (aws.Config, error) {
+func load(ctx context.Context, c Config, region string) (cfg aws.Config, closeIdle func(), err error) {
 	options := append(transport.Options(c.Load, checkedSessions()...), config.WithRegion(region))
 	if !c.AccessKeyID.IsZero() {
 		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
@@ -123,16 +123,19 @@ func load(ctx context.Context, c Config, region string) (aws.Config, error) {
 	if c.UseDualStack {
 		options = append(options, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	cfg, err = config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return aws.Config{}, err
+		return aws.Config{}, nil, err
 	}
-	cfg.HTTPClient = transport.Own(cfg.HTTPClient)
-	return cfg, nil
+	cfg.HTTPClient, closeIdle = transport.Own(cfg.HTTPClient)
+	return cfg, closeIdle, nil
 }
 
 // Transport is what requests to AWS are sent with: its proxies and authorities are those of the image registry too.
 func (c *Client) Transport() http.RoundTripper { return c.parts().transport }
+
+// CloseIdle closes the connections that are kept for later calls.
+func (c *Client) CloseIdle() { c.parts().closeIdle() }
 
 // Forget lets go of the sessions that the client and the SDK keep for themselves.
 func (c *Client) Forget() { c.parts().controller.forget() }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -19,12 +20,17 @@ import (
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc"
 )
 
-const defaultListen = "127.0.0.1:3000"
+const (
+	defaultListen = "127.0.0.1:3000"
+	defaultDrain  = 5 * time.Second
+	maxDrain      = 10 * time.Minute
+)
 
 // Config is the whole configuration.
 type Config struct {
 	Server           Server           `yaml:"server"`
 	Auth             Auth             `yaml:"auth"`
+	Audit            Audit            `yaml:"audit"`
 	EmbeddedRegistry EmbeddedRegistry `yaml:"embedded_registry"`
 	Registry         registry.Config  `yaml:"registry"`
 
@@ -50,9 +56,48 @@ type Server struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// RateLimits are off unless configured.
 	RateLimits RateLimits `yaml:"rate_limits"`
+	// Limits are how much there is at once.
+	Limits Limits `yaml:"limits"`
+	// MetricsListen is an address of its own for /metrics, which Listen has then no more, for /healthz and /readyz, and on loopback for profiles and to forget
+	// everything. Empty: none.
+	MetricsListen string `yaml:"metrics_listen"`
+	// Drain is how long the server goes on serving after it was told to stop, while /readyz says so: until nobody sends it requests any more. nil means 5
+	// seconds; 0 stops at once.
+	Drain *time.Duration `yaml:"drain"`
 }
 
 func (s Server) listen() string { return cmp.Or(s.Listen, defaultListen) }
+
+// DrainTime is Drain, or its default.
+func (s Server) DrainTime() time.Duration {
+	if s.Drain == nil {
+		return defaultDrain
+	}
+	return *s.Drain
+}
+
+// MetricsOnLoopback reports whether nobody but this machine reaches MetricsListen.
+func (s Server) MetricsOnLoopback() bool {
+	loopback, err := onLoopback(s.MetricsListen)
+	return err == nil && loopback
+}
+
+func (s Server) validateListeners() (errs []error) {
+	if d := s.DrainTime(); d < 0 || d > maxDrain {
+		errs = append(errs, provider.NewConfigError("server.drain", "must be 0 to %s", maxDrain))
+	}
+	if s.MetricsListen == "" {
+		return errs
+	}
+	loopback, err := onLoopback(s.MetricsListen)
+	if err != nil {
+		return append(errs, provider.NewConfigError("server.metrics_listen", "%v", err))
+	}
+	if !loopback && !s.TLS.Enabled() && !s.Insecure {
+		errs = append(errs, provider.NewConfigError("server.metrics_listen", "is off loopback, which needs tls, or insecure: true"))
+	}
+	return errs
+}
 
 // RateLimits limit how often callers may ask.
 type RateLimits struct {
@@ -108,7 +153,7 @@ var builtin embed.FS
 
 // Default is what Load fills.
 func Default(factory *registry.Factory) Config {
-	return Config{Server: Server{Listen: defaultListen}, Registry: factory.Config()}
+	return Config{Server: Server{Listen: defaultListen, Limits: Limits{}.OrDefault(), Drain: new(defaultDrain)}, Registry: factory.Config()}
 }
 
 // Load reads the configuration with loader. If that doesn't say from where, it is RISE_CONFIG_DIR or ./config, and with
@@ -211,6 +256,9 @@ func (c Config) Validate() error {
 			fail("server.rate_limits."+l.key, "needs both requests_per_second and burst, or neither")
 		}
 	}
+	errs = append(errs, c.Server.validateListeners()...)
+	errs = append(errs, c.Server.Limits.validate()...)
+	errs = append(errs, c.Audit.validate()...)
 	errs = append(errs, validateTokens(c.Auth.Tokens, c.Exposed())...)
 	errs = append(errs, oidc.Validate("auth.oidc", c.Auth.OIDC))
 	return errors.Join(errs...)

@@ -53,7 +53,8 @@ func required(t *testing.T) map[string]string {
 
 // emptyIsDefault are the fields with a default that can't be meant otherwise than by a value that isn't zero. Those of other packages
 // have tests of their own that see what zero does.
-var emptyIsDefault = []string{"Server.Listen", "ecr.RepoPrefix", "ecr.SessionDuration", "ecr.ImageTagMutability", "signed-login.Lifetime",
+var emptyIsDefault = []string{"Server.Listen", "Server.Limits.Connections", "Server.Limits.Requests", "Server.Limits.RequestsPerCaller", "Server.Limits.CallerPerSecond", "Server.Limits.ScrapesPerSecond",
+	"Server.Limits.HeaderBytes", "Server.Limits.HeaderTimeout", "ecr.RepoPrefix", "ecr.SessionDuration", "ecr.ImageTagMutability", "signed-login.Lifetime",
 	"oci-token-issuer.TokenIssuer", "oci-token-issuer.SessionDuration", "oci-token-issuer.TokenDuration"}
 
 // The zero value of every field of every configuration means what leaving its key out means: it is the default itself, or can't be mistaken
@@ -98,7 +99,7 @@ func TestZeroMeansLeftOut(t *testing.T) {
 		walk(walked, "", reflect.ValueOf(&c).Elem(), visit)
 		walk(walked, typ+".", reflect.ValueOf(c.Registry.Section()).Elem(), visit)
 	}
-	for _, name := range append(emptyIsDefault, "Registry.Cache.Enabled", "ecr.ScanOnPush", "ecr.RemoveAfter") {
+	for _, name := range append(emptyIsDefault, "Server.Drain", "Registry.Cache.Enabled", "ecr.ScanOnPush", "ecr.RemoveAfter") {
 		require.True(t, defaults[name], "%s: this test sees it", name)
 	}
 

@@ -38,7 +38,7 @@ func newRegistry(t *testing.T, realm string) registry {
 	issuer, err := tokenissuer.New(tokenissuer.Config{RegistryURL: service}, keys.Option())
 	require.NoError(t, err)
 	tokens := issuer.Handler(func(context.Context, tokenissuer.Question) error { return nil }, nil,
-		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {}))
+		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil }))
 	return registry{embedded.New(embedded.Tokens{Keys: keys, Issuer: "rise", Service: service}, tokens, realm, service), issuer}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,12 +27,14 @@ type Metrics struct {
 	attempts         *prometheus.CounterVec
 	attemptDurations *prometheus.HistogramVec
 	exchanges        exchanges
+	reloads          reloads
+	provider         atomic.Pointer[provider.Provider]
 }
 
 // New returns metrics with a registry of their own.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(), exchanges: newExchanges(),
+		registry: prometheus.NewRegistry(), exchanges: newExchanges(), reloads: newReloads(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "requests_total",
 			Help: "Requests to the credentials endpoint, by what became of them. code is that of the error, empty when a credential was issued.",
@@ -50,6 +53,7 @@ func New() *Metrics {
 		}, []string{"service", "operation"}),
 	}
 	m.registry.MustRegister(m.requests, m.requestDuration, m.attempts, m.attemptDurations, buildInfo(),
+		m.reloads.successful, m.reloads.at, m.reloads.total, keysCollector{func() (*tokenissuer.Provider, bool) { return present[*tokenissuer.Provider](m) }}, cacheCollector{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -76,12 +80,15 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Audit returns an audit hook that counts events and passes them on.
-func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context.Context, endpoint.Event) {
-	return func(ctx context.Context, e endpoint.Event) {
+// Audit returns an audit hook that passes events on and counts them, by what callers get: a credential that can't be recorded isn't handed out.
+func (m *Metrics) Audit(next func(context.Context, endpoint.Event) error) func(context.Context, endpoint.Event) error {
+	return func(ctx context.Context, e endpoint.Event) error {
+		err := next(ctx, e)
 		if e.Login { // at the token server, whose exchanges are counted
-			next(ctx, e)
-			return
+			return err
+		}
+		if err != nil && e.Outcome == endpoint.Issued {
+			e.Outcome, e.Code = endpoint.Failed, "unavailable"
 		}
 		access, consumer := "", ""
 		if e.Project != "" {
@@ -89,19 +96,23 @@ func (m *Metrics) Audit(next func(context.Context, endpoint.Event)) func(context
 		}
 		m.requests.WithLabelValues(e.Provider, access, consumer, string(e.Outcome), e.Code).Inc()
 		m.requestDuration.WithLabelValues(string(e.Outcome)).Observe(e.Duration.Seconds())
-		next(ctx, e)
+		return err
 	}
 }
 
-// Exchanges returns an audit hook that counts exchanges of tokens and passes them on.
-func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange)) func(context.Context, tokenissuer.Exchange) {
-	return func(ctx context.Context, e tokenissuer.Exchange) {
+// Exchanges returns an audit hook that passes exchanges of tokens on and counts them, likewise.
+func (m *Metrics) Exchanges(next func(context.Context, tokenissuer.Exchange) error) func(context.Context, tokenissuer.Exchange) error {
+	return func(ctx context.Context, e tokenissuer.Exchange) error {
+		err := next(ctx, e)
+		if err != nil && e.Outcome == tokenissuer.Issued {
+			e.Outcome, e.Code = tokenissuer.Failed, "UNAVAILABLE"
+		}
 		m.exchanges.count(e)
-		next(ctx, e)
+		return err
 	}
 }
 
-// Provider exports what is p's: the numbers of its cache, the exchanges and keys of its token server, if it has them, and at zero the
+// Provider exports what is p's from now on, in place of another's: the numbers of its cache, the exchanges and keys of its token server, if it has them, and at zero the
 // counters of its requests that rules ask for, as a rate doesn't see a counter that begins with one.
 func (m *Metrics) Provider(p provider.Provider) {
 	for _, of := range []provider.Request{{Access: provider.Pull}, {Access: provider.Push}, {Access: provider.Pull, Consumer: provider.Cluster}} {
@@ -111,28 +122,40 @@ func (m *Metrics) Provider(p provider.Provider) {
 			m.requests.WithLabelValues(provider.TypeOf(p), access, consumer, string(endpoint.Failed), code)
 		}
 	}
-	if issuer, ok := provider.As[*tokenissuer.Provider](p); ok {
+	if _, ok := provider.As[*tokenissuer.Provider](p); ok {
 		m.exchanges.register(m.registry)
-		m.registry.MustRegister(keysCollector{issuer})
 	}
-	if c, ok := provider.As[*cache.Cache](p); ok {
-		m.registry.MustRegister(cacheCollector{c})
-	}
+	m.provider.Store(&p)
 }
 
-// cacheCollector reads a cache's numbers on each scrape.
-type cacheCollector struct{ cache *cache.Cache }
+// Reloaded notes that the configuration was read again, and whether it is used.
+func (m *Metrics) Reloaded(used bool) { m.reloads.note(used) }
+
+// present returns the present provider as a T, if it is one.
+func present[T any](m *Metrics) (t T, ok bool) {
+	if p := m.provider.Load(); p != nil {
+		return provider.As[T](*p)
+	}
+	return t, false
+}
+
+// cacheCollector reads the cache's numbers on each scrape.
+type cacheCollector struct{ metrics *Metrics }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "cache", name), help, labels, nil)
 }
 
-// Describe implements prometheus.Collector: what a collection yields is fixed.
-func (c cacheCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+// Describe implements prometheus.Collector: what there is to collect depends on the provider.
+func (c cacheCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
-	s := c.cache.Stats()
+	kept, ok := present[*cache.Cache](c.metrics)
+	if !ok {
+		return
+	}
+	s := kept.Stats()
 	counter := func(d *prometheus.Desc, n uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 	}

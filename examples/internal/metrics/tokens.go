@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,10 +13,12 @@ import (
 type exchanges struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	once     *sync.Once // registered
 }
 
 func newExchanges() exchanges {
 	return exchanges{
+		once: &sync.Once{},
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "token_exchanges_total",
 			Help: "Requests to /token, by what became of them. code is that of the error, empty when a token was issued.",
@@ -34,7 +37,7 @@ func (x exchanges) count(e tokenissuer.Exchange) {
 
 // register exports them, at zero those that rules ask for.
 func (x exchanges) register(r prometheus.Registerer) {
-	r.MustRegister(x.total, x.duration)
+	x.once.Do(func() { r.MustRegister(x.total, x.duration) })
 	x.total.WithLabelValues(string(tokenissuer.Issued), "")
 	for _, code := range []string{"UNAVAILABLE", "UNKNOWN"} {
 		x.total.WithLabelValues(string(tokenissuer.Failed), code)
@@ -42,14 +45,20 @@ func (x exchanges) register(r prometheus.Registerer) {
 }
 
 // keysCollector reads the state of a token server's keys on each scrape.
-type keysCollector struct{ provider *tokenissuer.Provider }
+type keysCollector struct {
+	present func() (*tokenissuer.Provider, bool)
+}
 
-// Describe implements prometheus.Collector: what a collection yields is fixed.
-func (c keysCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+// Describe implements prometheus.Collector: what there is to collect depends on the provider.
+func (c keysCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c keysCollector) Collect(ch chan<- prometheus.Metric) {
-	k := c.provider.Keys()
+	issuer, ok := c.present()
+	if !ok {
+		return
+	}
+	k := issuer.Keys()
 	gauge := func(name, help string, v float64) {
 		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(prometheus.BuildFQName(namespace, "signing", name), help, nil, nil), prometheus.GaugeValue, v)
 	}

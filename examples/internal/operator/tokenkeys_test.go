@@ -237,7 +237,7 @@ func TestTokenKeysRealRegistry(t *testing.T) {
 		})
 		require.NoError(t, err)
 		good := func(context.Context, tokenissuer.Question) error { return nil }
-		h := p.Handler(good, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {}))
+		h := p.Handler(good, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil }))
 		serving.Store(&h)
 		c, err := provider.Issue(t.Context(), p, provider.Request{Project: "hello", Access: provider.Push, Caller: "alice"})
 		require.NoError(t, err)

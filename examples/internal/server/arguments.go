@@ -11,6 +11,7 @@ import (
 	"github.com/posener/complete"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/buildinfo"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/completion"
 )
@@ -93,13 +94,12 @@ func completable() complete.Command {
 	}
 }
 
-// handler is the log's.
-func (a arguments) handler(w io.Writer) slog.Handler {
-	o := &slog.HandlerOptions{Level: a.level}
+// lines is how the log's records are written.
+func (a arguments) lines() audit.Format {
 	if a.format == "json" {
-		return slog.NewJSONHandler(w, o)
+		return audit.JSON
 	}
-	return slog.NewTextHandler(w, o)
+	return audit.Text
 }
 
 // from is where the configuration is read from.

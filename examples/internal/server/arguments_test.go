@@ -10,6 +10,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 )
 
 // What isn't serving is done without a configuration.
@@ -39,7 +40,7 @@ func TestArguments(t *testing.T) {
 func TestConfigAndLogFormat(t *testing.T) {
 	t.Parallel()
 	dir := files(t, map[string]string{"development.yaml": ociConfig("registry.example.com")}).Dir
-	s := startProgram(t, configload.Loader{LookupEnv: env(map[string]string{"RISE_CONFIG_DIR": "/nowhere"})}, server.Own{},
+	s := startProgram(t, configload.Loader{LookupEnv: env(map[string]string{"RISE_CONFIG_DIR": "/nowhere"})}, service.Own{},
 		server.Process{Args: []string{"--config", dir, "-log-format", "json"}})
 	status, body, _ := s.ask(t, "ci-token-of-hello", "project=hello")
 	require.Equal(t, http.StatusOK, status, body)

@@ -2,7 +2,7 @@ package server_test
 
 import (
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 )
 
 const guarded = `
@@ -68,7 +70,7 @@ func TestGuardsMisconfigured(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, rest, _ := strings.Cut(ociConfig("127.0.0.1:5000"), "\nserver: {listen: \"127.0.0.1:0\"}")
-			_, err := newServer(t, files(t, map[string]string{"development.yaml": "server: {" + tt.server + "}\n" + rest}), nil)
+			_, err := newServer(t, files(t, map[string]string{"development.yaml": "server: {" + tt.server + "}\n" + rest}), service.Own{}, io.Discard)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}
@@ -111,7 +113,7 @@ func TestPlainHTTPIsRefused(t *testing.T) { //nolint:paralleltest // environment
 			}
 			build := func(insecure string) error {
 				var out buffer
-				s, err := newServer(t, files(t, map[string]string{"development.yaml": fmt.Sprintf(test.file, insecure)}), slog.New(slog.NewTextHandler(&out, nil)))
+				s, err := newServer(t, files(t, map[string]string{"development.yaml": fmt.Sprintf(test.file, insecure)}), service.Own{}, &out)
 				if err == nil {
 					require.NoError(t, s.Close())
 				}

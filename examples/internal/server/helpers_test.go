@@ -21,10 +21,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci"
-	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
@@ -35,6 +36,7 @@ type running struct {
 	printed *buffer // all that it printed for its user
 	output  *buffer // its log
 	stop    func() error
+	wait    func() error // until it ends by itself
 }
 
 // buffer is a bytes.Buffer for several goroutines.
@@ -59,19 +61,21 @@ var endpointURL = regexp.MustCompile(`(https?://[^?'\s]+)\?project=`)
 
 // factory is the reference server's.
 func factory() *registry.Factory {
-	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer(), tokenauth.Builder())
+	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer())
 	if err != nil {
 		panic(err)
 	}
 	return f
 }
 
-func newServer(t *testing.T, loader configload.Loader, logger *slog.Logger) (*server.Server, error) {
+func newServer(t *testing.T, loader configload.Loader, own service.Own, log io.Writer) (*server.Server, error) {
 	t.Helper()
-	return server.New(t.Context(), factory(), loader, server.Own{}, logger)
+	stream := audit.NewStream(log, slog.LevelInfo, audit.Text)
+	t.Cleanup(func() { require.NoError(t, stream.Close()) })
+	return server.New(t.Context(), factory(), loader, own, stream)
 }
 
-func run(ctx context.Context, loader configload.Loader, own server.Own, process server.Process) error {
+func run(ctx context.Context, loader configload.Loader, own service.Own, process server.Process) error {
 	process.Name = "server"
 	return server.Run(ctx, factory(), loader, own, process)
 }
@@ -83,17 +87,17 @@ func refused(t *testing.T, loader configload.Loader, args ...string) (string, er
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out buffer
-	err := run(ctx, loader, server.Own{}, server.Process{Args: args, Stdout: &out, Stderr: &out})
+	err := run(ctx, loader, service.Own{}, server.Process{Args: args, Stdout: &out, Stderr: &out})
 	return out.String(), err
 }
 
 // start runs the server and waits until it says where it serves.
 func start(t *testing.T, loader configload.Loader) *running {
 	t.Helper()
-	return startOwn(t, loader, server.Own{})
+	return startOwn(t, loader, service.Own{})
 }
 
-func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
+func startOwn(t *testing.T, loader configload.Loader, own service.Own) *running {
 	t.Helper()
 	return startProgram(t, loader, own, server.Process{})
 }
@@ -101,33 +105,30 @@ func startOwn(t *testing.T, loader configload.Loader, own server.Own) *running {
 // startInstalled runs it where there is that client and no other.
 func startInstalled(t *testing.T, loader configload.Loader, client string) *running {
 	t.Helper()
-	return startProgram(t, loader, server.Own{}, server.Process{Installed: func(program string) bool { return program == client }})
+	return startProgram(t, loader, service.Own{}, server.Process{Installed: func(program string) bool { return program == client }})
 }
 
-func startProgram(t *testing.T, loader configload.Loader, own server.Own, process server.Process) *running {
+func startProgram(t *testing.T, loader configload.Loader, own service.Own, process server.Process) *running {
 	t.Helper()
 	return startFactory(t, factory(), loader, own, process)
 }
 
 // startFactory runs it with another factory, as third parties do.
-func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, own server.Own, process server.Process) *running {
+func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, own service.Own, process server.Process) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	s := &running{printed: &buffer{}, output: &buffer{}}
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
+	var result error
 	go func() {
 		process.Name, process.Args, process.Stdout, process.Stderr = "server", append([]string{"-log-level", "debug"}, process.Args...), w, s.output
-		err := server.Run(ctx, f, loader, own, process)
-		_ = w.CloseWithError(err)
-		ended <- err
+		result = server.Run(ctx, f, loader, own, process)
+		_ = w.CloseWithError(result)
+		close(ended)
 	}()
-	var once sync.Once
-	var result error
-	s.stop = func() error {
-		once.Do(func() { cancel(); result = <-ended })
-		return result
-	}
+	s.wait = func() error { <-ended; return result }
+	s.stop = func() error { cancel(); return s.wait() }
 	t.Cleanup(func() { _ = s.stop() })
 	silent := time.AfterFunc(time.Minute, func() { _ = w.CloseWithError(errors.New("the server doesn't say where it serves")) })
 	defer silent.Stop()

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"maps"
@@ -101,7 +102,7 @@ func TestMonitoringNames(t *testing.T) {
 	s, _ := busy(t)
 	issuer, _ := startDevelopment(t)
 	issuer.exchange(t, "guess")
-	text := s.scrape(t) + issuer.scrape(t)
+	text := s.scrape(t) + issuer.scrape(t) + scrapeOverTLS(t)
 	for _, file := range []string{"grafana-dashboard.json", "alerts.yaml", "../performance.md", "../operators-guide.md"} {
 		content, err := os.ReadFile(filepath.Join(monitoring, file))
 		require.NoError(t, err)
@@ -114,6 +115,21 @@ func TestMonitoringNames(t *testing.T) {
 			require.True(t, regexp.MustCompile(`(?m)^`+name+`(_count)?[{ ]`).MatchString(text), "%s names %s", file, name)
 		}
 	}
+}
+
+// scrapeOverTLS is what a server with a certificate exports.
+func scrapeOverTLS(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	pool := certificate(t, dir)
+	s := start(t, files(t, map[string]string{"development.yaml": withTLS(dir)}))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	defer client.CloseIdleConnections()
+	status, text := get(t, client, strings.TrimSuffix(s.url, server.CredentialsPath)+"/metrics")
+	require.Equal(t, http.StatusOK, status)
+	require.Regexp(t, `(?m)^rise_registry_tls_certificate_expiry_seconds 3[0-9.e+]+$`, text)
+	require.Contains(t, text, "\nrise_registry_tls_certificate_problem 0\n")
+	return text
 }
 
 func TestPromtool(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
@@ -135,8 +135,8 @@ func TestOIDCBesideOwnCallers(t *testing.T) {
 registry: {type: oci-client-auth, registry_url: "localhost:5000"}
 auth: {oidc: [{name: ci, issuer: "https://ci.example.com", audience: rise.example.com, rules: [{claims: {owner: a}, projects: [hello]}]}]}
 `
-	own := server.Own{Callers: server.Callers(func(*http.Request) (caller, error) { return "", endpoint.ErrUnauthenticated },
+	own := service.Own{Callers: service.Callers(func(*http.Request) (caller, error) { return "", endpoint.ErrUnauthenticated },
 		func(context.Context, caller, provider.Request) error { return nil })}
-	_, err := server.New(t.Context(), factory(), files(t, map[string]string{"development.yaml": config}), own, slog.New(slog.DiscardHandler))
+	_, err := newServer(t, files(t, map[string]string{"development.yaml": config}), own, io.Discard)
 	require.ErrorContains(t, err, "auth.oidc")
 }

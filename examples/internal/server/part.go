@@ -10,18 +10,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rise-deploy/rise-registry-go/examples/internal/bounds"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
 // The endpoint's own limit for a request is endpoint.DefaultTimeout; what is around it gives that time to end.
 const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = 20 * time.Second // the endpoint reads no body; uploads to the embedded registry take what they take
-	writeTimeout      = endpoint.DefaultTimeout + 10*time.Second
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = endpoint.DefaultTimeout + 5*time.Second
-	maxHeader         = 16 << 10
+	readTimeout  = 20 * time.Second // the endpoint reads no body; uploads to the embedded registry take what they take
+	writeTimeout = endpoint.DefaultTimeout + 10*time.Second
+	idleTimeout  = 2 * time.Minute
 )
 
 // part is one thing that is served, at an address of its own.
@@ -31,29 +29,33 @@ type part struct {
 	listener net.Listener
 }
 
-// listen returns a part that listens already.
-func listen(ctx context.Context, name, address string, files config.TLS, handler http.Handler, logger *slog.Logger) (part, error) {
+// listen returns a part that listens already, without TLS if certificate is nil.
+func listen(
+	ctx context.Context, name, address string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error),
+	handler http.Handler, limits config.Limits, logger *slog.Logger,
+) (part, error) {
 	var secure *tls.Config
-	if files.Enabled() {
-		certificate, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
-		if err != nil {
-			return part{}, fmt.Errorf("%s: server.tls: %w", name, err)
-		}
-		secure = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	if certificate != nil {
+		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate}
 	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
 		return part{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return part{name: name, listener: listener, http: &http.Server{
+	server := &http.Server{
 		Handler:           handler,
 		TLSConfig:         secure,
-		ReadHeaderTimeout: readHeaderTimeout,
+		ReadHeaderTimeout: limits.HeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
+		MaxHeaderBytes:    limits.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
-	}}, nil
+	}
+	fit := bounds.Fit(limits.Connections)
+	if fit < limits.Connections {
+		logger.Warn("fewer connections than server.limits.connections: this process may open no more files", "what", name, "connections", fit, "wanted", limits.Connections)
+	}
+	return part{name: name, http: server, listener: bounds.NewConnections(fit).Apply(server, listener)}, nil
 }
 
 func (p part) serve() error {

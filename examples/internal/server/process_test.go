@@ -89,20 +89,35 @@ func build(t *testing.T) (program string) {
 // process is a server in a process of its own, on a double of AWS in this one.
 type process struct {
 	running
-	aws   *ecrtest.Server
-	cmd   *exec.Cmd
-	clock string // the file of shiftVariable
+	aws     *ecrtest.Server
+	program string
+	env     []string
+	stderr  *os.File // in place of output, which is told of stdout alone then
+	cmd     *exec.Cmd
+	clock   string // the file of shiftVariable
 }
 
 func startProcess(t *testing.T, program, cache string) *process {
+	t.Helper()
+	p := newProcess(t, program, "drain: 0s", "cache: "+cache)
+	p.start(t)
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		require.NoError(t, p.cmd.Wait())
+	})
+	return p
+}
+
+// newProcess is one that isn't started yet: keys are more of section server and, a line each, of the registry's, and sections more of the file.
+func newProcess(t *testing.T, program, keys, registry string, sections ...string) *process {
 	t.Helper()
 	aws := ecrtest.NewServer(ecrtest.Config{})
 	t.Cleanup(aws.Close)
 	d := aws.Setup(ecrtest.SetupOptions{})
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "production.yaml"), fmt.Appendf(nil, `
-server: {listen: "127.0.0.1:0"}
-auth: {tokens: [{token: "${CI_TOKEN}", subject: ci, projects: [hello], access: push}]}
+server: {listen: "127.0.0.1:0", %s}
+auth: {tokens: [{token: "${CI_TOKEN}", subject: ci, projects: [hello, "p-*"], access: push}]}
 registry:
   type: ecr
   region: eu-west-1
@@ -110,25 +125,34 @@ registry:
   push_role_arn: %s
   access_key_id: "${KEY_ID}"
   secret_access_key: "${KEY}"
-  cache: %s
-`, d.PushRoleARN, cache), 0o600))
-	p := &process{aws: aws, clock: filepath.Join(dir, "clock")}
-	p.output = &buffer{}
+  %s
+%s
+`, keys, d.PushRoleARN, registry, strings.Join(sections, "\n")), 0o600))
+	p := &process{aws: aws, program: program, clock: filepath.Join(dir, "clock")}
 	p.setClock(t, 0)
-	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), program, "-log-level", "debug")
-	p.cmd.Env = []string{
+	p.env = []string{
 		"RISE_CONFIG_DIR=" + dir, "RISE_CONFIG_RUN_MODE=production", "CI_TOKEN=" + ciToken, "KEY_ID=" + d.ControllerUser.ID,
 		"KEY=" + d.ControllerUser.Secret, "AWS_ENDPOINT_URL=" + aws.URL, "AWS_CONFIG_FILE=/nonexistent",
 		"AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_EC2_METADATA_DISABLED=true", shiftVariable + "=" + p.clock,
 	}
-	p.cmd.Stderr = p.output
+	return p
+}
+
+// start starts it, once more if it has ended.
+func (p *process) start(t *testing.T) {
+	t.Helper()
+	if p.output == nil {
+		p.output = &buffer{}
+	}
+	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), p.program, "-log-level", "debug")
+	p.cmd.Env, p.cmd.Stderr = p.env, p.output
+	if p.stderr != nil {
+		p.cmd.Stderr = p.stderr
+	}
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.cmd.Start())
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		require.NoError(t, p.cmd.Wait())
-	})
+	p.url = ""
 	lines := bufio.NewScanner(stdout)
 	for p.url == "" && lines.Scan() {
 		if found := endpointURL.FindStringSubmatch(lines.Text()); found != nil {
@@ -137,7 +161,6 @@ registry:
 	}
 	require.NotEmpty(t, p.url, "%s", p.output)
 	go io.Copy(p.output, stdout) //nolint:errcheck // until the process ends
-	return p
 }
 
 // setClock moves the process's wall clock, and nothing else's.
@@ -186,6 +209,8 @@ func TestProcess(t *testing.T) {
 	program := build(t)
 	for name, test := range map[string]func(*testing.T, string){
 		"clock set back": clockSetBack, "clock set ahead": clockSetAhead, "told to forget": toldToForget, "told to forget nothing": toldToForgetNothing,
+		"a log that nobody reads": unreadLog, "a log whose reader is gone": brokenLog, "an audit pipe that nobody reads": unreadAudit, "a second signal": secondSignal,
+		"killed and told to end": killed, "told to reload": toldToReload, "a terminal that closes": hangUp, "the guide's reload": guidesReload,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

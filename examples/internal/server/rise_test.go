@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -317,7 +318,7 @@ func TestRiseClientRegistryToken(t *testing.T) {
 
 	var over atomic.Value // the deployment that takes no more pushes
 	over.Store("none")
-	own := server.Own{Callers: server.Callers(
+	own := service.Own{Callers: service.Callers(
 		func(r *http.Request) (deploymentCaller, error) {
 			if token, ok := endpoint.BearerToken(r); !ok || token.Reveal() != "token-of-the-cli" {
 				return deploymentCaller{}, endpoint.ErrUnauthenticated

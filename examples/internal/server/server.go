@@ -5,22 +5,23 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/ecr"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
-	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/swap"
 	"github.com/rise-deploy/rise-registry-go/oci/imageregistry"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -30,18 +31,22 @@ import (
 
 // Server is everything that runs: the endpoint and, if it is configured, the embedded registry, each with its listener.
 type Server struct {
-	config   config.Config
-	logger   *slog.Logger
-	provider provider.Provider
-	aws      *localAWS // in mode ecr-local
-	metrics  *metrics.Metrics
-	parts    []part
-	// ownCallers says that the program has callers that aren't the configuration's.
-	ownCallers bool
+	logger  *slog.Logger
+	loader  configload.Loader
+	builder service.Builder
+	// serving is what the present configuration makes. nil: New failed before there was any.
+	serving *swap.Value[*service.Service]
+	aws     *localAWS     // in mode ecr-local
+	keys    embedded.Keys // of the embedded registry
+	metrics *metrics.Metrics
+	audit   *audit.Log
+	health  health
+	parts   []part
 }
 
-// New does all that can fail before it serves: it is listening when it returns.
-func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own Own, logger *slog.Logger) (_ *Server, err error) {
+// New does all that can fail before it serves: it is listening when it returns. stream is where it logs to, and stays open.
+func New(ctx context.Context, factory *registry.Factory, loader configload.Loader, own service.Own, stream *audit.Stream) (_ *Server, err error) {
+	logger := stream.Logger
 	s := &Server{logger: logger, metrics: metrics.New()}
 	defer func() {
 		if err != nil {
@@ -56,81 +61,110 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	} else {
 		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
-	if s.config, err = config.Load(loader, factory); err != nil {
-		return nil, err
-	}
-	s.ownCallers = own.Callers != nil
-	if s.ownCallers && len(s.config.Auth.Tokens) > 0 {
-		return nil, provider.NewConfigError("auth.tokens", "must be empty: this server knows its callers by other means")
-	}
-	if s.ownCallers && len(s.config.Auth.OIDC) > 0 {
-		return nil, provider.NewConfigError("auth.oidc", "must be empty: this server knows its callers by other means")
-	}
-	var keys embedded.Keys
-	if s.config.OwnKeys() {
-		if keys, err = embedded.NewKeys(); err != nil {
-			return nil, err
-		}
-		add.TokenIssuer = append(add.TokenIssuer, keys.Option())
-	}
-	s.provider, err = factory.Build(add.In(ctx), s.config.Registry)
-	if err != nil && s.config.OwnKeys() && !add.Taken {
-		return nil, errors.New("embedded_registry.listen: needs a factory with the " + tokenissuer.Type + " builder of package app")
-	}
+	s.loader = loader
+	c, err := config.Load(loader, factory)
 	if err != nil {
 		return nil, err
 	}
-	section, ok := s.config.Registry.Section().(*ecr.Config)
-	if ok && section.ProjectIDs && own.Identify == nil {
-		return nil, errors.New("registry.project_ids: this server knows no ids of projects; a service that does has its own, with app.WithProjectIDs")
-	}
-	s.metrics.Provider(s.provider)
-	if s.aws != nil {
-		if !add.Taken {
-			return nil, errors.New("mode " + ecrlocal.Mode + " needs a factory with the ecr builder of package app")
-		}
-		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, config.TLS{}, s.aws.server.Handler()); err != nil {
+	if c.OwnKeys() {
+		if s.keys, err = embedded.NewKeys(); err != nil {
 			return nil, err
 		}
-		if err := s.aws.share(section.RegistryHost); err != nil {
-			return nil, err
-		}
+		add.TokenIssuer = append(add.TokenIssuer, s.keys.Option())
 	}
-	callers, err := newConfigured(s.config, s.logger)
+	if s.audit, err = audit.Open(c.Audit, stream.Writer, stream.Format, logger); err != nil {
+		return nil, err
+	}
+	s.metrics.AuditLog(s.audit, stream.Writer)
+	s.health.audit = s.audit.Ready
+	s.builder = service.Builder{
+		Factory: factory, Own: own, Log: logger, Additions: add,
+		Options:   []endpoint.Option{endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(s.audit.Event))},
+		Exchanges: s.metrics.Exchanges(s.audit.Exchange),
+	}
+	built, err := s.builder.Build(ctx, c, nil)
 	if err != nil {
 		return nil, err
 	}
-	credentials, tokens, err := s.handlers(own.orConfigured(callers))
-	if err != nil {
+	s.serving = swap.New(built, built.Close)
+	s.metrics.Provider(built.Provider)
+	if built.Certificate != nil {
+		s.metrics.Certificate(func() (time.Time, error) { return s.serving.Load().Certificate.State() })
+	}
+	if err := s.listenAll(ctx); err != nil {
 		return nil, err
 	}
-	if address := s.config.EmbeddedRegistry.Listen; address != "" {
-		images, err := s.images(keys, tokens)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.listen(ctx, "embedded registry", s.setting("RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, config.TLS{}, images); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.listen(ctx, "credentials endpoint", s.setting("RISE_LISTEN", "server.listen"), s.config.Server.Listen, s.config.Server.TLS,
-		routes(credentials, tokens, s.metrics)); err != nil {
-		return nil, err
-	}
-	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
 	return s, nil
 }
 
+// listenAll makes the parts. What they serve is what the configuration makes by the time of each request.
+func (s *Server) listenAll(ctx context.Context) error {
+	now := s.serving.Load()
+	c := now.Config
+	if address := c.Server.MetricsListen; address != "" {
+		if err := s.listen(ctx, "metrics", "server.metrics_listen", address, c.Server.TLS.Enabled(), metricsRoutes(c.Server, s.metrics, &s.health, s.forget)); err != nil {
+			return err
+		}
+	}
+	if s.aws != nil {
+		if !s.builder.Additions.Taken {
+			return errors.New("mode " + ecrlocal.Mode + " needs a factory with the ecr builder of package app")
+		}
+		section, _ := c.Registry.Section().(*ecr.Config)
+		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, false, s.aws.server.Handler()); err != nil {
+			return err
+		}
+		if err := s.aws.share(section.RegistryHost); err != nil {
+			return err
+		}
+	}
+	if address := c.EmbeddedRegistry.Listen; address != "" {
+		images, err := s.images(now)
+		if err != nil {
+			return err
+		}
+		if err := s.listen(ctx, "embedded registry", setting(c, "RISE_REGISTRY_LISTEN", "embedded_registry.listen"), address, false, images); err != nil {
+			return err
+		}
+	}
+	if err := s.listen(ctx, "credentials endpoint", setting(c, "RISE_LISTEN", "server.listen"), c.Server.Listen, c.Server.TLS.Enabled(),
+		routes(c.Server, s.present(credentials), s.present(tokens), s.metrics, &s.health)); err != nil {
+		return err
+	}
+	s.endpoint().http.ReadTimeout, s.endpoint().http.WriteTimeout = readTimeout, writeTimeout
+	return nil
+}
+
+func credentials(now *service.Service) http.Handler { return now.Credentials }
+func tokens(now *service.Service) http.Handler      { return now.Tokens }
+
+// present serves what the present configuration makes, for the whole of a request; 404 where it makes none.
+func (s *Server) present(of func(*service.Service) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		held := s.serving.Hold()
+		defer held.Release()
+		if handler := of(held.Value); handler != nil {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+}
+
 // setting is what changes an address.
-func (s *Server) setting(variable, key string) string {
-	if s.config.BuiltIn {
+func setting(c config.Config, variable, key string) string {
+	if c.BuiltIn {
 		return variable
 	}
 	return key
 }
 
-func (s *Server) listen(ctx context.Context, name, setting, address string, files config.TLS, handler http.Handler) error {
-	p, err := listen(ctx, name, address, files, handler, s.logger)
+func (s *Server) listen(ctx context.Context, name, setting, address string, secure bool, handler http.Handler) error {
+	var certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	if secure {
+		certificate = s.certificate
+	}
+	p, err := listen(ctx, name, address, certificate, handler, s.serving.Load().Config.Server.Limits.OrDefault(), s.logger)
 	if err != nil {
 		return fmt.Errorf("%w; %s chooses another address", err, setting)
 	}
@@ -138,90 +172,33 @@ func (s *Server) listen(ctx context.Context, name, setting, address string, file
 	return nil
 }
 
-// handlers makes those of the credentials endpoint and, for a type that has one, of the token server.
-func (s *Server) handlers(own Own) (credentials, tokens http.Handler, err error) {
-	list, err := suspended.Open(s.config.Auth.SuspendedFile, s.logger)
-	if err != nil {
-		return nil, nil, provider.NewConfigError("auth.suspended_file", "%v", err)
-	}
-	opts, err := ensures(s.config.Server, s.provider)
-	if err != nil {
-		return nil, nil, err
-	}
-	byAddress := addressLimit(s.config.Server)
-	opts = append(opts, endpoint.WithProject(projectIn), endpoint.WithAudit(s.metrics.Audit(endpoint.Log(s.logger))))
-	opts = append(opts, guards(s.config.Server, byAddress)...)
-	if own.Identify != nil {
-		opts = append(opts, endpoint.WithProjectIDs(own.Identify))
-	}
-	credentials = own.Callers(s.provider, refusalOf(list), opts...)
-	if issuer, ok := provider.As[*tokenissuer.Provider](s.provider); ok {
-		var logins tokenissuer.Login
-		if own.Logins != nil {
-			logins = own.Logins(s.provider, refusalOf(list), opts...)
-		}
-		audit := tokenissuer.WithAudit(s.metrics.Exchanges(tokenissuer.Log(s.logger)))
-		tokens = issuer.Handler(stillGood(list, own), logins, append(exchangeLimits(s.config.Server, byAddress), audit)...)
-	}
-	return credentials, tokens, nil
+// certificate is that of the present configuration, which has one: whether there is TLS doesn't change.
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.serving.Load().Certificate.Get(hello)
 }
 
 // images makes the embedded registry.
-func (s *Server) images(keys embedded.Keys, tokens http.Handler) (http.Handler, error) {
-	section, ok := s.config.Registry.Section().(*tokenissuer.Config)
+func (s *Server) images(now *service.Service) (http.Handler, error) {
+	section, ok := now.Config.Registry.Section().(*tokenissuer.Config)
 	if !ok {
 		return imageregistry.New(imageregistry.AllowAll), nil
 	}
-	repository, err := s.provider.Repository("any", provider.Cluster)
+	repository, err := now.Provider.Repository("any", provider.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	accepted := embedded.Tokens{Keys: keys, Issuer: cmp.Or(section.TokenIssuer, tokenissuer.DefaultConfig().TokenIssuer), Service: cmp.Or(section.TokenService, repository.RegistryStr())}
-	return embedded.New(accepted, tokens, s.config.EmbeddedRegistry.Realm, s.config.EmbeddedRegistry.Listen), nil
+	accepted := embedded.Tokens{Keys: s.keys, Issuer: cmp.Or(section.TokenIssuer, tokenissuer.DefaultConfig().TokenIssuer), Service: cmp.Or(section.TokenService, repository.RegistryStr())}
+	return embedded.New(accepted, s.present(tokens), now.Config.EmbeddedRegistry.Realm, now.Config.EmbeddedRegistry.Listen), nil
 }
 
 // endpoint is the part that listens last.
 func (s *Server) endpoint() part { return s.parts[len(s.parts)-1] }
 
-// Serve serves until ctx ends or something fails, then lets requests in progress finish. Each signal of forget has it forget all
-// credentials.
-func (s *Server) Serve(ctx context.Context, forget <-chan os.Signal) error {
-	group, running := errgroup.WithContext(ctx)
-	for _, p := range s.parts {
-		s.logger.Info("listening", "what", p.name, "address", p.listener.Addr().String(), "tls", p.http.TLSConfig != nil)
-		group.Go(p.serve)
-	}
-	group.Go(func() error {
-		for {
-			select {
-			case <-running.Done():
-				return nil
-			case <-forget:
-				s.forget()
-			}
-		}
-	})
-	group.Go(func() error {
-		<-running.Done()
-		s.logger.Info("stopping")
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-		defer cancel()
-		var errs []error
-		for i := len(s.parts) - 1; i >= 0; i-- { // the endpoint first: it names the registry
-			errs = append(errs, s.parts[i].http.Shutdown(stopping))
-		}
-		return errors.Join(errs...)
-	})
-	err := group.Wait()
-	if s.aws != nil {
-		err = errors.Join(err, s.aws.close())
-	}
-	return errors.Join(err, provider.Close(s.provider))
-}
-
 // forget lets go of all that is kept of the upstream's, which takes none of it any more: the roles were made again, say.
 func (s *Server) forget() {
-	if p, ok := provider.As[interface{ ForgetAll() }](s.provider); ok {
+	held := s.serving.Hold()
+	defer held.Release()
+	if p, ok := provider.As[interface{ ForgetAll() }](held.Value.Provider); ok {
 		p.ForgetAll()
 	}
 	s.logger.Info("forgot all credentials that were kept")
@@ -233,8 +210,20 @@ func (s *Server) Close() error {
 	for _, p := range s.parts {
 		errs = append(errs, p.listener.Close())
 	}
+	return errors.Join(append(errs, s.release())...)
+}
+
+// release lets go of what isn't served.
+func (s *Server) release() error {
+	var errs []error
 	if s.aws != nil {
 		errs = append(errs, s.aws.close())
 	}
-	return errors.Join(append(errs, provider.Close(s.provider))...)
+	if s.serving != nil {
+		errs = append(errs, s.serving.Close())
+	}
+	if s.audit != nil { // last, as requests that are left may have records
+		errs = append(errs, s.audit.Close())
+	}
+	return errors.Join(errs...)
 }

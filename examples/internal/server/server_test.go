@@ -128,7 +128,7 @@ func TestConfigurationMistakes(t *testing.T) {
 		"a real address":   {"server: {listen: '10.0.0.1:3000'}" + tail, "server.listen: is off loopback"},
 		"no port":          {"server: {listen: localhost}" + tail, "server.listen: must be host:port"},
 		"half of tls":      {"server: {tls: {cert_file: x}}" + tail, "server.tls: needs both cert_file and key_file, or neither"},
-		"no such file":     {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: open /nonexistent/c"},
+		"no such file":     {"server: {listen: 127.0.0.1:0, tls: {cert_file: /nonexistent/c, key_file: /nonexistent/k}}" + tail, "server.tls: cert_file: open /nonexistent/c"},
 		"dev token":        {"server: {listen: ':0', insecure: true}\nauth: {tokens: [{token: rise-dev-token, subject: x}]}" + tail, "auth.tokens[0].token: is the development token"},
 		"no token":         {"auth: {tokens: [{subject: x}]}" + tail, "auth.tokens[0].token: is required"},
 		"unusable token":   {"auth: {tokens: [{token: \"hunter2\\n\", subject: x}]}" + tail, "development.yaml:1: auth.tokens[0].token: ends in the end of a line"},
@@ -203,8 +203,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	pool := certificate(t, dir)
-	s := start(t, files(t, map[string]string{"development.yaml": strings.Replace(ociConfig("localhost:5000"), `server: {listen: "127.0.0.1:0"}`,
-		fmt.Sprintf("server: {listen: '127.0.0.1:0', tls: {cert_file: %s/cert.pem, key_file: %s/key.pem}}", dir, dir), 1)}))
+	s := start(t, files(t, map[string]string{"development.yaml": withTLS(dir)}))
 	require.True(t, strings.HasPrefix(s.url, "https://"), s.url)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
 	defer client.CloseIdleConnections()
@@ -214,6 +213,12 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
 	require.NoError(t, resp.Body.Close())
+}
+
+// withTLS is a configuration with the certificate of a folder.
+func withTLS(dir string) string {
+	return strings.Replace(ociConfig("localhost:5000"), `{listen: "127.0.0.1:0"}`,
+		fmt.Sprintf("{listen: '127.0.0.1:0', tls: {cert_file: %s/cert.pem, key_file: %s/key.pem}}", dir, dir), 1)
 }
 
 // certificate writes a self-signed certificate of 127.0.0.1 and returns who trusts it.

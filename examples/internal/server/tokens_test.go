@@ -23,6 +23,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/tokenkeys"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -315,8 +316,8 @@ func TestTokensOfAService(t *testing.T) {
 	var id, problem atomic.Value
 	id.Store("id-1")
 	problem.Store(error(&provider.Error{Kind: "none"}))
-	own := server.Own{
-		Callers:  server.Callers(authenticate, authorize),
+	own := service.Own{
+		Callers:  service.Callers(authenticate, authorize),
 		Identify: func(context.Context, string) (string, error) { return id.Load().(string), nil },
 		StillGood: func(_ context.Context, q tokenissuer.Question) error {
 			if err := problem.Load().(error); provider.KindOf(err) != "none" {
@@ -325,7 +326,7 @@ func TestTokensOfAService(t *testing.T) {
 			return nil
 		},
 	}
-	issuer := func(own server.Own) *running {
+	issuer := func(own service.Own) *running {
 		list := filepath.Join(t.TempDir(), "suspended")
 		require.NoError(t, os.WriteFile(list, []byte("gone\n"), 0o600))
 		return startOwn(t, tokenServer(t, "server: {listen: '127.0.0.1:0'}\nauth: {suspended_file: "+strconv.Quote(list)+"}"), own)
@@ -354,7 +355,7 @@ func TestTokensOfAService(t *testing.T) {
 	status, _ = s.exchange(t, granted(), helloScope)
 	require.Equal(t, http.StatusServiceUnavailable, status)
 
-	own.Logins = server.Logins(authenticate, authorize)
+	own.Logins = service.Logins(authenticate, authorize)
 	s = issuer(own)
 	status, text := s.exchange(t, "token-of-hello", helloScope, otherScope)
 	require.Equal(t, http.StatusOK, status)

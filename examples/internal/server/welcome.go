@@ -9,31 +9,34 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
 // Welcome tells a newcomer what to try. Only the built-in configuration's token is shown: everybody knows it. installed says which programs there are.
 func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
+	now := s.serving.Load()
+	c := now.Config
 	scheme := "http"
-	if s.config.Server.TLS.Enabled() {
+	if c.Server.TLS.Enabled() {
 		scheme = "https"
 	}
 	url := fmt.Sprintf("%s://%s%s", scheme, s.endpoint().listener.Addr(), CredentialsPath)
-	_, _ = fmt.Fprintf(w, "Serving registry credentials (%s). ", s.config.Registry.Type)
+	_, _ = fmt.Fprintf(w, "Serving registry credentials (%s). ", c.Registry.Type)
 	ask := func(token string) string {
-		return fmt.Sprintf("curl -H \"Authorization: Bearer %s\" '%s?%s'", token, url, question(s.config.Auth.Tokens))
+		return fmt.Sprintf("curl -H \"Authorization: Bearer %s\" '%s?%s'", token, url, question(c.Auth.Tokens))
 	}
 	switch {
-	case s.ownCallers:
+	case s.builder.Own.Callers != nil:
 		_, _ = fmt.Fprintf(w, "They are at %s?project=NAME\n\n", url)
-	case len(s.config.Auth.Tokens) == 0 && len(s.config.Auth.OIDC) > 0:
+	case len(c.Auth.Tokens) == 0 && len(c.Auth.OIDC) > 0:
 		_, _ = fmt.Fprintf(w, "They are at %s?project=NAME, for tokens of the issuers in auth.oidc.\n\n", url)
-	case len(s.config.Auth.Tokens) == 0:
+	case len(c.Auth.Tokens) == 0:
 		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth has neither tokens nor oidc.\n\n")
-	case s.config.BuiltIn:
-		if tour, err := s.tour(ask(config.DevelopmentToken)); err == nil {
-			tour.print(w, installed)
+	case c.BuiltIn:
+		if walk, err := tour(now, ask(config.DevelopmentToken)); err == nil {
+			walk.print(w, installed)
 		}
 		if s.aws != nil {
 			_, _ = fmt.Fprintf(w, "The operator works on the same account, with this line in its terminal (for as long as this server runs):\n\n  export RISE_CONFIG_RUN_MODE=%s %s='%s'\n\n",
@@ -45,15 +48,15 @@ func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
 }
 
 // tour is the walk through what the built-in configuration serves.
-func (s *Server) tour(ask string) (w walk, err error) {
+func tour(now *service.Service, ask string) (w walk, err error) {
 	w = walk{ask: ask, user: "AWS"}
-	if w.hello, err = s.provider.Repository("hello", provider.Client); err != nil {
+	if w.hello, err = now.Provider.Repository("hello", provider.Client); err != nil {
 		return w, err
 	}
-	if _, issuer := s.config.Registry.Section().(*tokenissuer.Config); issuer {
+	if _, issuer := now.Config.Registry.Section().(*tokenissuer.Config); issuer {
 		w.user, w.service = "rise", w.hello.RegistryStr()
 	}
-	w.other, err = s.provider.Repository("other", provider.Client)
+	w.other, err = now.Provider.Repository("other", provider.Client)
 	return w, err
 }
 

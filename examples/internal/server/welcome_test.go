@@ -1,10 +1,12 @@
 package server_test
 
 import (
-	"log/slog"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 )
 
 // What the server prints can be pasted: some token of the configuration is answered.
@@ -23,7 +25,7 @@ func TestWelcome(t *testing.T) {
 server: {listen: "127.0.0.1:0"}
 auth: {tokens: ` + tt.tokens + `}
 registry: {type: oci-client-auth, registry_url: "localhost:5000"}
-`}), slog.New(slog.DiscardHandler))
+`}), service.Own{}, io.Discard)
 			require.NoError(t, err)
 			defer s.Close() //nolint:errcheck // it served nothing
 			var out buffer

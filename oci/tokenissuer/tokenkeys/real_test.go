@@ -38,7 +38,7 @@ func newReplica(t *testing.T, d tokenkeys.Dir, address string) replica {
 	c, err := provider.Issue(t.Context(), p, provider.Request{Project: "hello", Access: provider.Push, Caller: "alice"})
 	require.NoError(t, err)
 	good := func(context.Context, tokenissuer.Question) error { return nil }
-	return replica{p, p.Handler(good, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {})), c}
+	return replica{p, p.Handler(good, nil, tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil })), c}
 }
 
 // exchange gets a registry's token for a grant, empty if it is refused.

@@ -23,8 +23,14 @@ import (
 // Authenticator tells callers by their OIDC tokens, and what they may have by the rules. It is safe for concurrent use. Its methods are an
 // [endpoint.Authenticate] and an [endpoint.Authorize].
 type Authenticator struct {
-	issuers  map[string]*issuer
-	seen     remembered
+	*timing
+	logger  *slog.Logger
+	issuers map[string]*issuer
+	seen    remembered
+}
+
+// timing is what keys have too, which may be those of several Authenticators.
+type timing struct {
 	now      func() time.Time
 	patience time.Duration // with a fetch of keys, discovery included
 }
@@ -34,6 +40,14 @@ type issuer struct {
 	name, url, audience string
 	rules               []*rule
 	keys                *keyCache
+	from                keysFrom
+}
+
+// keysFrom is all that says where an issuer's keys are, and who is told that they couldn't be had.
+type keysFrom struct{ name, issuer, jwksURL, jwksFile, caFile, bearerTokenFile string }
+
+func keysOf(c Issuer) keysFrom {
+	return keysFrom{name: c.Name, issuer: c.Issuer, jwksURL: c.JWKSURL, jwksFile: c.JWKSFile, caFile: c.CAFile, bearerTokenFile: c.BearerTokenFile}
 }
 
 const fetchTimeout = 10 * time.Second
@@ -46,32 +60,56 @@ func New(issuers []Issuer, logger *slog.Logger) (*Authenticator, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
+	return newAuthenticator(issuers, logger, &timing{now: time.Now, patience: fetchTimeout})
+}
+
+func newAuthenticator(issuers []Issuer, logger *slog.Logger, timed *timing) (*Authenticator, error) {
 	if err := validateAll(issuers); err != nil {
 		return nil, err
 	}
-	a := &Authenticator{issuers: map[string]*issuer{}, now: time.Now, patience: fetchTimeout}
+	a := &Authenticator{timing: timed, logger: logger, issuers: map[string]*issuer{}}
 	for n := range issuers {
-		config := issuers[n]
-		for _, warning := range config.Warnings() {
-			logger.Warn("OIDC callers: " + warning)
-		}
-		from := newFetcher(config)
-		a.issuers[config.Issuer] = &issuer{
-			name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules),
-			keys: &keyCache{
-				fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
-					ctx, cancel := context.WithTimeout(ctx, a.patience)
-					defer cancel()
-					return from.keys(ctx)
-				},
-				now: func() time.Time { return a.now() },
-				failed: func(err error) {
-					logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
-				},
-			},
-		}
+		a.issuers[issuers[n].Issuer] = newIssuer(issuers[n], logger, timed)
 	}
 	return a, nil
+}
+
+func newIssuer(config Issuer, logger *slog.Logger, timed *timing) *issuer {
+	for _, warning := range config.Warnings() {
+		logger.Warn("OIDC callers: " + warning)
+	}
+	from := newFetcher(config)
+	return &issuer{
+		name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules), from: keysOf(config),
+		keys: &keyCache{
+			fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+				ctx, cancel := context.WithTimeout(ctx, timed.patience)
+				defer cancel()
+				return from.keys(ctx)
+			},
+			file: config.JWKSFile != "",
+			now:  func() time.Time { return timed.now() },
+			failed: func(err error) {
+				logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
+			},
+		},
+	}
+}
+
+// With returns an Authenticator of these issuers, for a configuration that changed while a was in use, with the keys that a has of those of them whose name and
+// whose addresses and files of keys are the same: none of their tokens has to wait for an issuer, or is refused because it can't be reached just now. What a
+// remembers of tokens it doesn't take over: rules and audiences decide anew. a goes on as it was. Errors are those of [New].
+func (a *Authenticator) With(issuers []Issuer) (*Authenticator, error) {
+	next, err := newAuthenticator(issuers, a.logger, a.timing)
+	if err != nil {
+		return nil, err
+	}
+	for url, i := range next.issuers {
+		if old := a.issuers[url]; old != nil && old.from == i.from {
+			i.keys = old.keys
+		}
+	}
+	return next, nil
 }
 
 func validateAll(issuers []Issuer) error {
@@ -110,7 +148,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	raw := secret.Reveal()
 	now := a.now()
 	hash := sha256.Sum256([]byte(raw))
-	if caller, ok := a.seen.get(hash, now); ok {
+	if caller, ok := a.seen.get(ctx, hash, now); ok {
 		return caller, nil
 	}
 	t, err := parse(raw)
@@ -127,7 +165,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	if err := t.checkTimes(now); err != nil {
 		return Caller{}, refused(i.name, CheckTimes, err)
 	}
-	generation := i.keys.current()
+	generation := i.keys.current(ctx)
 	if err := i.verify(ctx, t, now); err != nil {
 		return Caller{}, err
 	}

@@ -26,7 +26,7 @@ type Issuer struct {
 	Exclusive bool `yaml:"exclusive"`
 	// JWKSURL is where its keys are, if discovery isn't to say. https, or http on loopback. Default: what discovery says.
 	JWKSURL string `yaml:"jwks_url"`
-	// JWKSFile has the keys, a JSON Web Key Set; it is read again as keys at a URL are. Default none.
+	// JWKSFile has the keys, a JSON Web Key Set. It is read again within two seconds of a change, when somebody asks. Default none.
 	JWKSFile string `yaml:"jwks_file"`
 	// CAFile has the certificates, in PEM, that vouch for its server, instead of the system's. Default: the system's.
 	CAFile string `yaml:"ca_file"`

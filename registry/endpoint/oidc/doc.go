@@ -18,7 +18,8 @@
 // had, there is no telling, and that is 503, for callers of this issuer alone. A bearer token can be used by whoever sees it, until it ends: nothing here notices.
 //
 // Keys are fetched with the first token, one fetch at a time, and renewed when they are ten minutes old; while that fails, those that are there go on being used. A key that isn't among them
-// is looked for by a fetch, unless they are less than a minute old. A verified token is remembered until it ends, or until keys were fetched.
+// is looked for by a fetch, unless they are less than a minute old. A verified token is remembered until it ends, or until the issuer's keys change. A file
+// of keys is read again every two seconds while tokens come: what is in it counts, or what it held last, while it can't be read.
 //
 // # Rules
 //

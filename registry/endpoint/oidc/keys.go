@@ -1,10 +1,12 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,9 +14,10 @@ import (
 )
 
 const (
-	fresh      = time.Minute      // so young, keys aren't fetched again for a key that isn't among them
-	renewAfter = 10 * time.Minute // so old, they are fetched again while they are used: a key that was withdrawn is used for no longer
-	retryAfter = 5 * time.Second  // after a fetch that failed
+	fresh       = time.Minute      // so young, keys aren't fetched again for a key that isn't among them
+	renewAfter  = 10 * time.Minute // so old, they are fetched again while they are used: a key that was withdrawn is used for no longer
+	retryAfter  = 5 * time.Second  // after a fetch that failed
+	rereadAfter = 2 * time.Second  // so long ago, a file of keys is read again before a token is looked at
 )
 
 // errUnknownKey says that a token's key isn't one of the issuer's.
@@ -25,11 +28,13 @@ type keyCache struct {
 	fetch  func(context.Context) ([]jose.JSONWebKey, error)
 	failed func(error) // told of each failed fetch
 	now    func() time.Time
+	// file says that keys are in a file: that is read again so often that what is in it counts, as if it had just been.
+	file bool
 
 	mu         sync.Mutex
 	keys       []jose.JSONWebKey
 	fetched    time.Time // the last success; zero before
-	generation uint64    // counts successes
+	generation uint64    // counts what was fetched that differs from what was there
 	tried      time.Time // the last failure
 	failure    error     // of the last fetch; nil if it succeeded
 	running    *fetching
@@ -43,6 +48,7 @@ type fetching struct {
 
 // find returns the keys that a token with these headers can be signed by. It returns errUnknownKey if there is none, and another error if it couldn't tell.
 func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+	k.reread(ctx)
 	k.mu.Lock()
 	found := fitting(k.keys, kid, alg)
 	if len(found) > 0 {
@@ -53,7 +59,7 @@ func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKe
 	now := k.now()
 	switch {
 	case k.running != nil:
-	case len(k.keys) > 0 && now.Sub(k.fetched) < fresh:
+	case len(k.keys) > 0 && now.Sub(k.fetched) < k.fresh():
 		k.mu.Unlock()
 		return nil, errUnknownKey
 	case k.failure != nil && now.Sub(k.tried) < retryAfter:
@@ -81,8 +87,37 @@ func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKe
 	return found, nil
 }
 
-// current returns which keys these are, and sees to it that they don't get old. The number changes with each fetch.
-func (k *keyCache) current() uint64 {
+func (k *keyCache) fresh() time.Duration {
+	if k.file {
+		return rereadAfter
+	}
+	return fresh
+}
+
+// reread sees to it that keys of a file are what is in it now, or that this was tried a moment ago. Reading takes no time to speak of, so it is waited for.
+func (k *keyCache) reread(ctx context.Context) {
+	if !k.file {
+		return
+	}
+	k.mu.Lock()
+	now := k.now()
+	if k.running == nil && now.Sub(k.fetched) >= rereadAfter && (k.failure == nil || now.Sub(k.tried) >= rereadAfter) {
+		k.start()
+	}
+	f := k.running
+	k.mu.Unlock()
+	if f == nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-f.done:
+	}
+}
+
+// current returns which keys these are, and sees to it that they don't get old. The number changes with the keys.
+func (k *keyCache) current(ctx context.Context) uint64 {
+	k.reread(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.renew()
@@ -112,8 +147,10 @@ func (k *keyCache) start() {
 		k.running, k.failure, f.err = nil, err, err
 		switch {
 		case err == nil:
+			if !slices.EqualFunc(keys, k.keys, sameKey) {
+				k.generation++
+			}
 			k.keys, k.fetched = keys, k.now()
-			k.generation++
 		case errors.Is(err, errNoKeys): // the issuer answered, and none of those that we have is its own any longer
 			k.keys, k.tried = nil, k.now()
 			k.generation++
@@ -121,6 +158,13 @@ func (k *keyCache) start() {
 			k.tried = k.now()
 		}
 	}()
+}
+
+// sameKey reports whether two keys verify the same signatures under the same name.
+func sameKey(a, b jose.JSONWebKey) bool {
+	x, errX := a.MarshalJSON()
+	y, errY := b.MarshalJSON()
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // guarded is fetch, of which a panic is an error: parsers see what anybody wrote, and nobody would recover in this goroutine.

@@ -58,7 +58,7 @@ func TestAtTheEndpoint(t *testing.T) {
 	downConfig.Name = "down"
 	a := newAuthenticator(t, clock, s.config(), downConfig)
 	var events []endpoint.Event
-	h := endpoint.New(fake{}, a.Authenticate, a.Authorize, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))
+	h := endpoint.New(fake{}, a.Authenticate, a.Authorize, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { events = append(events, e); return nil }))
 	good := s.token(nil)
 	for _, test := range []struct {
 		token, project string
@@ -111,7 +111,7 @@ func TestAsLogin(t *testing.T) {
 	s := newServer(t, clock)
 	a := newAuthenticator(t, clock, s.config(oidc.Rule{Claims: m{"owner": "acme"}, Projects: []string{"shop"}}))
 	var events []endpoint.Event
-	login := endpoint.Logins(fake{}, a.Authenticate, a.Authorize, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) { events = append(events, e) }))
+	login := endpoint.Logins(fake{}, a.Authenticate, a.Authorize, endpoint.WithAudit(func(_ context.Context, e endpoint.Event) error { events = append(events, e); return nil }))
 	r := httptest.NewRequest(http.MethodGet, "/token", nil)
 	subject, granted, err := login(r, provider.NewSecret(s.token(nil)), []provider.Request{{Project: "shop", Access: provider.Push}, {Project: "other", Access: provider.Pull}})
 	require.NoError(t, err)

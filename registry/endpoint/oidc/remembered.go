@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -9,7 +10,7 @@ import (
 const maxRemembered = 10_000
 
 // remembered are tokens that were verified, by the hash of the whole of each: its signature isn't checked again before its end, unless the issuer's
-// keys were fetched meanwhile.
+// keys changed meanwhile.
 type remembered struct {
 	mu     sync.Mutex
 	tokens map[[sha256.Size]byte]verified
@@ -22,14 +23,14 @@ type verified struct {
 	expires    time.Time
 }
 
-func (m *remembered) get(hash [sha256.Size]byte, now time.Time) (Caller, bool) {
+func (m *remembered) get(ctx context.Context, hash [sha256.Size]byte, now time.Time) (Caller, bool) {
 	m.mu.Lock()
 	v, ok := m.tokens[hash]
 	m.mu.Unlock()
 	if !ok {
 		return Caller{}, false
 	}
-	if v.keys.current() != v.generation || !now.Before(v.expires) {
+	if v.keys.current(ctx) != v.generation || !now.Before(v.expires) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.tokens, hash)

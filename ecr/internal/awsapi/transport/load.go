@@ -4,7 +4,10 @@
 package transport
 
 import (
+	"net/http"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
@@ -24,5 +27,18 @@ func Options(given []func(*config.LoadOptions) error, checks ...func(*middleware
 		config.WithAPIOptions(append(checks, boundedResponses, completeAnswers, source.Named, rememberSent, fewPages())))
 }
 
-// Own returns the client that was loaded for what isn't one of the SDK's sources of credentials.
-func Own(client aws.HTTPClient) aws.HTTPClient { return keepingClient{unbounded(client)} }
+// Own returns the client that was loaded for what isn't one of the SDK's sources of credentials, and what closes the connections that it keeps for later
+// requests: nothing, for a client that is the caller's, who may have other uses for them. The SDK has a client whose connections are out of reach; this one is the same
+// without.
+func Own(client aws.HTTPClient) (own aws.HTTPClient, closeIdle func()) {
+	client = unbounded(client)
+	b, ok := client.(*awshttp.BuildableClient)
+	if !ok {
+		return keepingClient{client}, func() {}
+	}
+	if _, set := b.GetReadTimeout(); set { // which the SDK alone can add
+		return keepingClient{client}, func() {}
+	}
+	t := b.GetTransport()
+	return keepingClient{staying(http.Client{Transport: t, Timeout: b.GetTimeout()})}, t.CloseIdleConnections
+}

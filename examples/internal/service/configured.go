@@ -1,4 +1,4 @@
-package server
+package service
 
 import (
 	"context"
@@ -19,13 +19,32 @@ type configured struct {
 	issued *oidc.Authenticator // nil: no issuer is configured
 }
 
-func newConfigured(c config.Config, logger *slog.Logger) (configured, error) {
-	tokens, err := static.New(c.Auth.Tokens, c.Exposed(), logger)
-	if err != nil || len(c.Auth.OIDC) == 0 {
-		return configured{tokens: tokens}, err
+// newConfigured returns those of c, with what those before know where that is the same: what their files hold, the issuers' keys.
+func newConfigured(c config.Config, before configured, same func(section string) bool, logger *slog.Logger) (configured, error) {
+	callers := before
+	var errs []error
+	if !same("auth.tokens") { // and who reaches the server stays
+		var err error
+		callers.tokens, err = static.New(c.Auth.Tokens, c.Exposed(), logger)
+		errs = append(errs, err)
 	}
-	issued, err := oidc.New(c.Auth.OIDC, logger)
-	return configured{tokens, issued}, err
+	if !same("auth.oidc") {
+		var err error
+		callers.issued, err = newIssued(c.Auth.OIDC, callers.issued, logger)
+		errs = append(errs, err)
+	}
+	return callers, errors.Join(errs...)
+}
+
+func newIssued(issuers []oidc.Issuer, before *oidc.Authenticator, logger *slog.Logger) (*oidc.Authenticator, error) {
+	switch {
+	case len(issuers) == 0:
+		return nil, nil
+	case before != nil:
+		return before.With(issuers)
+	default:
+		return oidc.New(issuers, logger)
+	}
 }
 
 // caller is one of either kind.

@@ -1,45 +1,13 @@
-package server
+package service
 
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/netip"
-	"time"
 
-	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/suspended"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
-	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
-
-// exchangesOfOne is how many exchanges count as one request for a credential, since a push asks ten times, and leastExchanges how many a grant
-// always has at once, since docker never tries again.
-const exchangesOfOne, leastExchanges = 10, 100
-
-// exchangeLimits are the configuration's rate limits for exchanges of tokens. byAddress is the endpoint's, since guesses are guesses.
-func exchangeLimits(c config.Server, byAddress func(*http.Request) time.Duration) []tokenissuer.HandlerOption {
-	var opts []tokenissuer.HandlerOption
-	if proxies := c.Proxies(); len(proxies) > 0 {
-		opts = append(opts, tokenissuer.WithSource(func(r *http.Request) string { return sourceAddress(r, proxies) }))
-	}
-	if byAddress != nil {
-		opts = append(opts, tokenissuer.WithAddressLimit(byAddress))
-	}
-	if l := c.RateLimits.PerSubject; l.RequestsPerSecond > 0 {
-		limit := endpoint.NewRateLimit(exchangesOfOne*l.RequestsPerSecond, max(exchangesOfOne*l.Burst, leastExchanges))
-		opts = append(opts, tokenissuer.WithGrantLimit(limit.BySubject))
-	}
-	return opts
-}
-
-func sourceAddress(r *http.Request, proxies []netip.Prefix) string {
-	if address := endpoint.SourceAddress(r, proxies...); address.IsValid() {
-		return address.String()
-	}
-	return ""
-}
 
 // errSuspended is for the log: who asks is told no more than that it is so.
 var errSuspended = &provider.Error{Kind: provider.ErrConflict, Op: "check auth.suspended_file", Err: errors.New("it is suspended")}

@@ -1,0 +1,205 @@
+// Floods measures what the reference server's callers notice of somebody who floods it, and how much memory that takes: each flood beside one caller who asks
+// for a credential that is kept, two hundred times a second. It exits with 1 when a target isn't met.
+//
+//	cd benchmarks && go run ./floods
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+)
+
+const (
+	// mostSlower is what another caller's 99th percentile may be, by what it is alone.
+	mostSlower = 3
+	// mostMemory is what the operators' guide names, in MiB.
+	mostMemory = 256
+)
+
+func main() {
+	seconds := flag.Int("seconds", 10, "how long each flood is measured")
+	i := flag.Int("flood", -1, "be that flood; for this program's own use")
+	address := flag.String("address", "", "of the server that is flooded; for this program's own use")
+	aws := flag.Bool("aws", false, "be the double of AWS; for this program's own use")
+	flag.Parse()
+	if *aws {
+		serveAWS(25 * time.Millisecond)
+	}
+	if *i >= 0 {
+		flood(*i, *address)
+		return
+	}
+	ok, err := run(context.Background(), os.Stdout, time.Duration(*seconds)*time.Second)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, each time.Duration) (ok bool, err error) {
+	dir, err := os.MkdirTemp("", "floods")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // temporary
+	program, err := build(ctx, dir)
+	if err != nil {
+		return false, err
+	}
+	s, err := start(ctx, program, dir)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	if _, err := measure(s.address(), time.Second); err != nil { // warms
+		return false, err
+	}
+	fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8s | %-13s |\n|---|---|---|---|---|---|---|\n", "flood", "median", "99th pct.", "alone", "99th, alone", "most MiB", "bytes written")
+	ok = true
+	for i := range floods {
+		one, err := s.beside(i, each)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", floods[i].name, err)
+		}
+		slower := float64(one.beside.p99) / float64(one.alone.p99)
+		fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8d | %-13d | %.2f ×\n", floods[i].name, one.beside.median, one.beside.p99, one.alone.median, one.alone.p99, one.memory, one.written, slower)
+		ok = ok && slower <= mostSlower && one.memory <= mostMemory
+	}
+	verdict := "met"
+	if !ok {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(out, "\nat most %d × alone, and %d MiB: %s\n", mostSlower, mostMemory, verdict)
+	return ok, nil
+}
+
+type besides struct {
+	alone, beside latencies
+	memory        int // MiB
+	written       int64
+}
+
+// beside measures alone and beside a flood, in turns, and takes the medians, so that the machine's other work hits both.
+func (s *server) beside(i int, each time.Duration) (b besides, err error) {
+	const turns = 5
+	var alone, beside []latencies
+	before := s.written()
+	if _, err := s.resident(); err != nil {
+		return b, err
+	}
+	for range turns {
+		one, err := measure(s.address(), each/turns)
+		if err != nil {
+			return b, err
+		}
+		alone = append(alone, one)
+		cmd, err := begin(i, s.address())
+		if err != nil {
+			return b, err
+		}
+		one, err = measure(s.address(), each/turns)
+		end(cmd)
+		if err != nil {
+			return b, err
+		}
+		beside = append(beside, one)
+		time.Sleep(500 * time.Millisecond) // what was under way ends
+	}
+	b.alone, b.beside, b.written = medians(alone), medians(beside), s.written()-before
+	b.memory, err = s.resident()
+	return b, err
+}
+
+func medians(all []latencies) latencies {
+	by := func(of func(latencies) time.Duration) time.Duration {
+		var ds []time.Duration
+		for _, l := range all {
+			ds = append(ds, of(l))
+		}
+		slices.Sort(ds)
+		return ds[len(ds)/2]
+	}
+	return latencies{by(func(l latencies) time.Duration { return l.median }), by(func(l latencies) time.Duration { return l.p99 })}
+}
+
+type latencies struct {
+	median, p99 time.Duration
+}
+
+// measure asks two hundred times a second, and tries again where a connection is cut. Anything but an answer with a credential in the end is an error.
+func measure(address string, d time.Duration) (latencies, error) {
+	var took []time.Duration
+	client := caller{address: address}
+	defer client.close()
+	every := time.NewTicker(5 * time.Millisecond)
+	defer every.Stop()
+	for end := time.Now().Add(d); time.Now().Before(end); <-every.C {
+		began := time.Now()
+		if err := client.ask(); err != nil {
+			return latencies{}, err
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return latencies{took[len(took)/2].Round(time.Microsecond), took[len(took)*99/100].Round(time.Microsecond)}, nil
+}
+
+// caller keeps a connection, as clients do.
+type caller struct {
+	address string
+	conn    net.Conn
+	reader  *bufio.Reader
+}
+
+func (c *caller) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+func (c *caller) ask() (err error) {
+	for range 5 {
+		if err = c.once(); err == nil {
+			return nil
+		}
+		c.close()
+	}
+	return err
+}
+
+func (c *caller) once() (err error) {
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.address); err != nil {
+			return err
+		}
+		c.reader = bufio.NewReaderSize(c.conn, 16<<10)
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(c.conn, get(pathOf("hello"), callerToken)); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(c.reader, nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return errors.Join(err, errors.New(resp.Status))
+	}
+	return err
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package audit
+
+// OutlivePipes does nothing: there is no such signal here.
+func OutlivePipes() {}
