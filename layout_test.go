@@ -298,7 +298,8 @@ func TestTopLevel(t *testing.T) {
 	require.NoError(t, err)
 	known := []string{
 		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "README.md", "LICENSE",
+		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "links_test.go",
+		"README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {
