@@ -1,0 +1,49 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// fileLayer is a layer of one file, with the folders above it, all of them root's and made at the epoch: nothing of the machine is in it.
+func fileLayer(name string, mode int64, content []byte) (v1.Layer, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	epoch := time.Unix(0, 0).UTC()
+	parents := strings.Split(path.Dir(name), "/")
+	for i := range parents {
+		if dir := path.Join(parents[:i+1]...); dir != "." {
+			if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: epoch, Format: tar.FormatUSTAR}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content)), ModTime: epoch, Format: tar.FormatUSTAR}); err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }
+	return tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
+}
+
+func programLayer(p program) (v1.Layer, error) {
+	content, err := os.ReadFile(p.path)
+	if err != nil {
+		return nil, err
+	}
+	return fileLayer(p.name, 0o755, content)
+}
