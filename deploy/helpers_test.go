@@ -1,3 +1,5 @@
+//go:build linux
+
 package deploy_test
 
 import (
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/internal/realtest"
@@ -84,6 +87,25 @@ var madeServerImage = sync.OnceValues(func() (string, error) {
 	_, err := pack(nil, "-output", dir, "-tag", serverTag, "-platforms", platform, "-sbom=false", "-version", "v0.0.0-test")
 	return filepath.Join(dir, "image-"+strings.ReplaceAll(platform, "/", "-")+".tar"), err
 })
+
+// program is one of the image's, which run outside of it just as well.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	archive := serverImage(t)
+	extracting.Lock()
+	defer extracting.Unlock()
+	path := filepath.Join(scratch, "bin", name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	image, err := tarball.ImageFromPath(archive, nil)
+	require.NoError(t, err)
+	write(t, path, string(filesIn(t, image)[name]))
+	require.NoError(t, os.Chmod(path, 0o755))
+	return path
+}
+
+var extracting sync.Mutex
 
 // credential asks for one, until there is an answer: containers take a while to start.
 func credential(t *testing.T, endpoint, token, project string) (status int, username, password string) {
