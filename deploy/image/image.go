@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// user is nobody's, so that a number says it: the image has no names of users.
-	user = "65532:65532"
 	// rootsFile is one of those that Go looks for.
 	rootsFile = "etc/ssl/certs/ca-certificates.crt"
 	source    = "https://github.com/rise-deploy/rise-registry-go"
@@ -39,6 +37,12 @@ func newImage(o options, platform v1.Platform, authorities []byte, programs []pr
 		return nil, err
 	}
 	adds := []mutate.Addendum{{Layer: layer, History: v1.History{Created: v1.Time{Time: created}, CreatedBy: "certificate authorities"}}}
+	if o.state != "" {
+		if layer, err = stateLayer(o.state); err != nil {
+			return nil, err
+		}
+		adds = append(adds, mutate.Addendum{Layer: layer, History: v1.History{Created: v1.Time{Time: created}, CreatedBy: "/" + o.state}})
+	}
 	for _, p := range programs {
 		if layer, err = programLayer(p); err != nil {
 			return nil, err
@@ -56,7 +60,7 @@ func newImage(o options, platform v1.Platform, authorities []byte, programs []pr
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = platform.OS, platform.Architecture, v1.Time{Time: created}
 	labels := labels(o, programs[0], created)
-	config.Config = v1.Config{User: user, Entrypoint: []string{"/" + programs[0].name}, Env: append([]string{"PATH=/"}, o.env...), WorkingDir: "/", Labels: labels}
+	config.Config = v1.Config{User: fmt.Sprintf("%d:%d", user, user), Entrypoint: []string{"/" + programs[0].name}, Env: append([]string{"PATH=/"}, o.env...), WorkingDir: "/", Labels: labels}
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,7 @@
 //	go run ./deploy/image -output DIR [-push registry.example.com/rise-registry:v1] [PACKAGE...]
 //
 // Without packages it packs ./examples/server, which the image runs, and ./examples/operator, which is /operator in it; then the configuration is in
-// /etc/rise, and its run mode is production. Any other program of its own comes without either:
+// /etc/rise, its run mode is production, and /var/lib/rise is its user's own, as are volumes that are first used there. Any other program of its own comes without either:
 //
 //	go run ./deploy/image -output DIR -tag kubelet-credential-rise:v1 ./examples/kubelet-credential-rise
 //

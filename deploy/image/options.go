@@ -19,6 +19,7 @@ type options struct {
 	platforms          []v1.Platform
 	env                []string
 	sbom               bool
+	state              string // a folder of the user's own, where volumes are put
 	packages           []string
 }
 
@@ -51,6 +52,7 @@ func parse(args []string) (options, error) {
 	}
 	if o.packages = flags.Args(); len(o.packages) == 0 {
 		o.packages = []string{"./examples/server", "./examples/operator"}
+		o.state = "var/lib/rise"
 		o.env = append([]string{"RISE_CONFIG_DIR=/etc/rise", "RISE_CONFIG_RUN_MODE=production"}, o.env...)
 	}
 	for text := range strings.SplitSeq(platforms, ",") {
