@@ -177,13 +177,15 @@ func TestChartConfiguration(t *testing.T) {
 // A real API server takes all that the chart makes, knows each field, and finds the pods restricted as its strictest standard wants.
 func TestChartCluster(t *testing.T) {
 	t.Parallel()
-	helm, s := realtest.Program(t, "helm"), startAPIServer(t)
+	realtest.Program(t, "helm")
+	s := startAPIServer(t)
 	status, _, said := s.ask(t, http.MethodPost, "/api/v1/namespaces", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: "+release+
 		"\n  labels: {pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}\n")
 	require.Equal(t, http.StatusCreated, status, said)
 	const dryRun = "?dryRun=All&fieldValidation=Strict"
 	kinds := map[string]bool{}
-	for _, values := range valueSets(t) {
+	shown := write(t, filepath.Join(t.TempDir(), "values.yaml"), docBlock(t, "yaml", "# values.yaml"))
+	for _, values := range append(valueSets(t), shown) {
 		for _, objects := range rendered(t, "-f", values) {
 			for _, o := range objects {
 				kinds[o.kind] = true
@@ -205,8 +207,7 @@ func TestChartCluster(t *testing.T) {
 	_, warnings, _ := s.ask(t, http.MethodPost, deployment.path()+dryRun, strings.Replace(deployment.text, "runAsNonRoot: true", "runAsNonRoot: false", 1))
 	require.NotEmpty(t, warnings)
 
-	// And helm installs and upgrades it.
-	reach := []string{"--kube-apiserver", s.url, "--kube-token", s.token, "--kube-ca-file", s.authority, "--namespace", release}
+	// And helm installs and upgrades it, as the page says.
 	unbound := filepath.Join(t.TempDir(), "rise-registry")
 	require.NoError(t, os.CopyFS(unbound, os.DirFS(chart)))
 	text, err := os.ReadFile(chart + "/Chart.yaml")
@@ -214,11 +215,17 @@ func TestChartCluster(t *testing.T) {
 	bound := regexp.MustCompile(`(?m)^kubeVersion: .*\n`)
 	require.Regexp(t, bound, string(text))
 	write(t, filepath.Join(unbound, "Chart.yaml"), bound.ReplaceAllString(string(text), "")) // an API server that Go alone built doesn't know its version
-	values := []string{release, unbound, "-f", chart + "/ci/issuer-tls-values.yaml"}
-	env := []string{"KUBECONFIG=" + os.DevNull}
-	realtest.Must(t, env, helm, append(append([]string{"install"}, values...), reach...)...)
-	realtest.Must(t, env, helm, append(append([]string{"upgrade", "--set", "replicas=3,metrics.port=9090"}, values...), reach...)...)
-	status, _, said = s.ask(t, http.MethodGet, deployment.path()+"/prod-rise-registry", "")
+	environ := []string{"KUBECONFIG=" + os.DevNull, "HELM_KUBEAPISERVER=" + s.url, "HELM_KUBETOKEN=" + s.token, "HELM_KUBECAFILE=" + s.authority, "HOME=" + t.TempDir()}
+	const instead = `kubectl() { echo "kubectl $*"; }` // isn't among Debian's packages
+	status, _, said = s.ask(t, http.MethodPost, "/api/v1/namespaces", "apiVersion: v1\nkind: Namespace\nmetadata: {name: rise}\n")
+	require.Equal(t, http.StatusCreated, status, said)
+	block := docBlock(t, "sh", "# needs a cluster, kubectl, helm, the image in a registry, and values.yaml, such as the one below")
+	block = strings.Replace(block, "deploy/helm/rise-registry", unbound, 1)
+	said = mustPaste(t, filepath.Dir(shown), environ, instead, block)
+	require.Contains(t, said, "STATUS: deployed")
+	require.Contains(t, said, "https://rise.example.com/api/v1/registry/credentials")
+	mustPaste(t, filepath.Dir(shown), environ, instead, strings.Replace(block, "-f values.yaml", "-f values.yaml --set replicas=3,metrics.port=9090", 1))
+	status, _, said = s.ask(t, http.MethodGet, "/apis/apps/v1/namespaces/rise/deployments/rise-registry", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, said, `"replicas":3`)
 	require.Contains(t, said, `"containerPort":9090`)

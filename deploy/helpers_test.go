@@ -71,8 +71,8 @@ func mustPack(t *testing.T, env []string, args ...string) string {
 	return digest
 }
 
-// serverTag is the name of the image that serverImage loads.
-const serverTag = "localhost/rise-registry:test"
+// serverTag is the name of the image that serverImage loads: as docs/deploying.md makes it.
+const serverTag = "rise-registry:latest"
 
 // serverImage is an archive of the reference image for this machine, made once: what docker load and podman load take.
 func serverImage(t *testing.T) string {
@@ -84,7 +84,7 @@ func serverImage(t *testing.T) string {
 
 var madeServerImage = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(scratch, "server")
-	_, err := pack(nil, "-output", dir, "-tag", serverTag, "-platforms", platform, "-sbom=false", "-version", "v0.0.0-test")
+	_, err := pack(nil, "-output", dir, "-platforms", platform, "-sbom=false")
 	return filepath.Join(dir, "image-"+strings.ReplaceAll(platform, "/", "-")+".tar"), err
 })
 

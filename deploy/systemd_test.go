@@ -57,34 +57,59 @@ func TestUnit(t *testing.T) {
 	require.Error(t, realtest.Run(t, nil, analyze, append(security, open)...).Err)
 }
 
-// The unit's configuration works with credentials as systemd lays them out.
+// The page's commands put everything where the unit and its configuration expect it, and the server runs with what systemd makes of that.
 func TestUnitConfiguration(t *testing.T) {
 	t.Parallel()
-	const token = "a-token-of-the-ci-job"
-	dir, credentials, address := t.TempDir(), t.TempDir(), realtest.FreeAddress(t)
-	text, err := os.ReadFile("systemd/production.yaml")
-	require.NoError(t, err)
-	here := strings.Replace(string(text), "127.0.0.1:3000", address, 1)
-	require.NotEqual(t, string(text), here)
-	write(t, filepath.Join(dir, "production.yaml"), here)
-	realtest.Must(t, nil, program(t, "operator"), "token-keys", "--dir", filepath.Join(dir, "keys"))
-	for name, from := range map[string]string{"tls.key": filepath.Join(dir, "keys/tls.key"), "tls.crt": filepath.Join(dir, "keys/tls.crt"), "ci-token": write(t, filepath.Join(dir, "ci-token"), token+"\n")} {
-		content, err := os.ReadFile(from)
-		require.NoError(t, err)
-		write(t, filepath.Join(credentials, "rise_"+name), string(content)) // LoadCredential=rise:DIRECTORY names them so
+	dir, address := t.TempDir(), realtest.FreeAddress(t)
+	here := strings.NewReplacer("/usr/local/bin", dir+"/bin", "/etc/", dir+"/etc/", "/root/", dir+"/root/", "127.0.0.1:3000", address)
+	for _, folder := range []string{"bin", "etc/systemd/system", "root"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, folder), 0o755))
 	}
-	environ := []string{"RISE_CONFIG_DIR=" + dir, "RISE_CONFIG_RUN_MODE=production", "CREDENTIALS_DIRECTORY=" + credentials}
-	checked := realtest.Must(t, environ, program(t, "operator"), "check-config")
-	require.NotContains(t, checked, token)
+	program(t, "operator")
+	environ := []string{"BIN=" + filepath.Dir(program(t, "server")), "PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")}
+	const instead = `go() { cp "$BIN/$(basename "$5")" "$4"; }
+systemctl() { echo "systemctl $*"; }`
+	said := mustPaste(t, "..", environ, instead, here.Replace(docBlock(t, "sh", "# needs a clone, root, and systemd 250 or later")))
+	require.Contains(t, said, "systemctl daemon-reload\nsystemctl enable --now rise-registry\n")
 
-	server := exec.CommandContext(t.Context(), program(t, "server"))
+	// What systemd does.
+	text, err := os.ReadFile(filepath.Join(dir, "etc/systemd/system/rise-registry.service"))
+	require.NoError(t, err)
+	unit := here.Replace(string(text))
+	one := func(key string) string {
+		found := regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(unit, -1)
+		require.Len(t, found, 1, key)
+		return found[0][1]
+	}
+	prefix, from, found := strings.Cut(one("LoadCredential"), ":")
+	require.True(t, found)
+	credentials := t.TempDir()
+	files, err := os.ReadDir(from)
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		require.Zero(t, info.Mode()&0o077, "%s is for root alone", f.Name())
+		content, err := os.ReadFile(filepath.Join(from, f.Name()))
+		require.NoError(t, err)
+		write(t, filepath.Join(credentials, prefix+"_"+f.Name()), string(content))
+	}
+	production := filepath.Join(dir, "etc/rise/production.yaml")
+	text, err = os.ReadFile(production)
+	require.NoError(t, err)
+	write(t, production, here.Replace(string(text)))
+	environ = append(strings.Fields(one("Environment")), "CREDENTIALS_DIRECTORY="+credentials)
+	realtest.Must(t, environ, filepath.Join(dir, "bin/rise-operator"), "check-config")
+	command := strings.Fields(one("ExecStart"))
+	server := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	server.Env = environ
 	realtest.Serve(t, address, server)
-	status, username, _ := credential(t, "http://"+address, token, "hello")
-	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, "rise", username)
-	status, _, _ = credential(t, "http://"+address, token, "theirs")
-	require.Equal(t, http.StatusNotFound, status)
+
+	said = mustPaste(t, dir, nil, "", here.Replace(docBlock(t, "sh", "# needs the above")))
+	require.Contains(t, said, `"registry_url":"registry.example.com/rise-apps/hello"`)
+	status, _, _ := credential(t, "http://"+address, "a-token-of-nobody", "hello")
+	require.Equal(t, http.StatusUnauthorized, status)
 	require.NoError(t, server.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, server.Wait(), "it ends by itself")
 }
