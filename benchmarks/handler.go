@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -59,10 +60,10 @@ func bareHandler(answer *http.Response, body []byte) http.Handler {
 	})
 }
 
-// handlers compares the two: requests a second over connections that are kept, by that of the bare one; and allocations a
-// request, the http.Server's and the same for both included.
+// handlers compares the two: requests a second over connections that are kept, by that of the bare one; the time of this process's
+// cores a request, client and server together, by that with the bare one; and allocations a request, the http.Server's and the same for both included.
 type handlers struct {
-	ratio                 float64
+	ratio, cost           float64
 	ours, bare            float64 // requests a second
 	ourAllocs, bareAllocs float64
 }
@@ -79,29 +80,34 @@ func compareHandlers(p provider.Provider, rounds, requests int) (handlers, error
 	if err != nil || answer.StatusCode != http.StatusOK {
 		return handlers{}, errors.Join(err, errors.New(answer.Status))
 	}
-	return compare(full, bareHandler(answer, body), []string{endpointRequest}, rounds, requests)
+	return compare(full, bareHandler(answer, body), []string{endpointRequest}, nil, rounds, requests)
 }
 
-// compare sends the same requests, in turns, to one handler and to the bare one that it is measured by.
-func compare(handler, floor http.Handler, texts []string, rounds, requests int) (handlers, error) {
+// compare sends the same requests, in turns, to one handler and to the bare one that it is measured by. Before each round it calls renew, if there is one.
+func compare(handler, floor http.Handler, texts []string, renew func() error, rounds, requests int) (handlers, error) {
 	full, bare := httptest.NewServer(handler), httptest.NewServer(floor)
 	defer full.Close()
 	defer bare.Close()
 	var h handlers
-	var ours, bares, ratios, ourAllocs, bareAllocs []float64
+	var ours, bares, ratios, costs, ourAllocs, bareAllocs []float64
 	for range rounds {
-		b, ba, err := throughput(bare, texts, requests)
+		if renew != nil {
+			if err := renew(); err != nil {
+				return handlers{}, err
+			}
+		}
+		b, err := throughput(bare, texts, requests)
 		if err != nil {
 			return handlers{}, err
 		}
-		o, oa, err := throughput(full, texts, requests)
+		o, err := throughput(full, texts, requests)
 		if err != nil {
 			return handlers{}, err
 		}
-		ours, bares, ratios = append(ours, o), append(bares, b), append(ratios, o/b)
-		ourAllocs, bareAllocs = append(ourAllocs, oa), append(bareAllocs, ba)
+		ours, bares, ratios = append(ours, o.perSecond), append(bares, b.perSecond), append(ratios, o.perSecond/b.perSecond)
+		costs, ourAllocs, bareAllocs = append(costs, ratio(o.cores, b.cores)), append(ourAllocs, o.allocs), append(bareAllocs, b.allocs)
 	}
-	h.ours, h.bare, h.ratio = median(ours), median(bares), median(ratios)
+	h.ours, h.bare, h.ratio, h.cost = median(ours), median(bares), median(ratios), median(costs)
 	h.ourAllocs, h.bareAllocs = median(ourAllocs), median(bareAllocs)
 	return h, nil
 }
@@ -113,32 +119,57 @@ const (
 	endpointRequest = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + bearer + "\r\n\r\n"
 )
 
-// throughput sends so many requests, one text after the other, over kept connections.
-func throughput(server *httptest.Server, texts []string, requests int) (perSecond, allocs float64, err error) {
+// sent is what requests took.
+type sent struct {
+	perSecond, allocs float64
+	cores             time.Duration // of this process, a request
+}
+
+// coreTime is how long this process has run on a core: the machine's other work doesn't count.
+func coreTime() (time.Duration, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), err
+}
+
+// throughput sends so many requests, one text after the other, over kept connections; none twice, if there are as many texts.
+func throughput(server *httptest.Server, texts []string, requests int) (sent, error) {
 	connections, failures := make([]*connection, clients), make([]error, clients)
 	for i := range connections {
-		if connections[i], err = connect(server); err != nil {
-			return 0, 0, err
+		c, err := connect(server)
+		if err != nil {
+			return sent{}, err
 		}
-		defer connections[i].close()
+		defer c.close()
+		connections[i] = c
 	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	used, err := coreTime()
+	if err != nil {
+		return sent{}, err
+	}
 	start := time.Now()
 	var wait sync.WaitGroup
 	for i, c := range connections {
 		wait.Go(func() {
 			for k := 0; k < requests/clients && failures[i] == nil; k++ {
-				failures[i] = c.send(texts[k%len(texts)])
+				failures[i] = c.send(texts[(k*clients+i)%len(texts)])
 			}
 		})
 	}
 	wait.Wait()
 	took := time.Since(start)
+	usedAfter, err := coreTime()
+	if err != nil {
+		return sent{}, err
+	}
 	runtime.ReadMemStats(&after)
-	n := float64(requests / clients * clients)
-	return n / took.Seconds(), float64(after.Mallocs-before.Mallocs) / n, errors.Join(failures...)
+	n := requests / clients * clients
+	return sent{
+		perSecond: float64(n) / took.Seconds(), allocs: float64(after.Mallocs-before.Mallocs) / float64(n), cores: (usedAfter - used) / time.Duration(n),
+	}, errors.Join(failures...)
 }
 
 // connection is a client that does next to nothing, since it shares the machine.

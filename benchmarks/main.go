@@ -56,7 +56,13 @@ func run(ctx context.Context, w io.Writer, n sizes) (ok bool, err error) {
 	if err := r.tokens(ctx, n); err != nil {
 		return false, err
 	}
+	if err := r.callers(ctx, dir, n); err != nil {
+		return false, err
+	}
 	if err := r.makings(ctx, n); err != nil {
+		return false, err
+	}
+	if err := r.helper(ctx, dir, n); err != nil {
 		return false, err
 	}
 	return r.targets(), nil

@@ -37,8 +37,14 @@ func TestRun(t *testing.T) {
 		`3000 connections asking for new projects: delay of another's first credential, repository to be made +\| \d\.\d\d makings`,
 		`3000 connections asking for new projects: delay of another's first credential, repository there +\| \d\.\d\d looks`,
 		`/token: exchanges/s by the bare handler's +\| \d`,
+		`/token: time on a core by the bare handler's +\| \d`,
 		`the endpoint beside full load at /token, 99th percentile of a credential that is kept: by that beside the bare handler's load +\| \d`,
 		`the endpoint beside full load at /token, 99th percentile of a new grant: by that beside the bare handler's load +\| \d`,
+		`a new OIDC token, RS256: time on a core by a bare handler's with one check +\| \d`,
+		`a new OIDC token, ES256: time on a core by a bare handler's with one check +\| \d`,
+		`an OIDC token that was seen, RS256: time on a core by a bare handler's with one check +\| \d`,
+		`docker-credential-rise: another registry, environment, without network +\| \d`,
+		`docker-credential-rise: its registry, file, beside the endpoint's time +\| \d`,
 		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())

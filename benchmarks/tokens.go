@@ -30,7 +30,7 @@ func (r *report) tokens(ctx context.Context, n sizes) error {
 	if err != nil {
 		return err
 	}
-	h, err := compare(i.token, i.floor, i.exchanges, n.rounds, n.requests/2)
+	h, err := compare(i.token, i.floor, i.exchanges, nil, n.rounds, n.requests/2)
 	if err != nil {
 		return fmt.Errorf("/token: %w", err)
 	}
@@ -41,6 +41,7 @@ func (r *report) tokens(ctx context.Context, n sizes) error {
 	_, _ = fmt.Fprintf(r.w, "\n/token of oci-token-issuer, with audit log, beside a bare handler that does one HMAC check and one ES256 signature:\n"+
 		"%.0f and %.0f exchanges/s, %.0f and %.0f allocations an exchange; and the endpoint hands out %.0f grants/s\n", h.ours, h.bare, h.ourAllocs, h.bareAllocs, made)
 	r.atLeast("/token: exchanges/s by the bare handler's", h.ratio, 0.8)
+	r.atMost("/token: time on a core by the bare handler's", h.cost, 1.25)
 
 	var found [3][2][]time.Duration // alone, beside the floor, beside ours
 	for range 2*n.slowRounds + 1 {  // the machine's other work shows in a 99th percentile
@@ -69,11 +70,11 @@ func grantsMade(p provider.Provider, rounds, requests int) (float64, error) {
 	defer server.Close()
 	var all []float64
 	for range rounds {
-		perSecond, _, err := throughput(server, []string{endpointRequest}, requests)
+		s, err := throughput(server, []string{endpointRequest}, requests)
 		if err != nil {
 			return 0, err
 		}
-		all = append(all, perSecond)
+		all = append(all, s.perSecond)
 	}
 	return median(all), nil
 }

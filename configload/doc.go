@@ -111,7 +111,7 @@
 //
 // # Output
 //
-// [Marshal] writes a configuration in the form that Load reads. No error shows a configured value or the value of a
+// [Marshal] writes a configuration in the form that Load reads, and [Schema] a JSON Schema of the files. No error shows a configured value or the value of a
 // variable. Errors do show keys, names of variables, messages of ${VAR:?message}, and what a Variant says of an unknown
 // type.
 package configload

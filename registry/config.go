@@ -8,8 +8,9 @@ import (
 )
 
 // Config is the registry section of a service's configuration: the keys that every type has, and the section of the one
-// that its "type" key selects. Take it from [Factory.Config]; the zero Config knows no types.
+// that its "type" key selects.
 //
+// Take it from [Factory.Config]; the zero Config knows no types.
 // It is filled by configload, whose methods SetConfigType and ConfigParts it has, or in Go, field by field: call SetConfigType, fill in
 // what Section returns, and set Cache.
 //
@@ -21,9 +22,13 @@ import (
 // Other YAML and JSON libraries can't fill it, as they don't know the section: they get an error that says so, at the latest from
 // [Factory.Build]. Copies share the section.
 type Config struct {
-	// Type is the selected provider type. It is to be read: SetConfigType changes it.
+	// Type is the selected provider type.
+	//
+	// It is to be read: SetConfigType changes it.
 	Type string `yaml:"type"`
-	// Cache is how credentials are reused. The zero value means the defaults.
+	// Cache is how credentials are reused.
+	//
+	// The zero value means the defaults.
 	Cache CacheConfig `yaml:"cache"`
 
 	selected string // by SetConfigType
@@ -58,6 +63,14 @@ func (c *Config) SetConfigType(typ string) error {
 	}
 	c.Type, c.selected, c.section = typ, typ, b.NewConfig()
 	return nil
+}
+
+// ConfigTypes returns the types that SetConfigType takes, sorted: those of the factory.
+func (c *Config) ConfigTypes() []string {
+	if c.types == nil {
+		return nil
+	}
+	return c.types.names()
 }
 
 // ConfigParts returns pointers to the structs that together have the section's keys.

@@ -1,6 +1,7 @@
 // Operator is what a platform operator runs by hand, on the configuration that the server reads.
 //
 //	go run ./examples/operator check-config
+//	go run ./examples/operator schema
 //	go run ./examples/operator credentials hello --access pull
 //	go run ./examples/operator policies --controller-arn arn:aws:iam::123456789012:role/rise-backend
 //	go run ./examples/operator repo ensure hello

@@ -37,15 +37,8 @@ func BenchmarkAsked(b *testing.B) {
 
 func benchClient(b *testing.B) *client.Client {
 	b.Helper()
-	l := &lossyLine{answer: func(r *http.Request) (*http.Response, error) { return credential(b, r, nil), nil }}
+	l := forgetful(func(r *http.Request) (*http.Response, error) { return credential(b, r, nil), nil })
 	c, err := client.New(base, client.Fixed(provider.NewSecret(token)), client.WithHTTPClient(&http.Client{Transport: l}))
 	require.NoError(b, err)
 	return c
 }
-
-// lossyLine remembers nothing.
-type lossyLine struct {
-	answer func(*http.Request) (*http.Response, error)
-}
-
-func (l *lossyLine) RoundTrip(r *http.Request) (*http.Response, error) { return l.answer(r) }

@@ -195,6 +195,9 @@ func (c *Client) ask(ctx context.Context, r provider.Request, worth func(error, 
 		asked = answer.asked
 		if answer.status != http.StatusOK {
 			refused, again := answer.refused(to.name, token)
+			if refused.Kind == provider.ErrNotFound && r.Consumer == provider.Cluster {
+				refused.Hint += "; or the service serves no clusters"
+			}
 			return provider.Credentials{}, again, c.during(r, refused)
 		}
 		credentials, err := answer.read(to.name, r, c.registry, token)

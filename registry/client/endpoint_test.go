@@ -36,7 +36,10 @@ type service struct {
 	issued int
 }
 
-func (s *service) Repository(project string, _ provider.Consumer) (name.Repository, error) {
+func (s *service) Repository(project string, consumer provider.Consumer) (name.Repository, error) {
+	if consumer == provider.Cluster {
+		return name.NewRepository("in-cluster." + s.host + "/rise/" + project)
+	}
 	return name.NewRepository(s.host + "/rise/" + project)
 }
 
@@ -64,7 +67,9 @@ func (s *service) Credentials(_ context.Context, r provider.Request) (provider.C
 	return c, nil
 }
 
-func (s *service) handler() http.Handler {
+func (s *service) handler(opts ...endpoint.Option) http.Handler {
+	opts = append(opts, endpoint.WithAudit(func(context.Context, endpoint.Event) {}),
+		endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return s.wait }))
 	return endpoint.New(s,
 		func(r *http.Request) (caller, error) {
 			if sent, ok := endpoint.BearerToken(r); !ok || !sent.Equal(provider.NewSecret(token)) {
@@ -78,8 +83,7 @@ func (s *service) handler() http.Handler {
 			}
 			return s.authorize
 		},
-		endpoint.WithAudit(func(context.Context, endpoint.Event) {}),
-		endpoint.WithSubjectLimit(func(context.Context, string) time.Duration { return s.wait }))
+		opts...)
 }
 
 func (s *service) serve(t *testing.T, opts ...client.Option) (*client.Client, *httptest.Server) {
@@ -117,6 +121,27 @@ func TestEndpoint(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A cluster gets what it reaches the registry by, where the service serves clusters, and can make a pull secret of it.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	s := &service{host: "registry.example.com", method: provider.LoginCredentials, life: time.Hour}
+	server := httptest.NewServer(s.handler(endpoint.WithClusterCredentials()))
+	defer server.Close()
+	c, err := client.New(server.URL+client.Path, client.Fixed(provider.NewSecret(token)), client.WithConsumer(provider.Cluster))
+	require.NoError(t, err)
+	got, err := c.Credentials(t.Context(), "hello", provider.Pull)
+	require.NoError(t, err)
+	require.Equal(t, "in-cluster.registry.example.com/rise/hello", got.Target.String())
+	secret, err := got.PullSecret()
+	require.NoError(t, err)
+	require.Contains(t, string(secret), `"in-cluster.registry.example.com"`)
+
+	c, _ = s.serve(t, client.WithConsumer(provider.Cluster))
+	_, err = c.Credentials(t.Context(), "hello", provider.Pull)
+	failed(t, err, provider.ErrNotFound)
+	require.ErrorContains(t, err, "serves no clusters")
 }
 
 // Each answer of the endpoint is one kind of error, whose text says what to do.

@@ -48,6 +48,11 @@ func (l *line) count() int {
 	return len(l.asked)
 }
 
+// forgetful is a wire that remembers nothing.
+type forgetful func(*http.Request) (*http.Response, error)
+
+func (f forgetful) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func dial(t *testing.T, answer wire, opts ...client.Option) (*client.Client, *line) {
 	t.Helper()
 	l := &line{answer: answer}

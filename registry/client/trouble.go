@@ -47,11 +47,18 @@ func trouble(err error, where string, token provider.Secret) (e *provider.Error,
 		return fail(provider.ErrUnavailable, "can't be asked through the proxy", "check HTTPS_PROXY and NO_PROXY"), true
 	case errors.As(err, &op) && op.Op == "dial":
 		return fail(provider.ErrUnavailable, "can't be reached", "see whether the service is running there, and check the URL's port"), true
-	case errors.As(err, &op) && (op.Op == "read" || op.Op == "write"), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &op) && (op.Op == "read" || op.Op == "write"), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), lost(err):
 		return fail(provider.ErrUnavailable, "ended the connection before its answer did", "try again; if it stays so, look at the service and at the proxy before it"), true
 	default:
 		return fail(provider.ErrUnavailable, "couldn't be asked", "see whether the URL is the service's, and what is between"), false
 	}
+}
+
+// lost recognizes what net/http has no types for.
+func lost(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "http2: server sent GOAWAY") || strings.Contains(text, "http2: client connection lost") ||
+		strings.Contains(text, "server closed idle connection")
 }
 
 // untrusted recognizes failures of TLS; nil: it is none.

@@ -83,8 +83,10 @@ func (s Server) Proxies() []netip.Prefix {
 
 // TLS names a certificate and its key, as PEM files: both or neither.
 type TLS struct {
+	// CertFile holds the certificate and its chain.
 	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
+	// KeyFile holds the certificate's key.
+	KeyFile string `yaml:"key_file"`
 }
 
 // Enabled reports whether TLS is configured.
@@ -104,10 +106,16 @@ type Auth struct {
 //go:embed builtin
 var builtin embed.FS
 
+// Default is what Load fills.
+func Default(factory *registry.Factory) Config {
+	return Config{Server: Server{Listen: defaultListen}, Registry: factory.Config()}
+}
+
 // Load reads the configuration with loader. If that doesn't say from where, it is RISE_CONFIG_DIR or ./config, and with
 // neither, the built-in configuration of the run mode.
 func Load(loader configload.Loader, factory *registry.Factory) (Config, error) {
-	c := Config{Server: Server{Listen: defaultListen}, Registry: factory.Config(), BuiltIn: BuiltInMode(loader) != ""}
+	c := Default(factory)
+	c.BuiltIn = BuiltInMode(loader) != ""
 	if err := load(loader, &c); err != nil {
 		return Config{}, err
 	}

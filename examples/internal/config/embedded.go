@@ -11,6 +11,7 @@ import (
 // EmbeddedRegistry is an OCI registry inside the server, in memory. It is off without an address. With type oci-token-issuer it takes that one's tokens
 // alone, which are signed with keys made at each start; with any other it is open to everybody.
 type EmbeddedRegistry struct {
+	// Listen is its address. Default: none, and so no such registry.
 	Listen string `yaml:"listen"`
 	// Realm is where clients of the registry ask for tokens: a URL. By default it is at the registry itself, by the name that the client knows
 	// it by, which works on this machine alone.

@@ -27,7 +27,8 @@ type Token struct {
 	SHA256 provider.Secret `yaml:"token_sha256"`
 	// File holds the token, or several, one a line, each of which is good: the old one and the new one while they are exchanged. It is read again
 	// within seconds of a change. What isn't in it any longer is no token; nor is anything of a file that is gone or that holds what can't be one.
-	File    string `yaml:"token_file"`
+	File string `yaml:"token_file"`
+	// Subject names the caller in the audit log. Required.
 	Subject string `yaml:"subject"`
 	// Projects are names, or globs with *. None means no project.
 	Projects []string `yaml:"projects"`

@@ -21,6 +21,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/app"
 	"github.com/rise-deploy/rise-registry-go/examples/customprovider"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/credentialhelper/setup"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer/tokenkeys"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
@@ -98,6 +99,11 @@ func TestZeroMeansLeftOut(t *testing.T) {
 	}
 	for _, name := range append(emptyIsDefault, "Registry.Cache.Enabled", "ecr.ScanOnPush", "ecr.RemoveAfter") {
 		require.True(t, defaults[name], "%s: this test sees it", name)
+	}
+
+	// The credential helper's has no defaults.
+	for _, client := range []any{&setup.File{}, &setup.Entry{}} {
+		walk(walked, "setup.", reflect.ValueOf(client).Elem(), func(string, reflect.StructField, reflect.Value) {})
 	}
 
 	// No configuration is forgotten.

@@ -16,6 +16,7 @@ type commands struct {
 	Section string `placeholder:"PATH" default:"${section}" help:"The key, or keys with dots between them, of the registry section in a service's own configuration, whose other sections are left alone. Default: the files are the server's."`
 
 	CheckConfig checkConfig  `cmd:"" help:"Check the configuration and print it as it resolves, secrets redacted."`
+	Schema      schemaCmd    `cmd:"" help:"Print a JSON Schema of the configuration, for editors."`
 	Credentials credentials  `cmd:"" help:"Issue a credential for a project and print the endpoint's answer. It holds the secret."`
 	Policies    policies     `cmd:"" help:"Print the IAM policies that the configuration needs, as JSON."`
 	Reconcile   reconcileCmd `cmd:"" help:"Bring the repositories in step with a list of projects."`

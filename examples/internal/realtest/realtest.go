@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // WithoutAWS keeps the machine's own AWS configuration out of a test program. TestMain calls it.
@@ -68,7 +67,7 @@ type Output struct {
 // Run runs a program with env added to an environment in which no login of the machine's user is found.
 func Run(t *testing.T, env []string, path string, args ...string) Output {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the test says which
 	home := t.TempDir()

@@ -2,12 +2,10 @@ package oidc
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/go-jose/go-jose/v4/json" // names as they are written, and once: encoding/json folds case and takes the last
 )
 
 // claims are a token's claims: strings, json.Number, bool, nil, []any and map[string]any.
@@ -18,40 +16,115 @@ func parseClaims(payload []byte) (claims, error) {
 	if !utf8.Valid(payload) {
 		return nil, errors.New("the claims aren't UTF-8") // a decoder would make one text of many
 	}
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.SetNumberType(json.UnmarshalJSONNumber)
-	var c claims
-	if decoder.Decode(&c) != nil || c == nil {
-		return nil, errors.New("the claims aren't a JSON object, or name something twice")
+	// Of JSON, all that is left to us is to take apart what is valid: decoders of maps copy each text, fold names or take the last of two.
+	r := reader{rest: string(payload)}
+	if !json.Valid(payload) || !r.begins('{') {
+		return nil, errors.New("the claims aren't a JSON object")
 	}
-	if decoder.Decode(new(any)) != io.EOF {
-		return nil, errors.New("something follows the claims")
-	}
-	if !whole(map[string]any(c)) {
+	c := r.object()
+	switch {
+	case r.twice:
+		return nil, errors.New("the claims name something twice")
+	case r.broken || bytes.Contains(payload, []byte(replacement)): // decoders put it in the place of any character that isn't one: two texts would be one
 		return nil, errors.New("the claims have half of a surrogate pair, or what replaces such a one")
 	}
 	return c, nil
 }
 
-// whole reports whether no text in v has what decoders put in the place of any character that isn't one: two texts would be one.
-func whole(v any) bool {
-	switch v := v.(type) {
-	case string:
-		return !strings.ContainsRune(v, utf8.RuneError)
-	case []any:
-		for _, element := range v {
-			if !whole(element) {
-				return false
-			}
+// reader takes valid JSON apart. Texts without escapes are parts of what it reads, and keep it in memory.
+type reader struct {
+	rest   string
+	twice  bool // an object names something twice
+	broken bool // a text has half of a surrogate pair, or what replaces one
+}
+
+const replacement = string(utf8.RuneError)
+
+// begins skips white space and reports whether this is next.
+func (r *reader) begins(with byte) bool {
+	for strings.IndexByte(" \t\r\n", r.rest[0]) >= 0 {
+		r.skip(1)
+	}
+	return r.rest[0] == with
+}
+
+func (r *reader) skip(n int) { r.rest = r.rest[n:] }
+
+func (r *reader) value() any {
+	switch {
+	case r.begins('"'):
+		return r.text()
+	case r.begins('{'):
+		return r.object()
+	case r.begins('['):
+		return r.list()
+	}
+	literal := r.rest
+	if end := strings.IndexAny(literal, ",]} \t\r\n"); end >= 0 {
+		literal = literal[:end]
+	}
+	r.skip(len(literal))
+	switch literal {
+	case "true":
+		return true
+	case "false":
+		return false
+	case "null":
+		return nil
+	}
+	return json.Number(literal)
+}
+
+func (r *reader) object() map[string]any {
+	object := map[string]any{}
+	for r.skip(1); !r.begins('}'); { // past { and each comma
+		if r.begins(',') {
+			r.skip(1)
+			r.begins('"')
 		}
-	case map[string]any:
-		for key, value := range v {
-			if !whole(key) || !whole(value) {
-				return false
-			}
+		name := r.text()
+		r.begins(':')
+		r.skip(1)
+		if _, there := object[name]; there {
+			r.twice = true
+		}
+		object[name] = r.value()
+	}
+	r.skip(1)
+	return object
+}
+
+func (r *reader) list() []any {
+	list := []any{}
+	for r.skip(1); !r.begins(']'); {
+		if r.begins(',') {
+			r.skip(1)
+		}
+		list = append(list, r.value())
+	}
+	r.skip(1)
+	return list
+}
+
+// text reads a string.
+func (r *reader) text() string {
+	escaped, end := false, 1
+	for ; r.rest[end] != '"'; end++ {
+		if r.rest[end] == '\\' {
+			escaped = true
+			end++
 		}
 	}
-	return true
+	quoted := r.rest[:end+1]
+	r.skip(end + 1)
+	if !escaped {
+		return quoted[1:end]
+	}
+	var s string
+	if json.Unmarshal([]byte(quoted), &s) != nil || strings.Contains(s, replacement) {
+		r.broken = true
+	}
+	return s
 }
 
 const (

@@ -47,6 +47,15 @@ func Matches(r Rule, payload []byte) (projects []string, fit []slog.Attr, ok, ba
 	return found.projects(c), fit, true, false
 }
 
+// ReadClaims reads a JSON object.
+func ReadClaims(payload []byte) (map[string]any, error) { return parseClaims(payload) }
+
+// Plain reports whether go-oidc isn't asked about a token, of whatever signature.
+func Plain(raw string) bool {
+	t, err := parse(raw)
+	return err == nil && t.plain()
+}
+
 // Covers reports whether every text that the second pattern takes is taken by the first.
 func Covers(first, second string) bool { return newPattern(first).covers(second) }
 

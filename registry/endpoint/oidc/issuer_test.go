@@ -28,6 +28,7 @@ import (
 	"testing"
 	"time"
 
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
@@ -225,6 +226,16 @@ func claimsOf(clock *clock, issuer string, changes map[string]any) map[string]an
 // token is one with changed claims, by its EC key.
 func (s *server) token(changes map[string]any) string {
 	return signed(`{"alg":"ES256","kid":"ec","typ":"JWT"}`, s.claims(changes), keys().ec)
+}
+
+// othersSay is what go-oidc makes of a token by itself, with the leeway that is ours.
+func othersSay(clock *clock, issuer, token string, key crypto.PublicKey) error {
+	verifier := gooidc.NewVerifier(issuer, &gooidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}, &gooidc.Config{
+		ClientID: audience, Now: func() time.Time { return clock.now().Add(-time.Minute) },
+		SupportedSigningAlgs: []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
+	})
+	_, err := verifier.Verify(context.Background(), token)
+	return err
 }
 
 func newAuthenticator(t *testing.T, clock *clock, issuers ...oidc.Issuer) *oidc.Authenticator {

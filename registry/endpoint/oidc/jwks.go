@@ -4,8 +4,12 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"errors"
+	"math/big"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -71,7 +75,14 @@ func fits(key jose.JSONWebKey, alg string) bool {
 	case *rsa.PublicKey:
 		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
 	case *ecdsa.PublicKey:
-		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[k.Curve.Params().BitSize]
+		switch k.Curve {
+		case elliptic.P256():
+			return alg == "ES256"
+		case elliptic.P384():
+			return alg == "ES384"
+		case elliptic.P521():
+			return alg == "ES512"
+		}
 	case ed25519.PublicKey:
 		return alg == "EdDSA"
 	}
@@ -90,4 +101,39 @@ func fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
 		return nil
 	}
 	return found
+}
+
+// signed reports whether this is the key's signature of a text, by RFC 7518 and RFC 8037. The key fits alg.
+func signed(text string, key crypto.PublicKey, alg string, signature []byte) bool {
+	if key, ok := key.(ed25519.PublicKey); ok {
+		return ed25519.Verify(key, []byte(text), signature)
+	}
+	var hash crypto.Hash
+	switch alg[2:] {
+	case "256":
+		hash = crypto.SHA256
+	case "384":
+		hash = crypto.SHA384
+	case "512":
+		hash = crypto.SHA512
+	default:
+		return false
+	}
+	h := hash.New()
+	h.Write([]byte(text))
+	sum := h.Sum(nil)
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if strings.HasPrefix(alg, "PS") {
+			return rsa.VerifyPSS(key, hash, sum, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		}
+		return rsa.VerifyPKCS1v15(key, hash, sum, signature) == nil
+	case *ecdsa.PublicKey:
+		size := (key.Curve.Params().BitSize + 7) / 8
+		if len(signature) != 2*size {
+			return false
+		}
+		return ecdsa.Verify(key, sum, new(big.Int).SetBytes(signature[:size]), new(big.Int).SetBytes(signature[size:]))
+	}
+	return false
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	josejson "github.com/go-jose/go-jose/v4/json"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/stretchr/testify/require"
 
@@ -228,13 +230,24 @@ func FuzzMatch(f *testing.F) {
 			return
 		}
 		projects, fit, ok, bad := oidc.Matches(i.Rules[0], []byte(payload))
+		// What we read, go-jose reads too, and in the same way; what it reads and we don't has characters that aren't any.
+		var others map[string]any
+		decoder := josejson.NewDecoder(strings.NewReader(payload))
+		decoder.SetNumberType(josejson.UnmarshalJSONNumber)
+		readable := decoder.Decode(&others) == nil && others != nil && decoder.Decode(new(any)) == io.EOF
+		read, err := oidc.ReadClaims([]byte(payload))
+		if err == nil {
+			require.True(t, readable)
+			require.True(t, utf8.ValidString(payload))
+			require.Equal(t, others, numbers(read))
+		} else if readable && utf8.ValidString(payload) {
+			require.ErrorContains(t, err, "surrogate")
+			require.Contains(t, fmt.Sprint(others), string(utf8.RuneError))
+		}
 		if bad || !ok {
 			require.Empty(t, projects)
 			return
 		}
-		var claims map[string]any
-		require.NoError(t, json.Unmarshal([]byte(payload), &claims)) // what we read, others can read
-		require.True(t, utf8.ValidString(payload))
 		for _, attr := range fit {
 			shown := attr.Value.String()
 			require.LessOrEqual(t, len(shown), 200)
@@ -251,6 +264,23 @@ func FuzzMatch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// numbers is v with numbers as go-jose's package has them.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return josejson.Number(v)
+	case []any:
+		for i := range v {
+			v[i] = numbers(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = numbers(v[key])
+		}
+	}
+	return v
 }
 
 // A pattern that covers another takes all that the other takes, and a star takes no / and no :.
@@ -277,18 +307,37 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// A token may be anything.
+// A token may be anything. One that is accepted go-oidc accepts as well, by itself.
 func FuzzToken(f *testing.F) {
 	clock := newClock()
-	config := oidc.Issuer{Name: "ci", Issuer: "https://127.0.0.1:1", Audience: audience, JWKSFile: "/nonexistent", Rules: []oidc.Rule{{Claims: m{"a": "b"}, Projects: []string{"a"}}}}
+	file := filepath.Join(f.TempDir(), "jwks.json")
+	require.NoError(f, os.WriteFile(file, []byte(keySet(jwk("ec", keys().ec.Public()))), 0o600))
+	config := oidc.Issuer{Name: "ci", Issuer: "https://127.0.0.1:1", Audience: audience, JWKSFile: file, Rules: []oidc.Rule{{Claims: m{"owner": "acme"}, Projects: []string{"a"}}}}
 	a, err := oidc.New([]oidc.Issuer{config}, slog.New(slog.DiscardHandler))
 	require.NoError(f, err)
 	a.SetClock(clock.now)
-	f.Add(`{"alg":"ES256","kid":"ec"}`, text(claimsOf(clock, config.Issuer, nil)), "AA")
-	f.Add(`{"alg":"none"}`, `{}`, "")
+	good := claimsOf(clock, config.Issuer, nil)
+	for _, header := range []string{
+		`{"alg":"ES256","kid":"ec"}`, `{"alg":"ES256","typ":"JWT","x5t":"AA"}`, `{"alg":"none"}`, `{"alg":"ES256","b64":false}`, `{"alg":"ES256","jwk":{}}`, `{"alg":"ES256","x5c":["MIIB"]}`,
+		`{"alg":"ES256","jku":"x","nonce":1}`, `{"ALG":"ES256","alg":"ES256"}`, `{"alg":"ES256","typ":1}`,
+	} {
+		f.Add(header, text(good), "")
+	}
+	for _, changes := range []map[string]any{
+		{"ISS": "x"}, {"Exp": 1}, {"Nbf": "x"}, {"nonce": 1}, {"at_hash": []int{1}}, {"_claim_names": m{"a": "b"}}, {"_claim_sources": 1}, {"i\u017fs": "x"}, {"aud": []string{audience}}, {"nbf": nil},
+	} {
+		f.Add(`{"alg":"ES256","kid":"ec"}`, text(claimsOf(clock, config.Issuer, changes)), "")
+	}
+	f.Add(`{"alg":"ES256","kid":"ec"}`, text(good), "AA")
 	f.Fuzz(func(t *testing.T, header, payload, signature string) {
-		_, err := a.AuthenticateToken(t.Context(), provider.NewSecret(segment([]byte(header))+"."+segment([]byte(payload))+"."+signature))
-		require.Error(t, err)
+		raw := signed(header, payload, keys().ec)
+		if signature != "" {
+			raw = segment([]byte(header)) + "." + segment([]byte(payload)) + "." + signature
+		}
+		if _, err := a.AuthenticateToken(t.Context(), provider.NewSecret(raw)); err == nil {
+			require.NoError(t, othersSay(clock, config.Issuer, raw, keys().ec.Public()))
+			require.Empty(t, signature)
+		}
 	})
 }
 

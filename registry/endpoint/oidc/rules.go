@@ -80,8 +80,9 @@ func (r *rule) filled(c claims) []slog.Attr {
 	return attrs
 }
 
+// shownClaim is a copy: what is remembered mustn't keep the whole token.
 func shownClaim(key, value string) slog.Attr {
-	return slog.String(key, cut(printable(value), keptSubject))
+	return slog.String(key, strings.Clone(cut(printable(value), keptSubject)))
 }
 
 // decide returns the first rule that matches, with the texts that fit, or an error that says which came closest and which claims differ, by name.

@@ -99,7 +99,7 @@ func (t template) fill(c claims, configured map[string]string) string {
 			}
 			value = value[slash+1:]
 		}
-		name += value + t.after
+		name = strings.Clone(name + value + t.after) // a copy, whatever is empty
 	}
 	if provider.ValidateProject(name) != nil {
 		return ""

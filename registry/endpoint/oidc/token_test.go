@@ -3,13 +3,20 @@ package oidc_test
 import (
 	"compress/gzip"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -135,7 +142,7 @@ func TestBadTokens(t *testing.T) {
 		"claims aren't JSON":         {signed(header, "hello", ec), "claims aren't"},
 		"claims are a list":          {signed(header, "["+good+"]", ec), "claims aren't"},
 		"claims are null":            {signed(header, "null", ec), "claims aren't"},
-		"claims and more":            {signed(header, good+good, ec), "follows the claims"},
+		"claims and more":            {signed(header, good+good, ec), "claims aren't"},
 		"claims aren't UTF-8":        {signed(header, strings.Replace(good, "acme", "ac\xffme", 1), ec), "UTF-8"},
 		"half of a pair":             {signed(header, strings.Replace(good, "job-1", `job-\ud800`, 1), ec), "surrogate"},
 		"half of a pair, inside":     {signed(header, strings.Replace(good, `{`, `{"x":[{"\udc00":1}],`, 1), ec), "surrogate"},
@@ -197,6 +204,101 @@ func TestBadTokens(t *testing.T) {
 	require.Equal(t, remembered, a.Remembered())
 	require.EqualValues(t, 1, s.looked.Load(), "keys are fetched once in a minute")
 	require.EqualValues(t, 1, other.looked.Load())
+}
+
+// Signatures by each algorithm, made by go-jose, are verified and each that is somebody else's, another algorithm's or not whole is refused, whether or not go-oidc is
+// asked: it isn't about a token in whose header there is nothing but the common names.
+func TestAlgorithms(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newServer(t, clock)
+	p521, err := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	require.NoError(t, err)
+	own := map[string]crypto.Signer{"rsa": keys().rsa, "ec": keys().ec, "p384": keys().p384, "p521": p521, "ed": keys().ed}
+	var published []jose.JSONWebKey
+	for kid, key := range own {
+		published = append(published, jwk(kid, key.Public()))
+	}
+	s.publish(keySet(published...))
+	a := newAuthenticator(t, clock, s.config())
+	algorithms := map[string][]jose.SignatureAlgorithm{
+		"rsa": {jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512}, "ec": {jose.ES256}, "p384": {jose.ES384}, "p521": {jose.ES512}, "ed": {jose.EdDSA},
+	}
+	for kid, all := range algorithms {
+		for _, alg := range all {
+			for _, plain := range []bool{true, false} {
+				options := (&jose.SignerOptions{}).WithType("JWT")
+				if !plain {
+					options = options.WithHeader("jku", "https://evil.example.com/")
+				}
+				sign := func(key any) []string {
+					signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, options)
+					require.NoError(t, err)
+					made, err := signer.Sign([]byte(s.claims(nil)))
+					require.NoError(t, err)
+					token, err := made.CompactSerialize()
+					require.NoError(t, err)
+					return strings.Split(token, ".")
+				}
+				parts := sign(own[kid])
+				token := strings.Join(parts, ".")
+				require.Equal(t, plain, oidc.Plain(token))
+				_, err := authenticate(t.Context(), a, token)
+				require.NoError(t, err, "%s, plain %t", alg, plain)
+				require.NoError(t, othersSay(clock, s.URL, token, own[kid].Public()))
+
+				signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+				require.NoError(t, err)
+				bad := [][]byte{signature[1:], signature[:len(signature)-1], append([]byte{0}, signature...), append(signature[:len(signature):len(signature)], 0), make([]byte, len(signature)), {}}
+				for at := range signature {
+					if at%7 == 0 {
+						flipped := slices.Clone(signature)
+						flipped[at] ^= 0x10
+						bad = append(bad, flipped)
+					}
+				}
+				for _, one := range bad {
+					_, err := authenticate(t.Context(), a, parts[0]+"."+parts[1]+"."+segment(one))
+					require.Equal(t, http.StatusUnauthorized, status(err), "%s, plain %t: %x", alg, plain, one)
+				}
+				for _, other := range all { // the same signature under another algorithm of the key
+					if other != alg {
+						header := fmt.Sprintf(`{"alg":%q,"kid":%q}`, other, kid)
+						_, err := authenticate(t.Context(), a, segment([]byte(header))+"."+parts[1]+"."+parts[2])
+						require.ErrorContains(t, err, "doesn't verify")
+					}
+				}
+				if stranger, ok := map[string]any{"rsa": keys().other, "ec": keys().ec2}[kid]; ok {
+					_, err := authenticate(t.Context(), a, strings.Join(sign(stranger), "."))
+					require.ErrorContains(t, err, "doesn't verify")
+				}
+			}
+		}
+	}
+	require.Equal(t, 20, a.Remembered())
+}
+
+// The tokens of the issuers that the documentation names are verified in the short way, and what a decoder could take for a claim that we read isn't.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	for issuer, claims := range realClaims() {
+		all := claimsOf(clock, issuer, nil)
+		maps.Copy(all, claims)
+		require.True(t, oidc.Plain(signed(`{"alg":"ES256","kid":"ec","typ":"JWT","x5t":"example-thumbprint"}`, text(all), keys().ec)), issuer)
+	}
+	for _, header := range []string{
+		`{"alg":"ES256","jwk":{}}`, `{"alg":"ES256","x5c":[]}`, `{"alg":"ES256","b64":false}`, `{"alg":"ES256","typ":1}`, `{"alg":"ES256","x5t":null}`, `{"alg":"ES256","nonce":"x"}`, `{"alg":"ES256","Kid":"x"}`,
+	} {
+		require.False(t, oidc.Plain(signed(header, text(claimsOf(clock, github, nil)), keys().ec)), header)
+	}
+	for _, name := range []string{"ISS", "Iss", "i\u017fs", "Exp", "_claim_names", "_claim_sources", "\u212aid", "é"} {
+		require.False(t, oidc.Plain(signed(`{"alg":"ES256"}`, text(claimsOf(clock, github, map[string]any{name: "x"})), keys().ec)), name)
+	}
+	for _, name := range []string{"nonce", "at_hash"} {
+		require.False(t, oidc.Plain(signed(`{"alg":"ES256"}`, text(claimsOf(clock, github, map[string]any{name: 1})), keys().ec)), name)
+		require.True(t, oidc.Plain(signed(`{"alg":"ES256"}`, text(claimsOf(clock, github, map[string]any{name: "x"})), keys().ec)), name)
+	}
 }
 
 // checkOf is the check that says so.
