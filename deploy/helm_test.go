@@ -192,8 +192,8 @@ func TestChartCluster(t *testing.T) {
 				if o.kind == "ServiceMonitor" {
 					continue // the Prometheus operator's
 				}
-				status, warnings, said := s.ask(t, http.MethodPost, o.path()+dryRun, o.text)
-				require.Equal(t, http.StatusCreated, status, "%s\n%s", said, o.text)
+				answer, warnings, said := s.ask(t, http.MethodPost, o.path()+dryRun, o.text)
+				require.Equal(t, http.StatusCreated, answer, "%s\n%s", said, o.text)
 				require.Empty(t, warnings, o.text)
 			}
 		}

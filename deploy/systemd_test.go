@@ -76,12 +76,15 @@ systemctl() { echo "systemctl $*"; }`
 	text, err := os.ReadFile(filepath.Join(dir, "etc/systemd/system/rise-registry.service"))
 	require.NoError(t, err)
 	unit := here.Replace(string(text))
-	one := func(key string) string {
-		found := regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(unit, -1)
-		require.Len(t, found, 1, key)
-		return found[0][1]
+	all := func(key string) string {
+		var values []string
+		for _, found := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(unit, -1) {
+			values = append(values, found[1])
+		}
+		require.NotEmpty(t, values, key)
+		return strings.Join(values, " ")
 	}
-	prefix, from, found := strings.Cut(one("LoadCredential"), ":")
+	prefix, from, found := strings.Cut(all("LoadCredential"), ":")
 	require.True(t, found)
 	credentials := t.TempDir()
 	files, err := os.ReadDir(from)
@@ -99,9 +102,9 @@ systemctl() { echo "systemctl $*"; }`
 	text, err = os.ReadFile(production)
 	require.NoError(t, err)
 	write(t, production, here.Replace(string(text)))
-	environ = append(strings.Fields(one("Environment")), "CREDENTIALS_DIRECTORY="+credentials)
+	environ = append(strings.Fields(all("Environment")), "CREDENTIALS_DIRECTORY="+credentials)
 	realtest.Must(t, environ, filepath.Join(dir, "bin/rise-operator"), "check-config")
-	command := strings.Fields(one("ExecStart"))
+	command := strings.Fields(all("ExecStart"))
 	server := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	server.Env = environ
 	realtest.Serve(t, address, server)
