@@ -36,13 +36,20 @@ const (
 
 const platform = "linux/" + runtime.GOARCH
 
-// hello copies a small program's source to a folder of its own.
+// hello is a small program's source in a folder of its own, with a module that go.mod replaces by a folder, as the examples do.
 func hello(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "hello")
-	require.NoError(t, os.CopyFS(dir, os.DirFS("image/testdata/hello")))
-	write(t, filepath.Join(dir, "go.mod"), "module example.com/hello\n\ngo 1.26\n")
-	return dir
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"hello/go.mod": "module example.com/hello\n\ngo 1.26\n\nrequire example.com/greeting v0.0.0\n\nreplace example.com/greeting => ../greeting\n",
+		"hello/main.go": "package main\n\nimport (\n\t\"os\"\n\n\t\"example.com/greeting\"\n)\n\n" +
+			"func main() {\n\t_, _ = os.Stdout.WriteString(greeting.Text + os.Getenv(\"GREETING\"))\n}\n",
+		"greeting/go.mod":      "module example.com/greeting\n\ngo 1.26\n",
+		"greeting/greeting.go": "package greeting\n\nvar Text = \"hello \"\n",
+	} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	return filepath.Join(dir, "hello")
 }
 
 // imagesIn are the images of the layout's index, by architecture, and the digest that it has.
@@ -168,7 +175,12 @@ func TestImage(t *testing.T) {
 		require.Equal(t, "CycloneDX", document.BOMFormat)
 		require.Equal(t, "example.com/hello", document.Metadata.Component.Name)
 		require.Equal(t, "v1.2.3", document.Metadata.Component.Version)
-		require.Equal(t, "std", document.Components[0].Name)
+		require.Len(t, document.Components, 2)
+		require.Equal(t, "std", document.Components[1].Name)
+		require.Equal(t, "example.com/greeting", document.Components[0].Name, "not its folder")
+		require.Equal(t, "v1.2.3", document.Components[0].Version)
+		require.Contains(t, string(sbom), `"pkg:golang/example.com/greeting@v1.2.3?type=module"`)
+		require.NotContains(t, string(sbom), "../")
 
 		// Registries find it by the image.
 		child, err := image.Digest()

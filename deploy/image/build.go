@@ -42,7 +42,7 @@ func build(ctx context.Context, dir string, platform v1.Platform, packages []str
 		p := program{name: filepath.Base(absolute)}
 		p.path = filepath.Join(dir, p.name)
 		// The path that would be in it by default, and the linker's own id, differ from machine to machine.
-		cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w -buildid=", "-o", p.path, ".") //nolint:gosec // what the caller names
+		cmd := exec.CommandContext(ctx, "go", "build", "-mod=readonly", "-buildvcs=auto", "-trimpath", "-ldflags=-s -w -buildid=", "-o", p.path, ".") //nolint:gosec // what the caller names
 		cmd.Dir, cmd.Stderr = absolute, os.Stderr
 		cmd.Env = environment(platform)
 		if err := cmd.Run(); err != nil {
@@ -59,7 +59,7 @@ func build(ctx context.Context, dir string, platform v1.Platform, packages []str
 	return programs, nil
 }
 
-// environment is this process's, without what of it would be in the result.
+// environment is this process's, without what of it, or of Go's own file of settings, would be in the result.
 func environment(platform v1.Platform) []string {
 	var env []string
 	for _, variable := range os.Environ() {
@@ -69,7 +69,7 @@ func environment(platform v1.Platform) []string {
 			env = append(env, variable)
 		}
 	}
-	return append(env, "GOFLAGS=", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off", "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOAMD64=v1", "GOARM64=v8.0")
+	return append(env, "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOFIPS140=off", "GOWORK=off", "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOAMD64=v1", "GOARM64=v8.0")
 }
 
 // checkStatic refuses a program that would need a loader, which the image hasn't.

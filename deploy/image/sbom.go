@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,7 +42,7 @@ func sbom(ctx context.Context, p program, version string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return withoutTool(text)
+	return corrected(text, p, version)
 }
 
 // sbomCommand is the installed cyclonedx-gomod if it is the right one; else Go downloads and builds it.
@@ -53,8 +54,9 @@ func sbomCommand(ctx context.Context) []string {
 	return []string{"go", "run", "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@" + sbomVersion}
 }
 
-// withoutTool leaves out the hashes of the tool's own file, which differ with how it was built.
-func withoutTool(text []byte) ([]byte, error) {
+// corrected leaves out what is the tool's own, whose hash differs with how it was built, and names modules of this repository by their names: the tool has the
+// folders that go.mod's replace directives name.
+func corrected(text []byte, p program, version string) ([]byte, error) {
 	var document map[string]any
 	if err := json.Unmarshal(text, &document); err != nil {
 		return nil, err
@@ -62,12 +64,42 @@ func withoutTool(text []byte) ([]byte, error) {
 	if metadata, ok := document["metadata"].(map[string]any); ok {
 		delete(metadata, "tools")
 	}
+	version = cmp.Or(version, p.info.Main.Version)
+	for _, m := range p.info.Deps {
+		if m.Replace == nil || m.Replace.Sum != "" {
+			continue
+		}
+		components, _ := document["components"].([]any)
+		for _, c := range components {
+			if c, ok := c.(map[string]any); ok && c["name"] == m.Replace.Path {
+				c["name"], c["version"] = m.Path, version
+			}
+		}
+		replaceAll(document, strings.NewReplacer("pkg:golang/"+m.Replace.Path+"@"+m.Replace.Version, "pkg:golang/"+m.Path+"@"+version))
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(document)
 	return out.Bytes(), err
+}
+
+// replaceAll changes the texts of a JSON value, and returns it.
+func replaceAll(value any, r *strings.Replacer) any {
+	switch value := value.(type) {
+	case string:
+		return r.Replace(value)
+	case []any:
+		for i := range value {
+			value[i] = replaceAll(value[i], r)
+		}
+	case map[string]any:
+		for key := range value {
+			value[key] = replaceAll(value[key], r)
+		}
+	}
+	return value
 }
 
 // artifact is an SBOM as registries keep it: it refers to its image.
