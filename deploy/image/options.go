@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,7 +33,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.push, "push", "", "push to this `reference` too, with the logins of docker's config.json")
 	flags.StringVar(&o.version, "version", "", "the `version` in the labels; default: what Go found in the clone")
 	flags.StringVar(&o.revision, "revision", "", "the `commit` in the labels; default: what Go found in the clone")
-	flags.StringVar(&o.title, "title", "", "the `name` in the labels; default: the first program's")
+	flags.StringVar(&o.title, "title", "", "the `name` in the labels; default: rise-registry, or the first package's")
 	flags.StringVar(&o.description, "description", "Short-lived container-registry credentials, one repository each", "the `sentence` in the labels")
 	flags.StringVar(&o.roots, "roots", "", "a PEM `file` of certificate authorities in place of Mozilla's")
 	flags.StringVar(&platforms, "platforms", "linux/amd64,linux/arm64", "what to build for, as a `list` with commas")
@@ -52,7 +53,7 @@ func parse(args []string) (options, error) {
 	}
 	if o.packages = flags.Args(); len(o.packages) == 0 {
 		o.packages = []string{"./examples/server", "./examples/operator"}
-		o.state = "var/lib/rise"
+		o.state, o.title = "var/lib/rise", cmp.Or(o.title, "rise-registry")
 		o.env = append([]string{"RISE_CONFIG_DIR=/etc/rise", "RISE_CONFIG_RUN_MODE=production"}, o.env...)
 	}
 	for text := range strings.SplitSeq(platforms, ",") {
