@@ -110,6 +110,15 @@ func importRules() map[string][]string {
 		"oci/tokenissuer/internal/diagnosis": {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenissuer/internal/keys"},
 		"oci/tokenissuer/tokenkeys":          {"oci/tokenissuer/internal/keys"},
 
+		"oci/tokenauth": {"provider/...", "oci", "oci/internal/reach", "oci/tokenauth/internal/...", "internal/hostport"},
+		// Reading of tokens; over it, asking for them; over that, who asks, and the diagnosis.
+		"oci/tokenauth/internal":             {}, // one that is new says here what it needs
+		"oci/tokenauth/internal/bearer":      {},
+		"oci/tokenauth/internal/tokenserver": {"provider", "internal/hostport", "internal/probe", "oci/internal/reach", "oci/tokenauth/internal/bearer"},
+		"oci/tokenauth/internal/login":       {"provider", "oci/tokenauth/internal/tokenserver"},
+		"oci/tokenauth/internal/diagnosis":   {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenauth/internal/..."},
+		"oci/tokenauth/tokenauthtest":        {"oci/imageregistry"},
+
 		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
 		// over what may be quoted.
 		"ecr/internal":                  {}, // one that is new says here what it needs
@@ -194,8 +203,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 14)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./oci/tokenauth", "./oci/tokenauth/tokenauthtest", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 16)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
@@ -225,6 +234,7 @@ func TestModulesLinked(t *testing.T) {
 	}
 	want := append(linked("./oci"), "github.com/go-jose/go-jose/v4")
 	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
+	require.ElementsMatch(t, linked("./oci"), linked("./oci/tokenauth"), "a token server that is asked costs none")
 	want = append(linked("./registry/endpoint"), "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2")
 	require.ElementsMatch(t, want, linked("./registry/endpoint/oidc"))
 	require.ElementsMatch(t, linked("./provider"), linked("./registry/client"))
