@@ -135,6 +135,10 @@ func TestChartValues(t *testing.T) {
 	require.NotContains(t, first["Ingress"][1].text, hash, "what has no project in its query would all go to one replica")
 	require.NotContains(t, first["Ingress"][1].text, "cert-manager.io", "two would fight for one certificate")
 
+	mapped := rendered(t, "-f", irsa, "--set", "ingress.hashBy=$rise_project")["Ingress"]
+	require.Contains(t, mapped[0].text, "path: /api/v1/projects\n")
+	require.NotContains(t, mapped[1].text, "path: /api/v1/projects\n")
+
 	// The time to end follows the time to go on serving, and another configuration makes other pods.
 	longer := one(rendered(t, "-f", irsa, "--set", "config.server.drain=30s"), "Deployment")
 	require.Contains(t, longer, "terminationGracePeriodSeconds: 75")
