@@ -196,8 +196,8 @@ func TestChartCluster(t *testing.T) {
 				if o.kind == "ServiceMonitor" {
 					continue // the Prometheus operator's
 				}
-				answer, warnings, said := s.ask(t, http.MethodPost, o.path()+dryRun, o.text)
-				require.Equal(t, http.StatusCreated, answer, "%s\n%s", said, o.text)
+				answer, warnings, text := s.ask(t, http.MethodPost, o.path()+dryRun, o.text)
+				require.Equal(t, http.StatusCreated, answer, "%s\n%s", text, o.text)
 				require.Empty(t, warnings, o.text)
 			}
 		}

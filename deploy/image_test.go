@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -242,8 +243,12 @@ func podman(t *testing.T) func(args ...string) realtest.Output {
 	}
 	dir, err := os.MkdirTemp("", "rise") //nolint:usetesting // short: podman demands it
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	global := []string{"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run")}
+	t.Cleanup(func() { // t's context has ended
+		out, err := exec.Command(program, append(global, "rm", "-f", "-a", "-t", "5")...).CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.NoError(t, os.RemoveAll(dir))
+	})
 	return func(args ...string) realtest.Output {
 		t.Helper()
 		return realtest.Run(t, nil, program, append(global, args...)...)
@@ -284,7 +289,6 @@ registry: {type: oci-client-auth, registry_url: registry.example.com, namespace:
 	require.NotContains(t, out.Text, token)
 
 	must(append(append([]string{"run", "-d", "--name", "server"}, with...), serverTag)...)
-	t.Cleanup(func() { run("rm", "-f", "-t", "5", "server") })
 	status, _, _ := credential(t, "http://"+address, token, "hello")
 	require.Equal(t, http.StatusOK, status, "%s", run("logs", "server").Text)
 	require.Equal(t, "65532:65532", strings.TrimSpace(must("inspect", "--format", "{{.Config.User}}", "server")))

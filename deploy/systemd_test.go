@@ -153,7 +153,6 @@ func TestUnitSystemCalls(t *testing.T) {
 	out = run("run", "-d", "--name", "filtered", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--security-opt", "no-new-privileges", "--security-opt", "seccomp="+filter,
 		"-e", "RISE_CONFIG_DIR=", "-e", "RISE_CONFIG_RUN_MODE=development", "-e", "RISE_LISTEN="+address, "-e", "RISE_REGISTRY_LISTEN="+registry, serverTag)
 	require.NoError(t, out.Err, out.Text)
-	t.Cleanup(func() { run("rm", "-f", "-t", "5", "filtered") })
 	status, _, _ := credential(t, "http://"+address, "rise-dev-token", "hello")
 	require.Equal(t, http.StatusOK, status, "%s", run("logs", "filtered").Text)
 }
