@@ -130,3 +130,28 @@ docker() { if [ "$1" = compose ]; then shift; command docker-compose "$@"; else 
 		return realtest.Run(t, environ, crane, "digest", host+"/apps/hello:v2").Err == nil
 	}, patience, poll)
 }
+
+// What TestCompose has to replace is right as it stands too.
+func TestComposeDefaults(t *testing.T) {
+	t.Parallel()
+	compose, caddy := realtest.Program(t, "docker-compose"), realtest.Program(t, "caddy")
+	file := []string{"-f", "compose/compose.yaml", "config"}
+	out := realtest.Run(t, nil, compose, file...)
+	require.Error(t, out.Err)
+	require.Contains(t, out.Text, "the token that CI asks with")
+	const token = "RISE_CI_TOKEN=a-token-of-the-ci-job"
+	local := realtest.Must(t, []string{token}, compose, file...)
+	require.Regexp(t, `127\.0\.0\.1:5000:5000`, local)
+	require.Contains(t, local, "REGISTRY_AUTH_TOKEN_REALM: http://127.0.0.1:5000/token\n")
+	require.Contains(t, local, "RISE_SITE: :5000\n")
+
+	// The page's own, for a public name.
+	public := docBlock(t, "ini", "RISE_HOST=registry.example.com")
+	environ := append(strings.Fields(public), token, "RISE_HOST=registry.example.com")
+	whole := realtest.Must(t, environ, compose, file...)
+	require.Regexp(t, `443:443|published: 443\s+target: 443`, whole)
+	require.NotContains(t, whole, "127.0.0.1:5000")
+	for site, listens := range map[string]string{":5000": `"listen":[":5000"]`, "registry.example.com": `"listen":[":443"]`} {
+		require.Contains(t, realtest.Must(t, []string{"RISE_SITE=" + site}, caddy, "adapt", "--adapter", "caddyfile", "--config", "compose/Caddyfile"), listens)
+	}
+}

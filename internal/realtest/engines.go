@@ -27,7 +27,9 @@ func Engine(t *testing.T) (variable string) {
 		Missing(t, "a Docker engine needs root")
 	}
 	dir := shortDir(t)
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", filepath.Join(dir, "exec", "netns", "default")).Run() }) // what containers in the machine's network leave
+	t.Cleanup(func() { // what containers in the machine's network leave
+		_ = exec.Command("umount", "-l", filepath.Join(dir, "exec", "netns", "default")).Run() //nolint:gosec // see above
+	})
 	host := "unix://" + filepath.Join(dir, "sock")
 	cmd := exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host)
