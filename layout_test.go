@@ -102,6 +102,7 @@ func importRules() map[string][]string {
 		"examples":                        {"..."},
 		"modules":                         {"..."},
 		"benchmarks":                      {"..."},
+		"deploy":                          {"..."},
 
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
@@ -297,8 +298,9 @@ func TestTopLevel(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	known := []string{
-		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "README.md", "LICENSE",
+		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "deploy", "modules", "benchmarks", "testdata",
+		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "links_test.go",
+		"README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {

@@ -24,7 +24,7 @@ var _ diagnosis.Diagnoser = (*Provider)(nil)
 //	lifetime         and lives long enough for a push
 //	pull_token       asked for pull, it is good for pull and nothing else
 //	push_token       asked for push, for pull and push and nothing else; skipped where asking makes a repository (Quay), without o.WriteProbe
-//	pull_login       pull_username is taken, and can't push
+//	pull_login       pull_username is taken, and can only pull
 //	takes_token      the registry takes the tokens of its token server
 //	repository       for a project: its repository is there
 //	push_access      a push can begin, and makes the repository if need be; skipped without o.WriteProbe: it starts an upload, which is left to expire

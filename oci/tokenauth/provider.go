@@ -147,7 +147,7 @@ func (s *state) forOne(ctx context.Context, r provider.Request, c *provider.Cred
 	return nil
 }
 
-// forAll hands out the pull login, once it is proven that it can't push.
+// forAll hands out the pull login, once it is proven that it can only pull.
 func (s *state) forAll(ctx context.Context, c *provider.Credentials) error {
 	if s.pull == nil {
 		return &provider.Error{

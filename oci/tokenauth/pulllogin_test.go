@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
-// The login for clusters is proven not to push, once an hour and with each new password.
+// The login for clusters is proven to pull only, once an hour and with each new password.
 func TestPullLoginIsProven(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -28,7 +29,7 @@ func TestPullLoginIsProven(t *testing.T) {
 		var says response
 		f.answers(func(r *http.Request, claims map[string]any) *http.Response {
 			asked++
-			require.Equal(t, "repository:rise-apps/rise-probe:pull,push", r.URL.Query().Get("scope"))
+			require.Contains(t, []string{"repository:rise-apps/rise-probe:pull,push", "repository:rise-apps/rise-probe:pull,delete"}, r.URL.Query().Get("scope"))
 			return says(r, claims)
 		})
 		can := func(actions ...string) {
@@ -44,7 +45,7 @@ func TestPullLoginIsProven(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, pullPassword, got)
 		}
-		require.Equal(t, 1, asked)
+		require.Equal(t, 2, asked)
 		can("pull", "push") // somebody gave it more
 		time.Sleep(59 * time.Minute)
 		_, err := get()
@@ -52,7 +53,7 @@ func TestPullLoginIsProven(t *testing.T) {
 		time.Sleep(time.Minute)
 		refused(t, p, forAll, provider.ErrMisconfigured)
 		refused(t, p, forAll, provider.ErrMisconfigured)
-		require.Equal(t, 3, asked)
+		require.Equal(t, 4, asked)
 		can("pull")
 		_, err = get()
 		require.NoError(t, err)
@@ -84,6 +85,43 @@ func TestPullLoginIsProven(t *testing.T) {
 		_, err = get()
 		require.NoError(t, err)
 	})
+}
+
+// A login that may delete isn't one for clusters, though no token says so that wasn't asked for it.
+func TestPullLoginThatDeletes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []tokenauthtest.Kind{tokenauthtest.GitLab, tokenauthtest.Harbor, tokenauthtest.Quay, tokenauthtest.DockerHub, tokenauthtest.ACR} {
+		all := accounts()
+		all[1].Rights = map[string][]string{"rise-apps/*": {"pull", "delete"}}
+		err := refused(t, newProvider(t, configFor(newServer(t, kind, all...))), forAll, provider.ErrMisconfigured)
+		require.Contains(t, err.message, "allows delete too", kind)
+	}
+	// Who doesn't know delete, or has it for nobody, refuses the question. What fails otherwise proves nothing.
+	f := newFake(t)
+	for status, kind := range map[int]provider.Kind{
+		400: "", 401: "", 403: "", 404: "", 302: provider.ErrMisconfigured, 429: provider.ErrThrottled, 500: provider.ErrUnavailable, 409: provider.ErrBadResponse,
+	} {
+		f.answers(func(r *http.Request, claims map[string]any) *http.Response {
+			if strings.HasSuffix(r.URL.Query().Get("scope"), "delete") {
+				return body(status, "")(r, claims)
+			}
+			return saysAccess(entry("repository", "rise-apps/rise-probe", "pull"))(r, claims)
+		})
+		p := newProvider(t, f.config(), f.option()) // with nothing proven
+		if kind != "" {
+			refused(t, p, forAll, kind)
+			continue
+		}
+		_, err := provider.Issue(t.Context(), p, forAll)
+		require.NoError(t, err, status)
+	}
+	f.answers(func(r *http.Request, claims map[string]any) *http.Response {
+		if strings.HasSuffix(r.URL.Query().Get("scope"), "delete") {
+			return body(200, `{"token":"djE6cmlzZTpodW50ZXIy"}`)(r, claims)
+		}
+		return saysAccess(entry("repository", "rise-apps/rise-probe", "pull"))(r, claims)
+	})
+	refused(t, newProvider(t, f.config(), f.option()), forAll, provider.ErrMisconfigured)
 }
 
 func saysClaims(changes map[string]any) response { return says(changes) }

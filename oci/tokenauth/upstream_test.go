@@ -57,7 +57,7 @@ func newUpstream(t *testing.T, program string) *upstream {
 	issuer, err := tokenissuer.New(tokenissuer.Config{RegistryURL: u.address, Namespace: "rise-apps"}, tokenissuer.WithKeys(key, certificate))
 	require.NoError(t, err)
 	tokens = issuer.Handler(func(context.Context, tokenissuer.Question) error { return nil }, logins,
-		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) {}))
+		tokenissuer.WithAudit(func(context.Context, tokenissuer.Exchange) error { return nil }))
 	realtest.TokenRegistryOf(t, program, u.behind, server.URL+"/token", u.address, "rise", authority.CertificatePEM())
 	return u
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,10 +23,10 @@ import (
 )
 
 // serve serves a handler with at most so many connections.
-func serve(t *testing.T, max int, secure bool, h http.HandlerFunc) (*bounds.Connections, *httptest.Server) {
+func serve(t *testing.T, most int, secure bool, h http.HandlerFunc) (*bounds.Connections, *httptest.Server) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
-	c := bounds.NewConnections(max)
+	c := bounds.NewConnections(most)
 	s.Listener = c.Apply(s.Config, s.Listener)
 	if secure {
 		s.EnableHTTP2 = true
@@ -250,7 +251,7 @@ func TestCallersTakeTurns(t *testing.T) {
 		require.Equal(t, 3*time.Second, time.Duration(last.Load()), "ten at once, thirty at ten a second")
 		for i := range 5000 { // who is gone is forgotten
 			ctx, end := context.WithCancel(t.Context())
-			require.Zero(t, limit(ctx, fmt.Sprint(i)))
+			require.Zero(t, limit(ctx, strconv.Itoa(i)))
 			end()
 			time.Sleep(time.Second)
 		}

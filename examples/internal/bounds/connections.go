@@ -45,9 +45,9 @@ type Connections struct {
 	ended   uint64
 }
 
-// NewConnections returns a bound of max connections.
-func NewConnections(max int) *Connections {
-	c := &Connections{max: max, evict: rate.NewLimiter(evictions, evictions), refusals: rate.NewLimiter(refusals, refusals)}
+// NewConnections returns a bound of so many connections.
+func NewConnections(most int) *Connections {
+	c := &Connections{max: most, evict: rate.NewLimiter(evictions, evictions), refusals: rate.NewLimiter(refusals, refusals)}
 	c.room.L, c.from = &c.mu, map[netip.Addr]int{}
 	return c
 }

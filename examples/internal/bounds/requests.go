@@ -12,8 +12,8 @@ import (
 // Requests bounds how many requests are answered at once: more are 503.
 type Requests struct{ room chan struct{} }
 
-// NewRequests returns a bound of max requests.
-func NewRequests(max int) *Requests { return &Requests{make(chan struct{}, max)} }
+// NewRequests returns a bound of so many requests.
+func NewRequests(most int) *Requests { return &Requests{make(chan struct{}, most)} }
 
 // InFlight is how many there are.
 func (q *Requests) InFlight() int { return len(q.room) }
@@ -57,9 +57,9 @@ type caller struct {
 	rate     *rate.Limiter
 }
 
-// NewCallers returns a bound of max requests of each, and so many a second.
-func NewCallers(max, perSecond int) *Callers {
-	return &Callers{max: max, perSecond: perSecond, known: map[string]*caller{}}
+// NewCallers returns a bound of most requests of each, and so many a second.
+func NewCallers(most, perSecond int) *Callers {
+	return &Callers{max: most, perSecond: perSecond, known: map[string]*caller{}}
 }
 
 // Limit is for endpoint.WithSubjectLimit: a request counts until ctx ends. next, which may be nil, is another limit, asked first.

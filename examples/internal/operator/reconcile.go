@@ -17,7 +17,7 @@ import (
 )
 
 type reconcileCmd struct {
-	Projects           string `required:"" placeholder:"FILE" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
+	Projects           string `required:"" placeholder:"FILE" predictor:"file" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
 	DryRun             bool   `help:"Change nothing; say what would be done."`
 	AuditBudget        int    `default:"500" help:"How many calls upstream may look at what a listing doesn't show, before anything is released or purged: a random sample of what the list wants, two calls a repository. Raise it with more than a thousand repositories and a percentage below 10. 0: tags only, where something is to go."`
 	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours, the wanted ones that are orphaned included: 1 to 100, which turns the guard off."`

@@ -3,10 +3,10 @@ package outset_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,7 +37,7 @@ type many struct {
 func (m many) ListRepositories(context.Context) iter.Seq2[repository.Repository, error] {
 	return func(yield func(repository.Repository, error) bool) {
 		for i := range m.n {
-			if !yield(repository.Repository{Project: fmt.Sprint(i)}, nil) {
+			if !yield(repository.Repository{Project: strconv.Itoa(i)}, nil) {
 				return
 			}
 		}

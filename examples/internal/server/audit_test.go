@@ -50,8 +50,8 @@ func TestAuditOnAFullDisk(t *testing.T) {
 			status, body := s.ready(t)
 			require.Equal(t, 200, status, "nothing has failed yet: %s", body)
 			for range 3 {
-				status, body, c := s.ask(t, "ci-token-of-hello", "project=hello")
-				require.Equal(t, tt.issued, status, body)
+				answer, body, c := s.ask(t, "ci-token-of-hello", "project=hello")
+				require.Equal(t, tt.issued, answer, body)
 				require.Equal(t, tt.issued == 200, c.RegistryURL != "", "%s", body)
 			}
 			status, _, _ = s.ask(t, "guess", "project=hello")

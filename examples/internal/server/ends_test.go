@@ -161,7 +161,7 @@ func killed(t *testing.T, program string) {
 		for before := answered.Load(); answered.Load() < before+callers; { // all are served again
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(rand.N(50 * time.Millisecond)) //nolint:gosec // any moment
+		time.Sleep(rand.N(50 * time.Millisecond)) // any moment
 		if moment%2 == 0 {
 			require.Error(t, p.end(t, syscall.SIGKILL))
 		} else {

@@ -26,7 +26,6 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci"
-	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
@@ -62,7 +61,7 @@ var endpointURL = regexp.MustCompile(`(https?://[^?'\s]+)\?project=`)
 
 // factory is the reference server's.
 func factory() *registry.Factory {
-	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer(), tokenauth.Builder())
+	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer())
 	if err != nil {
 		panic(err)
 	}
@@ -123,7 +122,7 @@ func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, o
 	ended := make(chan struct{})
 	var result error
 	go func() {
-		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
+		process.Name, process.Args, process.Stdout, process.Stderr = "server", append([]string{"-log-level", "debug"}, process.Args...), w, s.output
 		result = server.Run(ctx, f, loader, own, process)
 		_ = w.CloseWithError(result)
 		close(ended)

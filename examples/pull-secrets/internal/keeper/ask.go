@@ -101,7 +101,7 @@ func (k *Keeper) keep(ctx context.Context, namespace string, s situation, d deci
 	k.succeeded(namespace, func(st *state) {
 		st.notNow = now.Add(shortest)
 		if st.fights = k.fight(namespace, d.why, st.fights); st.fights > 0 {
-			st.notNow = later(st.notNow, earlier(now.Add(min(10*time.Second<<min(st.fights-1, 10), 10*time.Minute)), m.renew))
+			st.notNow = later(st.notNow, earlier(now.Add(truce(st.fights)), m.renew))
 		}
 	})
 	if s.secret == nil {
@@ -111,13 +111,17 @@ func (k *Keeper) keep(ctx context.Context, namespace string, s situation, d deci
 	return nil
 }
 
-// fight counts how often in a row somebody undid what was written, so that two who disagree don't write all the time.
+// fight counts how often in a row somebody undid what was written, so that two who disagree don't write all the time. What had to be removed first is counted there.
 func (k *Keeper) fight(namespace, why string, fights int) int {
-	if why != whyChanged && why != whyDeleted {
+	switch why {
+	case whyChanged, whyDeleted:
+		k.Log.Warn("somebody else writes our pull secret", "namespace", namespace, "what", why)
+		return fights + 1
+	case whyNone:
+		return fights
+	default:
 		return 0
 	}
-	k.Log.Warn("somebody else writes our pull secret", "namespace", namespace, "what", why)
-	return fights + 1
 }
 
 func later(a, b time.Time) time.Time {

@@ -30,11 +30,14 @@ func (k *Keeper) Collect(to chan<- prometheus.Metric) {
 		if st.trouble != "" {
 			troubled++
 		}
-		v := st.secret
-		if v == nil {
+		if st.secret == nil {
 			continue
 		}
 		secrets++
+		v := st.wrote // what is there may say anything: who may write a secret may write its annotations
+		if v == nil {
+			continue
+		}
 		if v.expired(now) {
 			expired++
 		}

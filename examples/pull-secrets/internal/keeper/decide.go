@@ -28,6 +28,7 @@ type situation struct {
 	secret  *view  // nil if there is none of ours
 	wrote   *view  // as this process last wrote it, or found it when it began to lead; nil if neither
 	refused bool   // the endpoint's last answer was that there is none for this project
+	fights  int    // since the mapping changed
 	notNow  time.Time
 }
 
@@ -42,7 +43,7 @@ func (k *Keeper) situation(namespace string) (s situation, problem error) {
 		if st.project != s.project { // what went wrong with another project says nothing of this one
 			*st = state{project: s.project, secret: st.secret, wrote: st.wrote, said: st.said, saidAt: st.saidAt, trouble: st.trouble}
 		}
-		s.secret, s.wrote, s.refused, s.notNow = st.secret, st.wrote, st.refused, st.notNow
+		s.secret, s.wrote, s.refused, s.notNow, s.fights = st.secret, st.wrote, st.refused, st.notNow, st.fights
 	})
 	return s, problem
 }
@@ -57,6 +58,8 @@ type decision struct {
 func (s situation) decide(now time.Time) decision {
 	v := s.secret
 	switch {
+	case v != nil && s.fights > 0 && s.notNow.After(now) && (v.fixed || v.project != s.project): // it was removed before, and somebody made it again
+		return decision{step: rest, until: s.notNow}
 	case v != nil && v.ending && (v.empty || v.fixed || s.project == v.project):
 		return decision{step: rest}
 	case v != nil && v.ending:
@@ -93,7 +96,7 @@ func (s situation) due(now time.Time) (at time.Time, why string) {
 	case v == nil && s.wrote != nil:
 		return time.Time{}, whyDeleted
 	case v == nil:
-		return time.Time{}, "there is none"
+		return time.Time{}, whyNone
 	case s.wrote == nil || s.wrote.uid() != v.uid() || !s.wrote.same(v):
 		return time.Time{}, whyChanged
 	case v.digest == "" || v.renew.After(now.Add(longestWait)) || !v.expires.IsZero() && v.renew.After(v.expires):
@@ -105,6 +108,7 @@ func (s situation) due(now time.Time) (at time.Time, why string) {
 // Why a credential is needed, where that matters later.
 const (
 	whyDue     = "it is time"
+	whyNone    = "there is none"
 	whyDeleted = "somebody deleted it"
 	whyChanged = "somebody changed it"
 )

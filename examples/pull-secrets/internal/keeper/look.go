@@ -40,7 +40,7 @@ func (k *Keeper) settle(namespace string, s situation, problem error) {
 		return
 	}
 	k.states.with(namespace, func(st *state) {
-		after := state{project: s.project, secret: st.secret, said: st.said, saidAt: st.saidAt}
+		after := state{project: s.project, secret: st.secret, said: st.said, saidAt: st.saidAt, fights: st.fights, notNow: st.notNow}
 		if problem != nil {
 			after.trouble = st.trouble
 		}

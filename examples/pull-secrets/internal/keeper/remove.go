@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +22,7 @@ func (k *Keeper) remove(ctx context.Context, namespace string, v *view, why stri
 		if err == nil {
 			k.Metrics.writes.WithLabelValues("delete").Inc()
 			k.dropped(namespace, v)
+			k.again(namespace)
 			k.say(namespace, corev1.EventTypeNormal, "Removed", "removed the pull secret of project "+v.project+": "+why)
 			k.Log.InfoContext(ctx, "removed a pull secret", "namespace", namespace, "project", v.project, "why", why)
 			return nil
@@ -42,6 +44,16 @@ func (k *Keeper) remove(ctx context.Context, namespace string, v *view, why stri
 		v = next
 	}
 	return err
+}
+
+// again takes note that a secret had to go. Who makes it again is answered at once, and then less and less often: as often as a tenant likes to write, the endpoint would
+// be asked, and the API server.
+func (k *Keeper) again(namespace string) {
+	k.states.with(namespace, func(st *state) {
+		if st.fights++; st.fights > 1 {
+			st.notNow = later(st.notNow, time.Now().Add(truce(st.fights-1)))
+		}
+	})
 }
 
 // dropped takes note that a secret isn't there. One that finalizers keep comes back by the watch.
@@ -70,6 +82,7 @@ func (k *Keeper) blank(ctx context.Context, namespace string, v *view, why strin
 	}
 	k.Metrics.writes.WithLabelValues("update").Inc()
 	k.states.observe(k.digests.view(written))
+	k.again(namespace)
 	k.say(namespace, corev1.EventTypeWarning, "Emptied", "emptied the pull secret of project "+v.project+": "+why)
 	k.Log.WarnContext(ctx, "emptied a pull secret", "namespace", namespace, "project", v.project, "why", why)
 	return nil

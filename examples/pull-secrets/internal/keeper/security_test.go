@@ -342,3 +342,67 @@ func TestNamespaceEnds(t *testing.T) {
 		require.Empty(t, w.done(), "what the watch still shows isn't there any longer")
 	})
 }
+
+// Whatever somebody does to the secret, once a second or twenty times: it isn't answered all the time, and the endpoint isn't asked all the time, whose limits are for all
+// namespaces together.
+func TestSomebodyGoesOn(t *testing.T) {
+	t.Parallel()
+	yes := true
+	mark := func(s *corev1.Secret, project string) {
+		s.Labels = map[string]string{keeper.LabelManagedBy: keeper.ManagedBy, keeper.LabelInstallation: installation}
+		s.Annotations = map[string]string{keeper.AnnotationProject: project}
+	}
+	n := 0
+	for name, change := range map[string]func(*corev1.Secret){
+		"immutable":    func(s *corev1.Secret) { mark(s, "shop"); s.Immutable = &yes },
+		"another type": func(s *corev1.Secret) { mark(s, "shop"); s.Type = corev1.SecretTypeOpaque },
+		"project":      func(s *corev1.Secret) { mark(s, "blog") },
+		"finalizer": func(s *corev1.Secret) {
+			mark(s, "blog")
+			s.Finalizers = []string{"evil/keep"}
+			s.Data = map[string][]byte{corev1.DockerConfigJsonKey: []byte(strings.Repeat("x", n%100+1))}
+			n++
+		},
+	} {
+		for _, mapped := range []string{"shop", ""} {
+			for _, pause := range []time.Duration{time.Second, 50 * time.Millisecond} {
+				in(t, func(w *world) {
+					w.label("n", mapped)
+					w.start()
+					w.done()
+					before := w.endpoint.count()
+					for range 10 * time.Minute / pause / 5 {
+						w.edit("n", change)
+						time.Sleep(pause)
+					}
+					require.Less(t, len(w.done()), 24, "%s, mapped to %q, each %v", name, mapped, pause)
+					require.Less(t, w.endpoint.count()-before, 12, "%s, mapped to %q, each %v", name, mapped, pause)
+					if name != "finalizer" {
+						w.pass(21 * time.Minute)
+						require.Equal(t, mapped, w.project("n"), "%s, each %v", name, pause)
+					}
+					w.label("n", "other") // at once, whatever was before
+					w.settle()
+					if name != "finalizer" {
+						require.Equal(t, "other", w.project("n"))
+					}
+				})
+			}
+		}
+	}
+}
+
+// What tenants write into annotations isn't what operators are woken by.
+func TestMarksAreNoMetrics(t *testing.T) {
+	t.Parallel()
+	in(t, func(w *world) {
+		w.label("n", "shop")
+		w.start()
+		for range 100 {
+			w.edit("n", func(s *corev1.Secret) { s.Annotations[keeper.AnnotationExpires] = "2000-01-01T00:00:00Z" })
+			time.Sleep(2 * time.Second)
+			require.Greater(t, w.value("rise_pull_secrets_earliest_expiry_seconds"), 600.0)
+			require.Zero(t, w.value("rise_pull_secrets_expired_secrets"))
+		}
+	})
+}

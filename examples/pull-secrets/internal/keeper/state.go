@@ -20,6 +20,9 @@ type state struct {
 	saidAt        time.Time
 }
 
+// truce is how long nothing is done after the nth time in a row.
+func truce(n int) time.Duration { return min(10*time.Second<<min(max(n-1, 0), 10), 10*time.Minute) }
+
 // states are the namespaces'. It is safe for concurrent use.
 type states struct {
 	mu    sync.Mutex

@@ -81,5 +81,5 @@ func (d *checkup) checkPullLogin(ctx context.Context) diagnosis.Finding {
 	if err := d.ProvePull(ctx); err != nil {
 		return failure(err)
 	}
-	return passed("the token server takes the login of pull_username, and it can't push to %s%s", d.Prefix, d.ProbeProject)
+	return passed("the token server takes the login of pull_username, and it can only pull from %s%s", d.Prefix, d.ProbeProject)
 }

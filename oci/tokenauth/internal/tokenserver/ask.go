@@ -107,6 +107,11 @@ var errLogin = errors.New("the token server refuses the login")
 // IsLogin reports whether err is that a login isn't taken, whatever is asked with it.
 func IsLogin(err error) bool { return errors.Is(err, errLogin) }
 
+var errQuestion = errors.New("the token server refuses the question")
+
+// IsRefusal reports whether err is that a question isn't answered with a token, be it for the login, for its rights, or since it isn't understood.
+func IsRefusal(err error) bool { return errors.Is(err, errQuestion) || IsLogin(err) }
+
 // request makes the question: a form for a refresh token, as Azure has it, and else a GET, which every token server takes.
 func (k *Known) request(q Question) *http.Request {
 	to := *k.Realm
@@ -180,11 +185,11 @@ func (k *Known) refused(a answer, q Question) error {
 	case http.StatusUnauthorized:
 		return fail(provider.ErrAccessDenied, opToken, k.Kind.refusal(q.Key), "%w of %s: it answered 401", errLogin, q.Key)
 	case http.StatusForbidden:
-		return fail(provider.ErrAccessDenied, opToken, k.Kind.less(q.Key), "the token server refuses %s of %s to the login of %s: it answered 403",
-			strings.Join(q.Actions, " and "), q.Repository, q.Key)
+		return fail(provider.ErrAccessDenied, opToken, k.Kind.less(q.Key), "%w: %s of %s isn't for the login of %s: it answered 403",
+			errQuestion, strings.Join(q.Actions, " and "), q.Repository, q.Key)
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return fail(provider.ErrMisconfigured, opToken, "check the realm of the registry's challenge, token_url, and that namespace is one that the registry can have",
-			"the token server doesn't understand the question: it answered %d", a.status)
+			"%w, and doesn't understand it: it answered %d", errQuestion, a.status)
 	}
 	return fail(provider.ErrBadResponse, opToken, "", "the token server answered %d", a.status)
 }

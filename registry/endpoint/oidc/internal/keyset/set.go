@@ -21,6 +21,7 @@ const (
 	maxKeys    = 64
 	minRSABits = 2048
 	maxRSABits = 8192 // more costs a caller nothing, and us much
+	maxSame    = 4    // keys of one name that are tried: likewise
 )
 
 // Algorithms are all that tokens may be signed with: asymmetric ones.
@@ -91,7 +92,7 @@ func fits(key jose.JSONWebKey, alg string) bool {
 	return false
 }
 
-// Fitting are the keys that a token names. One that names none may be meant for the only one that fits.
+// Fitting are the keys that a token names. One that names none may be meant for the only one that fits, and one whose name many have is meant for none.
 func Fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
 	var found []crypto.PublicKey
 	for _, key := range keys {
@@ -99,7 +100,7 @@ func Fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
 			found = append(found, key.Key)
 		}
 	}
-	if kid == "" && len(found) > 1 {
+	if kid == "" && len(found) > 1 || len(found) > maxSame {
 		return nil
 	}
 	return found
