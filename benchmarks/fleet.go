@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/rise-deploy/rise-registry-go/benchmarks/internal/guide"
+	"github.com/rise-deploy/rise-registry-go/benchmarks/internal/loopback"
 )
 
 const (
@@ -52,7 +54,7 @@ func (r *replica) start(ctx context.Context) error {
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
-	return listens(ctx, r.address)
+	return loopback.Listens(ctx, r.address)
 }
 
 // end kills it.
@@ -63,32 +65,6 @@ func end(cmd *exec.Cmd) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-}
-
-// listens waits until somebody listens at an address.
-func listens(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-		if err == nil {
-			return c.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// free is an address that nobody listens on.
-func free() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends at once
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // guided are the operators' guide's proxies: the first line of a file there, what is around it, and the program's arguments.
@@ -102,20 +78,6 @@ var guided = map[string]struct {
 		[]string{"-e", "stderr", "-p", "DIR", "-c", "DIR/proxy.conf"},
 	},
 	"haproxy": {"# /etc/haproxy/haproxy.cfg", "GUIDE", []string{"-db", "-f", "DIR/proxy.conf"}},
-}
-
-// guide is the block of the operators' guide that begins with a line.
-func guide(begins string) (string, error) {
-	page, err := os.ReadFile(filepath.Join("..", "docs", "operators-guide.md"))
-	if err != nil {
-		return "", err
-	}
-	_, text, found := strings.Cut(string(page), "\n"+begins)
-	text, _, ended := strings.Cut(text, "\n```")
-	if !found || !ended {
-		return "", fmt.Errorf("the operators' guide has no %q", begins)
-	}
-	return begins + text + "\n", nil
 }
 
 // fleet is replicas behind a proxy.
@@ -136,12 +98,12 @@ func newFleet(ctx context.Context, u *upstream, program, dir, proxy string, edit
 			f.close()
 		}
 	}()
-	text, err := guide("# each replica's /etc/rise/production.yaml")
+	text, err := guide.Block("# each replica's /etc/rise/production.yaml")
 	if err != nil {
 		return nil, err
 	}
 	for i := range replicas {
-		address, err := free()
+		address, err := loopback.Free()
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +123,7 @@ func newFleet(ctx context.Context, u *upstream, program, dir, proxy string, edit
 			return nil, err
 		}
 	}
-	if text, err = guide(guided[proxy].file); err != nil {
+	if text, err = guide.Block(guided[proxy].file); err != nil {
 		return nil, err
 	}
 	return f, f.front(ctx, proxy, edit(text))
@@ -177,7 +139,7 @@ func (f *fleet) front(ctx context.Context, proxy, text string) error {
 	}
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
-	host, err := free()
+	host, err := loopback.Free()
 	if err != nil {
 		return err
 	}
@@ -202,7 +164,7 @@ func (f *fleet) front(ctx context.Context, proxy, text string) error {
 	pool.AddCert(s.Certificate())
 	f.url = "https://" + host
 	f.through = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: routers}}
-	return listens(ctx, host)
+	return loopback.Listens(ctx, host)
 }
 
 func (f *fleet) close() {

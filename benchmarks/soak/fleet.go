@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rise-deploy/rise-registry-go/benchmarks/internal/loopback"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
 )
 
@@ -93,10 +94,10 @@ func (f *fleet) replica(program, dir string, i int) (r *replica, err error) {
 	if err := os.Mkdir(r.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if r.address, err = free(); err != nil {
+	if r.address, err = loopback.Free(); err != nil {
 		return nil, err
 	}
-	if r.metrics, err = free(); err != nil {
+	if r.metrics, err = loopback.Free(); err != nil {
 		return nil, err
 	}
 	r.watch = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: f.tls, DisableKeepAlives: true}} // keeps nothing that would be counted
