@@ -2,6 +2,9 @@
 // for a credential that is kept, two hundred times a second. It exits with 1 when a target isn't met.
 //
 //	cd benchmarks && go run ./floods
+//	cd benchmarks && nice -n -10 go run ./floods -realtime # on a machine that has other work, as root
+//
+// A server that is flooded uses up its share of a busy machine, and waits for what else there is, which it doesn't while it is alone: that would be measured too.
 package main
 
 import (
@@ -29,6 +32,7 @@ const (
 func main() {
 	seconds := flag.Int("seconds", 10, "how long each flood is measured")
 	only := flag.String("only", "", "measure this flood, by its name, and no other")
+	realtime := flag.Bool("realtime", false, "have the server run before all else on this machine, by chrt, which needs root: where there is other work")
 	i := flag.Int("flood", -1, "be that flood; for this program's own use")
 	address := flag.String("address", "", "of the server that is flooded; for this program's own use")
 	aws := flag.Bool("aws", false, "be the double of AWS; for this program's own use")
@@ -40,7 +44,7 @@ func main() {
 		flood(*i, *address)
 		return
 	}
-	ok, err := run(context.Background(), os.Stdout, *only, time.Duration(*seconds)*time.Second)
+	ok, err := run(context.Background(), os.Stdout, *only, *realtime, time.Duration(*seconds)*time.Second)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -49,7 +53,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, only string, each time.Duration) (ok bool, err error) {
+func run(ctx context.Context, out io.Writer, only string, realtime bool, each time.Duration) (ok bool, err error) {
 	dir, err := os.MkdirTemp("", "floods")
 	if err != nil {
 		return false, err
@@ -59,7 +63,7 @@ func run(ctx context.Context, out io.Writer, only string, each time.Duration) (o
 	if err != nil {
 		return false, err
 	}
-	s, err := start(ctx, program, dir)
+	s, err := start(ctx, program, dir, realtime)
 	if err != nil {
 		return false, err
 	}

@@ -81,7 +81,7 @@ func end(cmd *exec.Cmd) {
 	_ = cmd.Wait()
 }
 
-func start(ctx context.Context, program, dir string) (*server, error) {
+func start(ctx context.Context, program, dir string, realtime bool) (*server, error) {
 	aws, line, err := again("-aws")
 	if err != nil {
 		return nil, err
@@ -110,6 +110,9 @@ registry:
 		return nil, err
 	}
 	s.cmd = exec.CommandContext(ctx, program)
+	if realtime {
+		s.cmd = exec.CommandContext(ctx, "chrt", "--rr", "1", program) //nolint:gosec // just built; chrt becomes it
+	}
 	s.cmd.Env = []string{
 		"RISE_CONFIG_DIR=" + dir, "RISE_CONFIG_RUN_MODE=production", "AWS_ENDPOINT_URL=" + d.URL, "KEY_ID=" + d.ID,
 		"KEY=" + d.Secret, "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_EC2_METADATA_DISABLED=true",
