@@ -248,7 +248,7 @@ func TestCallersTakeTurns(t *testing.T) {
 		require.Zero(t, limit(t.Context(), "other"))
 		require.Zero(t, time.Since(start))
 		wait.Wait()
-		require.Equal(t, 3*time.Second, time.Duration(last.Load()), "ten at once, thirty at ten a second")
+		require.Equal(t, 3800*time.Millisecond, time.Duration(last.Load()), "two at once, 38 at ten a second")
 		for i := range 5000 { // who is gone is forgotten
 			ctx, end := context.WithCancel(t.Context())
 			require.Zero(t, limit(ctx, strconv.Itoa(i)))
@@ -291,7 +291,7 @@ func TestPace(t *testing.T) {
 	took := time.Since(start)
 	cancel()
 	wait.Wait()
-	require.GreaterOrEqual(t, took, 500*time.Millisecond, "500 at once, and 500 a second: no machine is quicker")
+	require.GreaterOrEqual(t, took, time.Second, "100 at once, and 500 a second: no machine is quicker")
 }
 
 // Scrapes: so many a second, and no flood takes more.
