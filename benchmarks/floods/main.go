@@ -65,7 +65,7 @@ func run(ctx context.Context, out io.Writer, each time.Duration) (ok bool, err e
 	if _, err := measure(s.address(), time.Second); err != nil { // warms
 		return false, err
 	}
-	fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8s | %-13s |\n|---|---|---|---|---|---|---|\n", "flood", "median", "99th pct.", "alone", "99th, alone", "most MiB", "bytes written")
+	_, _ = fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8s | %-13s |\n|---|---|---|---|---|---|---|\n", "flood", "median", "99th pct.", "alone", "99th, alone", "most MiB", "bytes written")
 	ok = true
 	for i := range floods {
 		one, err := s.beside(i, each)
@@ -73,14 +73,14 @@ func run(ctx context.Context, out io.Writer, each time.Duration) (ok bool, err e
 			return false, fmt.Errorf("%s: %w", floods[i].name, err)
 		}
 		slower := float64(one.beside.p99) / float64(one.alone.p99)
-		fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8d | %-13d | %.2f ×\n", floods[i].name, one.beside.median, one.beside.p99, one.alone.median, one.alone.p99, one.memory, one.written, slower)
+		_, _ = fmt.Fprintf(out, "| %-16s | %-8s | %-10s | %-12s | %-12s | %-8d | %-13d | %.2f ×\n", floods[i].name, one.beside.median, one.beside.p99, one.alone.median, one.alone.p99, one.memory, one.written, slower)
 		ok = ok && slower <= mostSlower && one.memory <= mostMemory
 	}
 	verdict := "met"
 	if !ok {
 		verdict = "MISSED"
 	}
-	fmt.Fprintf(out, "\nat most %d × alone, and %d MiB: %s\n", mostSlower, mostMemory, verdict)
+	_, _ = fmt.Fprintf(out, "\nat most %d × alone, and %d MiB: %s\n", mostSlower, mostMemory, verdict)
 	return ok, nil
 }
 
