@@ -7,6 +7,7 @@
 //   - provider/repository, provider/diagnosis, provider/decorator: what a provider may do beside, and what those around it tell it
 //   - oci: registries that speak the OCI distribution API, reached with the client's own login
 //   - oci/tokenissuer: registries whose tokens this service signs, each for one repository
+//   - oci/tokenauth: registries with a token server of their own, whose tokens say that they are for one repository
 //   - oci/imageregistry: a small registry in memory, for development and tests
 //   - ecr: AWS Elastic Container Registry, scoped with session policies
 //   - registry: choosing a provider from configuration
@@ -18,6 +19,7 @@
 //   - ecr/iampolicy: the IAM policies that an ECR configuration needs
 //   - provider/providertest: the conformance suite for providers
 //   - ecr/ecrtest: AWS STS, ECR and its image registry in one process, for tests
+//   - oci/tokenauth/tokenauthtest: the token servers of GitLab, Harbor, Quay, Docker Hub and others, for tests
 //
 // Start with the README, then with package provider. docs/architecture.md has the way of a request through the files.
 package riseregistry

@@ -75,32 +75,34 @@ func importRules() map[string][]string {
 	doubleCloud := []string{"ecr/ecrtest/internal/awserr", "ecr/ecrtest/internal/iam", "ecr/ecrtest/internal/identity", "ecr/ecrtest/internal/repos"}
 	doubleProtocol := slices.Concat(doubleCloud, []string{"ecr/ecrtest/internal/cloud", "ecr/ecrtest/internal/awswire"})
 	return map[string][]string{
-		"":                       {},
-		"provider":               {"provider/internal/kept"},
-		"provider/internal":      {},
-		"provider/providertest":  {"provider"},
-		"provider/repository":    {"provider"},
-		"provider/diagnosis":     {"provider"},
-		"provider/decorator":     {"provider", "provider/internal/kept"},
-		"internal/fileorder":     {},
-		"internal/hostport":      {},
-		"internal/probe":         {},
-		"internal/realtest":      {},
-		"internal/sharedrepo":    {"provider"},
-		"ecr":                    {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
-		"ecr/internal/policy":    {"provider"},
-		"ecr/ecrtest":            {"ecr/ecrtest/internal/..."},
-		"ecr/iampolicy":          {"ecr", "ecr/internal/policy", "provider"},
-		"oci":                    {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
-		"oci/internal":           {"provider/...", "internal/hostport", "internal/probe"},
-		"oci/imageregistry":      {},
-		"configload":             {},
-		"registry":               {"provider/...", "registry/..."},
-		"registry/client":        {"provider/..."},
-		"registry/endpoint/oidc": {"provider/...", "registry/endpoint", "internal/probe"},
-		"examples":               {"..."},
-		"modules":                {"..."},
-		"benchmarks":             {"..."},
+		"":                                {},
+		"provider":                        {"provider/internal/kept"},
+		"provider/internal":               {},
+		"provider/providertest":           {"provider"},
+		"provider/repository":             {"provider"},
+		"provider/diagnosis":              {"provider"},
+		"provider/decorator":              {"provider", "provider/internal/kept"},
+		"internal/fileorder":              {},
+		"internal/hostport":               {},
+		"internal/probe":                  {},
+		"internal/realtest":               {},
+		"internal/sharedrepo":             {"provider"},
+		"ecr":                             {"provider/...", "internal/hostport", "internal/sharedrepo", "ecr/internal/..."},
+		"ecr/internal/policy":             {"provider"},
+		"ecr/ecrtest":                     {"ecr/ecrtest/internal/..."},
+		"ecr/iampolicy":                   {"ecr", "ecr/internal/policy", "provider"},
+		"oci":                             {"provider/...", "internal/hostport", "internal/probe", "oci/internal/..."},
+		"oci/internal":                    {"provider/...", "internal/hostport", "internal/probe"},
+		"oci/imageregistry":               {},
+		"configload":                      {},
+		"registry":                        {"provider/...", "registry/..."},
+		"registry/client":                 {"provider/..."},
+		"registry/endpoint/oidc":          {"provider/...", "registry/endpoint", "registry/endpoint/oidc/internal/...", "internal/probe"},
+		"registry/endpoint/oidc/internal": {},
+		"examples":                        {"..."},
+		"modules":                         {"..."},
+		"benchmarks":                      {"..."},
+		"deploy":                          {"..."},
 
 		"oci/tokenissuer": {
 			"provider/...", "oci", "oci/internal/...", "oci/tokenissuer/internal/...", "internal/hostport", "internal/probe", "internal/sharedrepo",
@@ -108,6 +110,15 @@ func importRules() map[string][]string {
 		"oci/tokenissuer/internal":           {}, // one that is new says here what it needs
 		"oci/tokenissuer/internal/diagnosis": {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenissuer/internal/keys"},
 		"oci/tokenissuer/tokenkeys":          {"oci/tokenissuer/internal/keys"},
+
+		"oci/tokenauth": {"provider/...", "oci", "oci/internal/reach", "oci/tokenauth/internal/...", "internal/hostport"},
+		// Reading of tokens; over it, asking for them; over that, who asks, and the diagnosis.
+		"oci/tokenauth/internal":             {}, // one that is new says here what it needs
+		"oci/tokenauth/internal/bearer":      {},
+		"oci/tokenauth/internal/tokenserver": {"provider", "internal/hostport", "internal/probe", "oci/internal/reach", "oci/tokenauth/internal/bearer"},
+		"oci/tokenauth/internal/login":       {"provider", "oci/tokenauth/internal/tokenserver"},
+		"oci/tokenauth/internal/diagnosis":   {"provider", "provider/diagnosis", "internal/probe", "oci/internal/reach", "oci/tokenauth/internal/..."},
+		"oci/tokenauth/tokenauthtest":        {"oci/imageregistry"},
 
 		// Diagnosis and repositories over what talks to AWS: hints over what AWS said, clients over what goes out and comes in, all
 		// over what may be quoted.
@@ -193,8 +204,8 @@ func under(path, prefix string) bool {
 // Whoever doesn't use ECR doesn't link AWS.
 func TestNoAWSWithoutECR(t *testing.T) {
 	t.Parallel()
-	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
-	require.Len(t, packages, 14)
+	packages := goList(t, "./provider", "./provider/repository", "./provider/diagnosis", "./provider/decorator", "./oci", "./oci/imageregistry", "./oci/tokenissuer", "./oci/tokenissuer/tokenkeys", "./oci/tokenauth", "./oci/tokenauth/tokenauthtest", "./registry", "./registry/client", "./registry/endpoint", "./registry/endpoint/oidc", "./registry/reconcile", "./configload")
+	require.Len(t, packages, 16)
 	for _, p := range packages {
 		for _, dep := range p.Deps {
 			require.NotContains(t, dep, "aws", "%s links it", p.ImportPath)
@@ -224,6 +235,7 @@ func TestModulesLinked(t *testing.T) {
 	}
 	want := append(linked("./oci"), "github.com/go-jose/go-jose/v4")
 	require.ElementsMatch(t, want, linked("./oci/tokenissuer"))
+	require.ElementsMatch(t, linked("./oci"), linked("./oci/tokenauth"), "a token server that is asked costs none")
 	want = append(linked("./registry/endpoint"), "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2")
 	require.ElementsMatch(t, want, linked("./registry/endpoint/oidc"))
 	require.ElementsMatch(t, linked("./provider"), linked("./registry/client"))
@@ -286,8 +298,9 @@ func TestTopLevel(t *testing.T) {
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	known := []string{
-		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "modules", "benchmarks", "testdata",
-		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "README.md", "LICENSE",
+		"provider", "ecr", "oci", "registry", "configload", "examples", "internal", "docs", "deploy", "modules", "benchmarks", "testdata",
+		"go.mod", "go.sum", "go.work", "go.work.sum", "doc.go", "layout_test.go", "fileorder_test.go", "architecture_test.go", "readme_test.go", "links_test.go",
+		"README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {

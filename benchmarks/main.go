@@ -3,6 +3,7 @@
 //
 //	go run .
 //	go run . -rounds 15     # longer, for a noisy machine
+//	go run . -routing       # the operators' guide's proxies before three replicas instead; needs nginx and HAProxy
 package main
 
 import (
@@ -16,16 +17,25 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 21, "how often each row is measured; medians are printed")
+	routing := flag.Bool("routing", false, "measure nginx and HAProxy, which route by project, before three replicas; and nothing else")
 	flag.Parse()
-	ok, err := run(context.Background(), os.Stdout, sizes{
+	if *routing {
+		exit(runRouting(context.Background(), os.Stdout, 3_000, *rounds, func(text string) string { return text }))
+	}
+	exit(run(context.Background(), os.Stdout, sizes{
 		rounds: *rounds, slowRounds: 3, operations: 50, slowOperations: 8, hitOperations: 5_000, requests: 8_000, warm: 10_000, noise: 3_000,
-	})
+	}))
+}
+
+// exit ends the program.
+func exit(ok bool, err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	if err != nil || !ok {
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // run measures and prints, and reports whether every target is met.
@@ -39,6 +49,9 @@ func run(ctx context.Context, w io.Writer, n sizes) (ok bool, err error) {
 	r := &report{w: w}
 	for _, secure := range []bool{true, false} { // TLS first: system roots are read once
 		if err := r.uncached(ctx, dir, secure, n); err != nil {
+			return false, err
+		}
+		if err := r.tokenAuth(ctx, secure, n); err != nil {
 			return false, err
 		}
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,6 +32,8 @@ func TestRun(t *testing.T) {
 	for _, target := range []string{
 		`TLS: calls for a new credential +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`plain HTTP: new connections in steady state +\| 0 +\| 0 +\| met`,
+		`oci-token-auth, TLS: a cold credential's time on a core by a bare round trip's +\| \d`,
+		`oci-token-auth, plain HTTP: a cold credential's time on a core by a bare round trip's +\| \d`,
 		`1,000 callers of one cold key +\| 1 STS \+ 1 ECR +\| 1 STS \+ 1 ECR +\| met`,
 		`hit: calls upstream +\| 0 +\| 0 +\| met`,
 		`a first credential beside 200 connections of another subject, 25 ms a call: its delay +\| \d`,
@@ -61,4 +65,27 @@ func TestMissedTarget(t *testing.T) {
 	r.atLeast("b", 1, 2)
 	require.False(t, r.targets())
 	require.Regexp(t, `\| b +\| 1.00 × +\| ≥ 2.00 × +\| MISSED \|`, out.String())
+}
+
+// The guide's proxies route by project, and without their hashing every replica issues for each.
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"nginx", "haproxy"} {
+		if _, err := exec.LookPath(program); err != nil {
+			require.NotEqual(t, "1", os.Getenv("RISE_TEST_REQUIRE_REAL"), program)
+			t.Skip(program + " is not installed")
+		}
+	}
+	var out bytes.Buffer
+	_, err := runRouting(t.Context(), &out, 90, 6, func(text string) string { return strings.ReplaceAll(text, "fail_timeout=10s", "fail_timeout=1s") })
+	require.NoError(t, err)
+	require.Regexp(t, `\| nginx, in turns +\| [23]\.\d`, out.String())
+	for _, proxy := range []string{"nginx", "HAProxy"} {
+		require.Regexp(t, `\| `+proxy+` +\| 1\.000 +\|`, out.String())
+		require.Regexp(t, `\| `+proxy+`: it comes back empty: issues by its \d+ projects +\| 1\.00 ×`, out.String())
+		for _, phase := range []string{"a replica killed under load", "it comes back empty"} {
+			require.Regexp(t, `\| `+proxy+`: `+phase+`: issues for others' projects +\| 0 `, out.String())
+		}
+		require.Regexp(t, `\| `+proxy+`: requests that failed meanwhile +\| 0 `, out.String())
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,6 +22,7 @@ type upstream struct {
 	server           *httptest.Server
 	sts, ecr, opened atomic.Int64
 	latency          atomic.Int64
+	sessions         *sessions // nil: they aren't kept apart
 }
 
 // counts are calls and connections.
@@ -67,10 +69,14 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	u.sts.Add(1)
+	session := sessionOf(string(asked))
+	if u.sessions != nil {
+		u.sessions.add(session)
+	}
 	w.Header().Set("Content-Type", "text/xml")
 	_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><AssumedRoleUser><Arn>%s/%s</Arn></AssumedRoleUser><Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId>`+
 		`<SecretAccessKey>secret</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult>`+
-		`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, sessionARN, sessionOf(string(asked)), token[:400], expires.Format(time.RFC3339))
+		`<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`, sessionARN, session, token[:400], expires.Format(time.RFC3339))
 }
 
 // sessionOf is the RoleSessionName in a request to STS.
@@ -123,3 +129,47 @@ func withoutAWS() {
 		}
 	}
 }
+
+// sessions are those that STS was asked for, by project.
+type sessions struct {
+	mu     sync.Mutex
+	issued map[string]int
+}
+
+func (s *sessions) add(session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issued[strings.TrimPrefix(session, "rise-push-")]++
+}
+
+func (s *sessions) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.issued = map[string]int{}
+}
+
+func (s *sessions) total() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, times := range s.issued {
+		n += times
+	}
+	return n
+}
+
+// of tells the first replica's projects from the others'.
+func (s *sessions) of(owner map[string]int) (c counted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for project, times := range s.issued {
+		if at, ok := owner[project]; ok && at == 0 {
+			c.its += times
+		} else {
+			c.others += times
+		}
+	}
+	return c
+}
+
+// counted are issues for the projects of the replica that ended, and for others'.
+type counted struct{ its, others int }

@@ -209,7 +209,7 @@ func TestReferences(t *testing.T) {
 			switch parts[0] {
 			case "data":
 				length = 3
-			case "string", "number", "bool", "name", "arn", "key", "value", "keys", "operator", "statement", "pattern", "text": // types, loops
+			case "string", "number", "bool", "name", "arn", "key", "value", "keys", "operator", "service", "role", "statement", "pattern", "text": // types, loops
 				continue
 			}
 			require.True(t, declared[strings.Join(parts[:length], ".")], "%s: %s", dir, strings.Join(parts, "."))
@@ -226,4 +226,25 @@ func TestReferences(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A role that is made again is said by an output whose value changes then, for each role: nobody reads descriptions at an apply.
+func TestRolesMadeAgain(t *testing.T) {
+	t.Parallel()
+	blocks := module(t, root)
+	roles := 0
+	for _, b := range named(blocks, "resource") {
+		if b.Labels[0] != "aws_iam_role" {
+			continue
+		}
+		roles++
+		for _, output := range named(blocks, "output") {
+			if output.name() == "roles_made_again" || output.name() == "role_ids" {
+				require.Contains(t, output.text("value"), b.name(), output.name())
+				require.Contains(t, output.text("value"), "unique_id")
+				roles += 10
+			}
+		}
+	}
+	require.Equal(t, 63, roles, "three roles, in two outputs each")
 }

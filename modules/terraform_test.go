@@ -127,6 +127,12 @@ var accepted = []struct {
 		`jsondecode(output.controller_trust).Statement[*].Sid == ["PodIdentity"]`,
 		`jsondecode(output.controller_trust).Statement[0].Condition.StringEquals["aws:RequestTag/eks-cluster-arn"] == "arn:aws:eks:eu-west-1:123456789012:cluster/main"`,
 	}},
+	{"services", `services = ["ecs-tasks", "ec2", "lambda"]`, []string{
+		`!can(output.registry.role_arn)`,
+		`jsondecode(output.controller_trust).Statement[*].Principal.Service == ["ecs-tasks.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com"]`,
+		`jsondecode(output.controller_trust).Statement[0].Condition == { StringEquals = { "aws:SourceAccount" = "123456789012" } }`,
+		`jsondecode(output.controller_trust).Statement[1].Condition == { StringEqualsIfExists = { "aws:SourceAccount" = "123456789012" } }`,
+	}},
 	{"user", `create_user = true
     role_external_id = "controller-id"`, []string{
 		`output.registry.role_arn == "arn:aws:iam::123456789012:role/rise-backend"`,
@@ -186,6 +192,9 @@ var refused = []struct{ variable, value string }{
 	{"irsa", `{ oidc_provider_arn = "arn:aws:iam::123456789012:oidc-provider/example.com", namespace = "*", service_account = "rise-backend" }`},
 	{"pod_identity", `{ cluster_name = "*", namespace = "rise-system", service_account = "rise-backend" }`},
 	{"pod_identity", `{ cluster_name = "main", namespace = "rise-system", service_account = "*" }`},
+	{"services", `["*"]`},
+	{"services", `["ecs"]`},
+	{"services", `["ec2", "ec2"]`},
 	{"external_id", `"*"`},
 	{"role_external_id", `"nobody-needs-it"`},
 	{"permissions_boundary_arn", `"PowerUserAccess"`},

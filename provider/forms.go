@@ -51,8 +51,8 @@ type dockerAuth struct {
 // DockerConfig returns a docker config.json with this credential, keyed by the registry's host as docker does. Two
 // projects on one host therefore need two files (DOCKER_CONFIG selects the folder).
 //
-// The result holds the secret in the clear. A [RegistryToken] works with docker, BuildKit, crane and kaniko, not with
-// podman and skopeo. A [ClientLogin] has nothing to write: [ErrUnsupported]. One without a target, its user name or its
+// The result holds the secret in the clear. A [RegistryToken] works with docker, BuildKit, crane, kaniko, oras and helm, not
+// with podman, skopeo and regctl. A [ClientLogin] has nothing to write: [ErrUnsupported]. One without a target, its user name or its
 // secret is [ErrBadResponse].
 func (c Credentials) DockerConfig() ([]byte, error) {
 	switch c.Method {
@@ -76,7 +76,11 @@ func (c Credentials) PullSecret() ([]byte, error) {
 	if c.Access != Pull {
 		return nil, &Error{Kind: ErrUnsupported, Op: op, Err: errors.New("it must not carry more than pull access; ask for provider.Pull")}
 	}
-	if c.Method != LoginCredentials {
+	switch c.Method {
+	case LoginCredentials:
+	case RegistryToken:
+		return nil, c.unsupported(op, "a kubelet takes a user name and a password only, and this is a bearer token: docker, BuildKit, crane, kaniko, oras and helm can use it")
+	default:
 		return nil, c.unsupported(op, "a kubelet takes a user name and a password only")
 	}
 	return c.dockerConfig(dockerAuth{Username: c.Username, Password: c.Password.Reveal(), Auth: c.basic()})

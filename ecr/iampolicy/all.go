@@ -25,7 +25,7 @@ func All(c ecr.Config, o Options) ([]Policy, error) {
 		build  func(ecr.Config, Options) (Document, error)
 	}{
 		{"controller", true, without(Controller)},
-		{"controller-trust", o.IRSA != (IRSA{}) || o.PodIdentity != (PodIdentity{}) || len(o.Principals) > 0, ControllerTrust},
+		{"controller-trust", o.trusts(), ControllerTrust},
 		{"push", true, without(Push)},
 		{"push-trust", true, PushTrust},
 		{"pull", pulls, without(Pull)},

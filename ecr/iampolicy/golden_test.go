@@ -25,24 +25,25 @@ const golden = "../../testdata/policies"
 
 // input is a case's input.json, in the Terraform module's words: it reads the same files.
 type input struct {
-	Partition         string            `json:"partition"`
-	DNSSuffix         string            `json:"dns_suffix"`
-	Region            string            `json:"region"`
-	AccountID         string            `json:"account_id"`
-	RepoPrefix        string            `json:"repo_prefix"`
-	Shared            []string          `json:"shared_repositories"`
-	Installation      string            `json:"installation"`
-	ControllerRoleARN string            `json:"controller_role_arn"`
-	PushRoleARN       string            `json:"push_role_arn"`
-	PullRoleARN       string            `json:"pull_role_arn"`
-	ExternalID        string            `json:"external_id"`
-	RoleExternalID    string            `json:"role_external_id"`
-	KMSKeyARN         string            `json:"kms_key_arn"`
-	SessionTags       bool              `json:"session_tags"`
-	AutoRemove        bool              `json:"auto_remove"`
-	Tags              map[string]string `json:"tags"`
-	Principals        []string          `json:"principals"`
-	Operators         []string          `json:"operators"` // of the service control policy, which the module doesn't make
+	Partition         string              `json:"partition"`
+	DNSSuffix         string              `json:"dns_suffix"`
+	Region            string              `json:"region"`
+	AccountID         string              `json:"account_id"`
+	RepoPrefix        string              `json:"repo_prefix"`
+	Shared            []string            `json:"shared_repositories"`
+	Installation      string              `json:"installation"`
+	ControllerRoleARN string              `json:"controller_role_arn"`
+	PushRoleARN       string              `json:"push_role_arn"`
+	PullRoleARN       string              `json:"pull_role_arn"`
+	ExternalID        string              `json:"external_id"`
+	RoleExternalID    string              `json:"role_external_id"`
+	KMSKeyARN         string              `json:"kms_key_arn"`
+	SessionTags       bool                `json:"session_tags"`
+	AutoRemove        bool                `json:"auto_remove"`
+	Tags              map[string]string   `json:"tags"`
+	Principals        []string            `json:"principals"`
+	Services          []iampolicy.Service `json:"services"`
+	Operators         []string            `json:"operators"` // of the service control policy, which the module doesn't make
 	IRSA              struct {
 		OIDCProviderARN string `json:"oidc_provider_arn"`
 		Namespace       string `json:"namespace"`
@@ -84,7 +85,7 @@ func (in input) options() iampolicy.Options {
 	return iampolicy.Options{
 		ControllerARN: in.ControllerRoleARN, IRSA: iampolicy.IRSA{
 			ProviderARN: in.IRSA.OIDCProviderARN, Namespace: in.IRSA.Namespace, ServiceAccount: in.IRSA.ServiceAccount,
-		}, PodIdentity: iampolicy.PodIdentity(in.PodIdentity), Principals: in.Principals, Operators: in.Operators,
+		}, PodIdentity: iampolicy.PodIdentity(in.PodIdentity), Principals: in.Principals, Services: in.Services, Operators: in.Operators,
 	}
 }
 

@@ -64,8 +64,12 @@ func TestRefused(t *testing.T) {
 				o.Principals = append(o.Principals, fmt.Sprintf("%s-%d", userARN, i))
 			}
 		}, "principals", "more than the 2048"},
-		"operators: everybody": {nil, func(o *iampolicy.Options) { o.Operators = []string{"arn:aws:iam::*:role/x"} }, "operators[0]", "without wildcards"},
-		"IRSA: no provider":    {nil, func(o *iampolicy.Options) { o.IRSA.ProviderARN = "" }, "irsa.oidc_provider_arn", "OIDC provider"},
+		"services: another":     {nil, func(o *iampolicy.Options) { o.Services = []iampolicy.Service{iampolicy.EC2, "s3"} }, "services[1]", "ecs-tasks, ec2 or lambda"},
+		"services: everybody":   {nil, func(o *iampolicy.Options) { o.Services = []iampolicy.Service{"*"} }, "services[0]", "ecs-tasks, ec2 or lambda"},
+		"services: a principal": {nil, func(o *iampolicy.Options) { o.Services = []iampolicy.Service{"ec2.amazonaws.com"} }, "services[0]", "ecs-tasks, ec2 or lambda"},
+		"services: twice":       {nil, func(o *iampolicy.Options) { o.Services = []iampolicy.Service{iampolicy.EC2, iampolicy.EC2} }, "services[1]", "twice"},
+		"operators: everybody":  {nil, func(o *iampolicy.Options) { o.Operators = []string{"arn:aws:iam::*:role/x"} }, "operators[0]", "without wildcards"},
+		"IRSA: no provider":     {nil, func(o *iampolicy.Options) { o.IRSA.ProviderARN = "" }, "irsa.oidc_provider_arn", "OIDC provider"},
 		"IRSA: wildcard": {nil, func(o *iampolicy.Options) {
 			o.IRSA.ProviderARN = "arn:aws:iam::123456789012:oidc-provider/*.example.com"
 		}, "irsa.oidc_provider_arn", "OIDC provider"},

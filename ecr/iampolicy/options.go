@@ -27,8 +27,16 @@ type Options struct {
 	// Principals are roles and users, of any account of the partition, that may assume the controller role: for services
 	// outside AWS or in another account, which set role_arn. They need the configuration's role_external_id, if set.
 	Principals []string
+	// Services are those of AWS that run the service as the controller role, outside EKS. Each is trusted for this account's
+	// resources alone, as far as it says whose they are: see [Service].
+	Services []Service
 	// Operators are roles and users that [ServiceControl] lets change the reserved tags beside the controller.
 	Operators []string
+}
+
+// trusts reports whether somebody may assume the controller role.
+func (o Options) trusts() bool {
+	return o.IRSA != (IRSA{}) || o.PodIdentity != (PodIdentity{}) || len(o.Principals) > 0 || len(o.Services) > 0
 }
 
 // IRSA is a service account of a cluster whose OpenID Connect provider the registry's account trusts (IAM roles for
@@ -47,6 +55,20 @@ type PodIdentity struct {
 	// Namespace and ServiceAccount name the service account.
 	Namespace, ServiceAccount string
 }
+
+// A Service is one of AWS's that runs programs: [ECSTasks], [EC2] or [Lambda]. The trust policy of the controller role names its
+// principal, with aws:SourceAccount as the condition: ECS says whose task it is; EC2 says nothing, and Lambda not in all calls, so
+// that for these the condition counts where they do. Nobody gives them a role of another account either way (iam:PassRole
+// doesn't cross accounts); in its own account, whoever may pass the controller role to a service is the controller.
+type Service = policy.Service
+
+// The services that may run as the controller role: tasks of ECS, on Fargate too; instances of EC2, by an instance profile; and
+// functions of Lambda.
+const (
+	ECSTasks = policy.ECSTasks
+	EC2      = policy.EC2
+	Lambda   = policy.Lambda
+)
 
 // None of these lets *, ?, $ or white space through.
 var (
@@ -94,6 +116,18 @@ func checkPrincipals(s policy.Setup, key string, list []string) error {
 	var errs []error
 	for i, text := range list {
 		errs = append(errs, checkPrincipal(s, fmt.Sprintf("%s[%d]", key, i), text, false))
+	}
+	return errors.Join(errs...)
+}
+
+func checkServices(list []Service) error {
+	var errs []error
+	for i, service := range list {
+		if key := fmt.Sprintf("services[%d]", i); !service.Known() {
+			errs = append(errs, provider.NewConfigError(key, "must be %s, %s or %s", ECSTasks, EC2, Lambda))
+		} else if slices.Contains(list[:i], service) {
+			errs = append(errs, provider.NewConfigError(key, "is there twice"))
+		}
 	}
 	return errors.Join(errs...)
 }

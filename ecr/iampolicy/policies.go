@@ -47,7 +47,7 @@ func Controller(c ecr.Config) (Document, error) {
 	return printed(s.Controller(), MaxIdentity, what)
 }
 
-// ControllerTrust returns the trust policy of the controller role: whom o names as IRSA, PodIdentity and Principals, at
+// ControllerTrust returns the trust policy of the controller role: whom o names as IRSA, PodIdentity, Principals and Services, at
 // least one of them. Principals need role_external_id if it is set.
 func ControllerTrust(c ecr.Config, o Options) (Document, error) {
 	s, err := setupOf(c)
@@ -61,14 +61,16 @@ func ControllerTrust(c ecr.Config, o Options) (Document, error) {
 	if o.PodIdentity != (PodIdentity{}) {
 		errs = append(errs, checkPodIdentity(s, o.PodIdentity))
 	}
-	errs = append(errs, checkPrincipals(s, "principals", o.Principals))
+	errs = append(errs, checkPrincipals(s, "principals", o.Principals), checkServices(o.Services))
 	if err := errors.Join(errs...); err != nil {
 		return Document{}, err
 	}
-	if o.IRSA == (IRSA{}) && o.PodIdentity == (PodIdentity{}) && len(o.Principals) == 0 {
-		return Document{}, provider.NewConfigError("principals", "is required without irsa and pod_identity: somebody must be able to assume the controller role")
+	if !o.trusts() {
+		return Document{}, provider.NewConfigError("principals", "is required without irsa, pod_identity and services: somebody must be able to assume the controller role")
 	}
-	trusted := policy.Trusted{IRSA: policy.IRSA(o.IRSA), PodIdentity: policy.PodIdentity(o.PodIdentity), Principals: o.Principals}
+	trusted := policy.Trusted{
+		IRSA: policy.IRSA(o.IRSA), PodIdentity: policy.PodIdentity(o.PodIdentity), Principals: o.Principals, Services: o.Services,
+	}
 	return printed(s.ControllerTrust(trusted), MaxTrust, "principals")
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/oci"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -11,7 +12,7 @@ import (
 // Builders returns the builders of all of this library's types, as the reference programs have them. The built-in configurations
 // need them.
 func Builders() []provider.Builder {
-	return []provider.Builder{ECR(), oci.ClientAuthBuilder(), TokenIssuer()}
+	return []provider.Builder{ECR(), oci.ClientAuthBuilder(), TokenIssuer(), tokenauth.Builder()}
 }
 
 // ECR returns [ecr.Builder] in a form that [Server] can add to: its metrics count the calls to AWS, its log is the provider's, and its run mode

@@ -13,8 +13,11 @@ import (
 // Server runs the credentials endpoint, on providers of the factory, and returns the program's exit code: 0, or 1 for what went wrong, which it
 // has printed.
 //
+// WithName's name is what --version and completion show; a shell completes the arguments of a program of its own alone.
+//
 // SIGINT and SIGTERM end it once requests in progress have their answers; with SIGTERM, it goes on for as long as server.drain before. A second one ends it at
-// once. SIGUSR1 has it forget all credentials that it keeps.
+// once. SIGUSR1 has it forget all credentials that it keeps, and SIGHUP
+// read its configuration again, unless that is a built-in one: all of it counts from then on, or, if something is wrong with it, nothing.
 func Server(factory *registry.Factory, opts ...Option) (code int) {
 	s := settingsOf(opts)
 	stop := make(chan os.Signal, 2)

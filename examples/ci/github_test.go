@@ -95,7 +95,7 @@ func (r *runner) step(t *testing.T, env map[string]string, script string) (log s
 	said, ok := r.run(t, variables, "/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", file)
 	for line := range strings.Lines(said) {
 		if mask, is := strings.CutPrefix(line, "::add-mask::"); is {
-			r.masks = append(r.masks, strings.TrimSuffix(mask, "\n"))
+			r.masks = append(r.masks, strings.NewReplacer("%0D", "\r", "%0A", "\n", "%25", "%").Replace(strings.TrimSuffix(mask, "\n")))
 			continue
 		}
 		for _, mask := range r.masks {
@@ -144,7 +144,7 @@ func TestGitHub(t *testing.T) {
 	log, ok := r.uses(t, w.inputs())
 	require.True(t, ok, log)
 	require.Len(t, r.masks, 1)
-	require.Equal(t, passwordStart+"1", r.masks[0])
+	require.Equal(t, passwordStart+"1"+passwordEnd, r.masks[0])
 	r.noSecrets(t, log)
 	written, err := os.ReadFile(config)
 	require.NoError(t, err)

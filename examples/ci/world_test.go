@@ -48,6 +48,7 @@ const (
 	gitHubTokenStart   = "github-id-token-3141-for-"
 	gitLabTokenStart   = "gitlab-id-token-1618-for-"
 	passwordStart      = "registry-password-5772-"
+	passwordEnd        = `&<"\%0A%25\u0041` // what JSON and GitHub's commands have escapes for, and what looks like one
 )
 
 type job string
@@ -110,7 +111,7 @@ func (w *world) Credentials(_ context.Context, r provider.Request) (provider.Cre
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-	password := fmt.Sprintf("%s%d", passwordStart, w.asked)
+	password := fmt.Sprintf("%s%d%s", passwordStart, w.asked, passwordEnd)
 	w.passwords[password] = target.RepositoryStr()
 	return provider.Credentials{
 		Target: target, Access: r.Access, Method: provider.LoginCredentials, Username: "rise", Password: provider.NewSecret(password),

@@ -8,8 +8,10 @@
 //	go run ./examples/operator reconcile --projects projects.txt --dry-run
 //	go run ./examples/operator diagnose hello
 //	go run ./examples/operator token-keys --dir keys
+//	go run ./examples/operator completion bash
 //
-// With --section registry it reads that section of a service's own configuration.
+// With --config DIR it reads the files of that folder, and with --section registry that section of a service's own configuration. Where a server runs in mode
+// ecr-local, the line that it prints makes all of these work on its account.
 package main
 
 import (

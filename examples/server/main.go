@@ -1,6 +1,8 @@
 // Server is the reference credentials endpoint: configuration, provider, handler and what an HTTP server needs around them.
 //
-//	go run ./examples/server [-log-level debug|info|warn|error]
+//	go run ./examples/server [-config DIR] [-log-level debug|info|warn|error] [-log-format text|json]
+//	go run ./examples/server -version
+//	go run ./examples/server completion bash|zsh|fish
 //
 // Without RISE_CONFIG_DIR and ./config it runs with a built-in configuration that needs nothing else; see the README.
 //

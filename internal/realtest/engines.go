@@ -9,24 +9,34 @@ import (
 )
 
 // Docker starts a Docker engine of its own for the length of the test and returns a function that runs its client.
-// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
 func Docker(t *testing.T) func(env []string, args ...string) Output {
+	t.Helper()
+	client, engine := Program(t, "docker"), Engine(t)
+	return func(env []string, args ...string) Output {
+		t.Helper()
+		return Run(t, append([]string{engine}, env...), client, args...)
+	}
+}
+
+// Engine starts a Docker engine of its own for the length of the test and returns the variable that docker finds it by.
+// Engines need root and much of the kernel: where one doesn't start, the test is skipped like for a missing program.
+func Engine(t *testing.T) (variable string) {
 	t.Helper()
 	client, engine := Program(t, "docker"), Program(t, "dockerd")
 	if os.Geteuid() != 0 {
 		Missing(t, "a Docker engine needs root")
 	}
 	dir := shortDir(t)
+	t.Cleanup(func() { // what containers in the machine's network leave
+		_ = exec.Command("umount", "-l", filepath.Join(dir, "exec", "netns", "default")).Run() //nolint:gosec // see above
+	})
 	host := "unix://" + filepath.Join(dir, "sock")
 	cmd := exec.Command(engine, "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs", //nolint:gosec // see above
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"), "-H", host)
 	start(t, cmd)
-	run := func(env []string, args ...string) Output {
-		t.Helper()
-		return Run(t, append([]string{"DOCKER_HOST=" + host}, env...), client, args...)
-	}
-	answers(t, "the Docker engine", func() Output { return run(nil, "version") })
-	return run
+	variable = "DOCKER_HOST=" + host
+	answers(t, "the Docker engine", func() Output { return Run(t, []string{variable}, client, "version") })
+	return variable
 }
 
 // Containerd starts a containerd of its own for the length of the test, as Docker does an engine, and returns a function that runs ctr.

@@ -179,6 +179,19 @@ func RootFS(t *testing.T) string {
 	return file
 }
 
+// Serve starts a program that ends with the test, and waits until it listens at an address.
+func Serve(t *testing.T, address string, cmd *exec.Cmd) {
+	t.Helper()
+	start(t, cmd)
+	wait(t, filepath.Base(cmd.Path), func(ctx context.Context) error {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+}
+
 // start starts a program that ends with the test.
 func start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()

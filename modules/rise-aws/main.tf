@@ -35,6 +35,7 @@ module "policies" {
   auto_remove         = var.auto_remove
   tags                = var.repository_tags
   principals          = concat(var.principals, var.create_user ? [local.user_arn] : [])
+  services            = var.services
   irsa                = var.irsa
   pod_identity = var.pod_identity == null ? null : {
     cluster_arn     = "arn:${local.partition}:eks:${local.region}:${local.account}:cluster/${var.pod_identity.cluster_name}"
@@ -88,6 +89,19 @@ resource "aws_eks_pod_identity_association" "controller" {
   service_account = var.pod_identity.service_account
   role_arn        = aws_iam_role.controller.arn
   tags            = var.tags
+}
+
+resource "aws_iam_instance_profile" "controller" {
+  count = contains(var.services, "ec2") ? 1 : 0
+
+  name = var.name
+  role = aws_iam_role.controller.name
+  tags = var.tags
+
+  lifecycle {
+    # An instance goes on with a profile whose role was deleted, and gets no credentials.
+    replace_triggered_by = [aws_iam_role.controller.unique_id]
+  }
 }
 
 # The push role, which is assumed for each credential.

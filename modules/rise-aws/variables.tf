@@ -89,8 +89,20 @@ variable "principals" {
     error_message = "principals must be ARNs of IAM roles or users such as arn:aws:iam::123456789012:role/rise-backend, without wildcards or variables."
   }
   validation {
-    condition     = length(var.principals) > 0 || var.irsa != null || var.pod_identity != null || var.create_user
-    error_message = "one of irsa, pod_identity, principals and create_user is required: somebody must be able to assume the controller role."
+    condition     = length(var.principals) > 0 || var.irsa != null || var.pod_identity != null || length(var.services) > 0 || var.create_user
+    error_message = "one of irsa, pod_identity, services, principals and create_user is required: somebody must be able to assume the controller role."
+  }
+}
+
+variable "services" {
+  description = "Services of AWS that run the service as the controller role, in the registry's account and outside EKS: ecs-tasks (tasks, on Fargate too), ec2 (instances; their instance profile is made, too), lambda. Each is trusted for the account's own resources alone, as far as it says whose they are: ECS does, EC2 doesn't, Lambda not in all calls."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for service in var.services : contains(["ecs-tasks", "ec2", "lambda"], service)]) && length(distinct(var.services)) == length(var.services)
+    error_message = "services must be of ecs-tasks, ec2 and lambda, each at most once."
   }
 }
 

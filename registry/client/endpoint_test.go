@@ -242,6 +242,7 @@ func TestNew(t *testing.T) {
 		{"https://deploy.example.com/", "https://deploy.example.com/api/v1/registry/credentials"},
 		{"https://deploy.example.com:8443/other/path", "https://deploy.example.com:8443/other/path"},
 		{"http://localhost:8080", "http://localhost:8080/api/v1/registry/credentials"},
+		{"http://LocalHost:8080", "http://localhost:8080/api/v1/registry/credentials"}, // by no proxy, which net/http decides by the name as it is written
 		{"http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v1/registry/credentials"},
 		{"http://[::1]:8080", "http://[::1]:8080/api/v1/registry/credentials"},
 	} {

@@ -50,6 +50,9 @@ type place struct {
 // parsePlace reads a URL that a token may be sent to; errors are the end of a sentence, and don't have it: it may hold a password.
 func parsePlace(text string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(text)
+	if err == nil {
+		u.Host = strings.Map(lower, u.Host) // or net/http would ask a proxy for LOCALHOST, without TLS
+	}
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
 		return nil, errors.New("is no URL as https://deploy.example.com")
@@ -75,7 +78,15 @@ func thisMachine(host string) bool {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.Unmap().IsLoopback()
 	}
-	return strings.EqualFold(host, "localhost")
+	return host == "localhost"
+}
+
+// lower is of ASCII alone, as other letters' lower case may be of another host's name.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r - 'A' + 'a'
+	}
+	return r
 }
 
 func placeOf(u *url.URL) place {

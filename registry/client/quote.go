@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
@@ -49,12 +51,38 @@ func tells(text string, secret provider.Secret) bool {
 	return false
 }
 
-// harmless returns err, or another in its place where its text tells a secret.
+// longestShown is how much of an error's text is shown.
+const longestShown = 600
+
+// harmless returns err, or another in its place where its text tells a secret. What isn't printable in it is a ?, for whoever reads lines as commands, or is a terminal: the
+// names in a certificate may be anything, and whoever is in between may show one.
 func harmless(err error, secrets ...provider.Secret) error {
+	text := err.Error()
 	for _, secret := range secrets {
-		if tells(err.Error(), secret) {
+		if tells(text, secret) {
 			return errors.New("(not shown: it holds a secret)")
 		}
 	}
-	return err
+	shown := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(shown) > longestShown {
+		shown = strings.ToValidUTF8(shown[:longestShown], "") + "..."
+	}
+	if shown == text {
+		return err
+	}
+	return printed{shown, err}
 }
+
+// printed is an error with another text.
+type printed struct {
+	text string
+	err  error
+}
+
+func (p printed) Error() string { return p.text }
+func (p printed) Unwrap() error { return p.err }

@@ -42,6 +42,39 @@ type Trusted struct {
 	PodIdentity PodIdentity
 	// Principals are the ARNs of roles and users. They need RoleExternalID, if set.
 	Principals []string
+	// Services of AWS run the service as the controller role: see Service.
+	Services []Service
+}
+
+// A Service is one of AWS's that runs programs, by the first part of its principal's name.
+type Service string
+
+// The services that a program's role may trust. Their principals end in amazonaws.com in every partition: IAM of the European one refuses
+// ec2.amazonaws.eu, and those of China and the isolated ones have former names besides.
+const (
+	ECSTasks Service = "ecs-tasks"
+	EC2      Service = "ec2"
+	Lambda   Service = "lambda"
+)
+
+// sid is the statement's. "" is none of the services.
+func (s Service) sid() string {
+	return map[Service]string{ECSTasks: "ECSTasks", EC2: "EC2", Lambda: "Lambda"}[s]
+}
+
+// Known reports whether s is one of the services.
+func (s Service) Known() bool { return s.sid() != "" }
+
+// trustService trusts a service for resources of this account alone. ECS documents that it says whose task it is. EC2 doesn't say whose instance it is,
+// and Lambda says whose function it is in some calls at least: what a condition demands without IfExists would lock the service out. Both take roles of
+// their own account alone, as iam:PassRole doesn't cross accounts.
+func (s Setup) trustService(service Service) Statement {
+	operator := "StringEqualsIfExists"
+	if service == ECSTasks {
+		operator = "StringEquals"
+	}
+	return trust(service.sid(), map[string]any{"Service": string(service) + ".amazonaws.com"}, assumeRole,
+		Condition{operator: {"aws:SourceAccount": s.AccountID}})
 }
 
 // IRSA is a service account of a cluster with an OpenID Connect provider.
@@ -82,6 +115,9 @@ func (s Setup) ControllerTrust(t Trusted) Document {
 		if slices.ContainsFunc(t.Principals, IsRoleARN) {
 			statements = append(statements, tagging(who, podIdentityTags()))
 		}
+	}
+	for _, service := range t.Services {
+		statements = append(statements, s.trustService(service))
 	}
 	return document(statements...)
 }

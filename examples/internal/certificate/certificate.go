@@ -96,7 +96,7 @@ func (s *Source) read() (*tls.Certificate, error) {
 	var text [2][]byte
 	for i, file := range []struct{ key, name string }{{"cert_file", s.files.CertFile}, {"key_file", s.files.KeyFile}} {
 		var err error
-		if text[i], err = os.ReadFile(file.name); err != nil { //nolint:gosec // the configuration says which
+		if text[i], err = os.ReadFile(file.name); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.key, err)
 		}
 	}

@@ -111,7 +111,7 @@ func compareFields(key string, a, b reflect.Value, differs func(key string)) {
 		name, options, _ := strings.Cut(tag, ",")
 		inline := slices.Contains(strings.Split(options, ","), "inline")
 		switch {
-		case !field.IsExported() && !(field.Anonymous && inline):
+		case !field.IsExported() && (!field.Anonymous || !inline):
 		case tag == "-":
 			known = true
 		case inline:

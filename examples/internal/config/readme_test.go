@@ -44,8 +44,10 @@ func TestReadmeConfigurations(t *testing.T) {
 			factory, err := registry.NewFactory(append(app.Builders(), customprovider.Builder())...)
 			require.NoError(t, err)
 			c, err := config.Load(configload.Loader{
-				FS:        fstest.MapFS{"development.yaml": &fstest.MapFile{Data: []byte(text)}},
-				LookupEnv: func(name string) (string, bool) { return "token-from-the-environment", name == "CI_TOKEN" },
+				FS: fstest.MapFS{"development.yaml": &fstest.MapFile{Data: []byte(text)}},
+				LookupEnv: func(name string) (string, bool) {
+					return "token-from-the-environment", name == "CI_TOKEN" || name == "REGISTRY_PASSWORD"
+				},
 			}, factory)
 			require.NoError(t, err)
 			_, err = factory.Build(t.Context(), c.Registry)

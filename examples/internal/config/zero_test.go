@@ -46,6 +46,7 @@ func required(t *testing.T) map[string]string {
 		"ecr":              "region: eu-west-1, account_id: '123456789012', push_role_arn: 'arn:aws:iam::123456789012:role/p'",
 		"oci-client-auth":  "registry_url: 'localhost:5000'",
 		"oci-token-issuer": fmt.Sprintf("registry_url: 'localhost:5000', signing_key_file: %s, signing_cert_file: %s", signing, signing),
+		"oci-token-auth":   "registry_url: 'localhost:5000', username: rise, password: correct-horse-battery",
 		"signed-login":     "host: 'r.example.com', key: 0123456789abcdef0123456789abcdef",
 	}
 }

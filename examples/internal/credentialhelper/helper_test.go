@@ -43,6 +43,8 @@ func TestOtherHosts(t *testing.T) {
 			"https://index.docker.io/v1/", "docker.io", "example.com", "registry.example.com:443", "registry.example.com.evil.example", "evil.example/registry.example.com",
 			"https://evil.example/https://registry.example.com", "xregistry.example.com", "registry.example.com@evil.example", "evil.example?registry.example.com",
 			"registry.example.com#", "registry.example.com.", "::", "localhost",
+			"evil.example/x://registry.example.com", "evil.example/://registry.example.com/v1/", "evil.example?://registry.example.com", "evil.example:443/#://registry.example.com",
+			"user:password@evil.example://registry.example.com", "regİstry.example.com", "https://regıſtry.example.com", "registry.example.com\u3002evil.example",
 		} {
 			require.Equal(t, outcome{1, notFound, ""}, run(t, env, host, "get"), host)
 		}

@@ -13,7 +13,7 @@ import (
 type checkConfig struct{}
 
 // Run prints what was loaded: all, or the section; then, as comments, the rules for OIDC tokens as sentences. What works, but isn't as it should be,
-// goes to stderr.
+// goes to stderr, and so does the verdict.
 func (checkConfig) Run(env *environment) error {
 	c, p, err := env.load()
 	if err != nil {
@@ -27,11 +27,28 @@ func (checkConfig) Run(env *environment) error {
 	if err == nil {
 		_, err = env.stdout.Write(text)
 	}
-	return errors.Join(err, sentences(env, c.Auth.OIDC), warn(env, c.Registry.Section()), provider.Close(p))
+	issued, err1 := sentences(env, c.Auth.OIDC)
+	warned, err2 := warn(env, c.Registry.Section())
+	if err = errors.Join(err, err1, err2, provider.Close(p)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stderr, "ok: the configuration is valid, of type %s%s\n", c.Registry.Type, counted(issued+warned, ", with %d warning"))
+	return err
 }
 
-// sentences says what issuers' tokens may, and what of that may not be meant.
-func sentences(env *environment, issuers []oidc.Issuer) error {
+// counted is a format of one, for n; nothing for none.
+func counted(n int, format string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(format, n)
+	}
+	return fmt.Sprintf(format+"s", n)
+}
+
+// sentences says what issuers' tokens may, and what of that may not be meant: so many warnings.
+func sentences(env *environment, issuers []oidc.Issuer) (warnings int, _ error) {
 	var errs []error
 	for n := range issuers {
 		for r, rule := range issuers[n].Rules {
@@ -43,21 +60,23 @@ func sentences(env *environment, issuers []oidc.Issuer) error {
 		for _, warning := range issuers[n].Warnings() {
 			_, err := fmt.Fprintf(env.stderr, "warning: auth.oidc[%d]: %s\n", n, warning)
 			errs = append(errs, err)
+			warnings++
 		}
 	}
-	return errors.Join(errs...)
+	return warnings, errors.Join(errs...)
 }
 
 // warn says what of a section works, but isn't as it should be.
-func warn(env *environment, section any) error {
+func warn(env *environment, section any) (warnings int, _ error) {
 	s, ok := section.(interface{ Warnings() []error })
 	if !ok {
-		return nil
+		return 0, nil
 	}
 	var errs []error
-	for _, warning := range s.Warnings() {
+	all := s.Warnings()
+	for _, warning := range all {
 		_, err := fmt.Fprintf(env.stderr, "warning: %s.%v\n", cmp.Or(env.loader.Section, "registry"), warning)
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return len(all), errors.Join(errs...)
 }

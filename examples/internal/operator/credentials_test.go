@@ -132,7 +132,8 @@ func TestCredentialsOfIDs(t *testing.T) {
 	}
 	code, stdout, stderr = run(ids+registry, "diagnose", "hello", "--id", "p-2")
 	require.Equal(t, 1, code)
-	require.Equal(t, "failed: repository\n", stderr)
+	require.Empty(t, stderr)
+	require.Contains(t, stdout, "\n1 failed: repository")
 	require.Contains(t, stdout, "of a project of the same name with another id")
 	code, _, stderr = run(ids+registry, "diagnose", "--id", "p-2")
 	require.Equal(t, 1, code)
@@ -141,7 +142,8 @@ func TestCredentialsOfIDs(t *testing.T) {
 	aws.UpdateUser("rise-backend", func(u *ecrtest.User) { u.Policies = nil }) // the id can't be read: the diagnosis says why
 	code, stdout, stderr = run(ids+registry, "diagnose", "hello")
 	require.Equal(t, 1, code)
-	require.Equal(t, "failed: repository\n", stderr)
+	require.Empty(t, stderr)
+	require.Contains(t, stdout, "\n1 failed: repository")
 	require.Contains(t, stdout, "✓ push_role ")
 	require.NotContains(t, stdout, "id is missing")
 }
@@ -156,10 +158,11 @@ func TestCheckConfigWarns(t *testing.T) {
 	require.Zero(t, code)
 	require.Contains(t, stdout, "  remove_after: 0s\n")
 	require.Contains(t, stderr, "warning: registry.remove_after: with 0s, whoever still holds a former project's token can, for up to 12h, write into")
+	require.True(t, strings.HasSuffix(stderr, "\nok: the configuration is valid, of type ecr, with 1 warning\n"), stderr)
 	for _, text := range []string{"", "  remove_after: 12h\n", "  remove_after: 0s\n  project_ids: true\n", "  remove_after: 1h\n  project_ids: true\n"} {
 		code, _, stderr = check(text)
 		require.Zero(t, code, stderr)
-		require.Empty(t, stderr)
+		require.Equal(t, "ok: the configuration is valid, of type ecr\n", stderr)
 	}
 	code, stdout, stderr = check("  remove_after: 1h\n")
 	require.Equal(t, 1, code)

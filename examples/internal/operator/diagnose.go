@@ -22,7 +22,8 @@ type diagnose struct {
 	ID         string        `name:"id" help:"The service's immutable id of the project. Default: the one that its repository bears."`
 	JSON       bool          `name:"json" help:"Print a JSON array of findings."`
 	WriteProbe bool          `help:"Start an upload to the project's repository. It is canceled, or on ECR, which can't, left to expire."`
-	TokenFile  string        `placeholder:"FILE" help:"Find out instead why the OIDC token in this file (/dev/stdin: what is piped in) is refused, and what it gives, by auth.oidc."`
+	TokenFile  string        `placeholder:"FILE" predictor:"file" help:"Find out instead why the OIDC token in this file (/dev/stdin: what is piped in) is refused, and what it gives, by auth.oidc."`
+	Verbose    bool          `short:"v" help:"Say of what wasn't checked why not, and what would let it, in full."`
 	Timeout    time.Duration `default:"2m" help:"When to give up."`
 }
 
@@ -37,7 +38,7 @@ func (c diagnose) Validate() error {
 	return nil
 }
 
-// Run prints a finding for each check. It fails if one of them did.
+// Run prints a finding for each check, and a verdict. It fails if one of them did.
 func (c diagnose) Run(env *environment) error {
 	ctx, cancel := context.WithTimeout(env, c.Timeout)
 	defer cancel()
@@ -46,14 +47,14 @@ func (c diagnose) Run(env *environment) error {
 	}
 	configured, p, err := env.load()
 	if err != nil {
-		return c.print(env.stdout, unusable(err))
+		return c.print(ctx, env, unusable(err))
 	}
 	if err := ownKeys(configured); err != nil {
 		return errors.Join(err, provider.Close(p))
 	}
 	findings, err := diagnosis.Of(ctx, p, diagnosis.Options{Project: c.Project, ProjectID: c.id(ctx, p), WriteProbe: c.WriteProbe})
 	if err == nil {
-		err = c.print(env.stdout, findings)
+		err = c.print(ctx, env, findings)
 	}
 	return errors.Join(err, provider.Close(p))
 }
@@ -79,13 +80,13 @@ func (c diagnose) token(ctx context.Context, env *environment) error {
 		err = errors.New("auth.oidc: has no issuer, so no token of one is taken")
 	}
 	if err != nil {
-		return c.print(env.stdout, unusable(err))
+		return c.print(ctx, env, unusable(err))
 	}
 	findings, err := oidc.Diagnose(ctx, configured.Auth.OIDC, token, c.Project)
 	if err != nil {
 		return err
 	}
-	return c.print(env.stdout, findings)
+	return c.print(ctx, env, findings)
 }
 
 const maxTokenFile = 64 << 10
@@ -122,37 +123,48 @@ func (c diagnose) id(ctx context.Context, p provider.Provider) string {
 	return idOf(owner)
 }
 
-func (c diagnose) print(w io.Writer, findings func(func(diagnosis.Finding) bool)) error {
-	all, failed := []diagnosis.Finding{}, []string{}
-	var err error
+// print prints the findings as they come, and then the verdict; it fails if a check did.
+func (c diagnose) print(ctx context.Context, env *environment, findings iter.Seq[diagnosis.Finding]) error {
+	all := []diagnosis.Finding{}
+	var t tally
+	said := map[string]bool{}
 	for f := range findings {
-		if f.Status == diagnosis.Failed {
-			failed = append(failed, f.Check)
-		}
+		t.add(f)
 		if c.JSON {
 			all = append(all, f)
-		} else if _, err = io.WriteString(w, line(f)); err != nil {
+		} else if _, err := io.WriteString(env.stdout, line(f, c.Verbose, said)); err != nil {
 			return err
 		}
 	}
+	text, good := t.verdict(ctx.Err() != nil)
 	if c.JSON {
-		encoder := json.NewEncoder(w)
+		encoder := json.NewEncoder(env.stdout)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
-		if err = encoder.Encode(all); err != nil {
+		if err := encoder.Encode(all); err != nil || good {
 			return err
 		}
+		return errors.New(text)
 	}
-	if len(failed) > 0 {
-		return errors.New("failed: " + strings.Join(failed, ", "))
+	if _, err := io.WriteString(env.stdout, text+"\n"); err != nil || good {
+		return err
 	}
-	return nil
+	return errSaid
 }
 
-// line is a finding for people: its evidence only where there is something to look into.
-func line(f diagnosis.Finding) string {
+// line is a finding for people: its evidence only where there is something to look into, and one line for what wasn't checked, with the remedy where
+// it wasn't said before, unless they want it whole.
+func line(f diagnosis.Finding, whole bool, said map[string]bool) string {
 	mark := map[diagnosis.Status]string{diagnosis.Passed: "✓", diagnosis.Failed: "✗", diagnosis.Warned: "!", diagnosis.Skipped: "–"}[f.Status]
 	var b strings.Builder
+	if f.Status == diagnosis.Skipped && !whole {
+		hint, _, _ := strings.Cut(f.Remedy, "\n")
+		if hint != "" && !said[hint] {
+			said[hint] = true
+			return fmt.Sprintf("%s %-18s %s (%s)\n", mark, f.Check, f.Summary, hint)
+		}
+		return fmt.Sprintf("%s %-18s %s\n", mark, f.Check, f.Summary)
+	}
 	fmt.Fprintf(&b, "%s %-18s %s\n", mark, f.Check, f.Summary)
 	if f.Status != diagnosis.Passed {
 		for _, a := range f.Evidence {

@@ -8,6 +8,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/configload"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry"
@@ -18,8 +19,26 @@ type environment struct {
 	context.Context //nolint:containedctx // a command's Run has one parameter of ours
 	factory         *registry.Factory
 	loader          configload.Loader
+	name            string // of the program
 	stdout, stderr  io.Writer
+	// local is the double of AWS that a server of mode ecr-local runs; nil: there is none.
+	local *ecrlocal.Account
 }
+
+// useLocalAWS has the mode ecr-local reach the server's double, if the environment says where that is.
+func (env *environment) useLocalAWS() error {
+	if config.BuiltInMode(env.loader) != ecrlocal.Mode {
+		return nil
+	}
+	account, ok, err := ecrlocal.Read(env.loader.LookupEnv)
+	if ok {
+		env.local, env.loader.LookupEnv = &account, account.Lookup(env.loader.LookupEnv)
+	}
+	return err
+}
+
+// errSaid is what a command fails with that has printed all there is to say.
+var errSaid = errors.New("failed")
 
 // load reads the configuration and builds its provider, which runs every check there is. Where the keys are the server's own it signs with others:
 // see ownKeys.
@@ -36,7 +55,13 @@ func (env *environment) load() (config.Config, provider.Provider, error) {
 		}
 		add.TokenIssuer = append(add.TokenIssuer, keys.Option())
 	}
+	if env.local != nil {
+		add.ECR = append(add.ECR, env.local.Option())
+	}
 	p, err := env.factory.Build(add.In(env), c.Registry)
+	if err == nil && env.local != nil && !add.Taken { // it would ask AWS itself
+		return config.Config{}, nil, errors.Join(errors.New("mode "+ecrlocal.Mode+" needs a factory with the ecr builder of package app"), provider.Close(p))
+	}
 	return c, p, err
 }
 

@@ -16,6 +16,7 @@ type policies struct {
 	Name          string   `arg:"" optional:"" help:"Print this one only, such as push or controller-trust."`
 	ControllerARN string   `name:"controller-arn" placeholder:"ARN" help:"The controller role; default registry.role_arn."`
 	Principals    []string `name:"principal" placeholder:"ARN" help:"A role or user that may assume the controller role, outside EKS."`
+	Services      []string `name:"service" placeholder:"NAME" enum:"ecs-tasks,ec2,lambda" help:"A service of AWS that runs the service as the controller role, outside EKS: ecs-tasks, ec2 or lambda."`
 	Operators     []string `name:"operator" placeholder:"ARN" help:"A role or user that the service control policy exempts beside the controller."`
 
 	IRSAProvider       string `name:"irsa-provider" placeholder:"ARN" help:"The EKS cluster's OIDC provider, for IRSA."`
@@ -26,6 +27,9 @@ type policies struct {
 
 func (c policies) options() iampolicy.Options {
 	o := iampolicy.Options{ControllerARN: c.ControllerARN, Principals: c.Principals, Operators: c.Operators}
+	for _, service := range c.Services {
+		o.Services = append(o.Services, iampolicy.Service(service))
+	}
 	if c.IRSAProvider != "" {
 		o.IRSA = iampolicy.IRSA{ProviderARN: c.IRSAProvider, Namespace: c.Namespace, ServiceAccount: c.ServiceAccount}
 	}

@@ -17,10 +17,11 @@ import (
 )
 
 type reconcileCmd struct {
-	Projects           string `required:"" placeholder:"FILE" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
+	Projects           string `required:"" placeholder:"FILE" predictor:"file" help:"All projects that are to have a repository: one a line, its id after it if it has one. # begins a comment."`
 	DryRun             bool   `help:"Change nothing; say what would be done."`
 	AuditBudget        int    `default:"500" help:"How many calls upstream may look at what a listing doesn't show, before anything is released or purged: a random sample of what the list wants, two calls a repository. Raise it with more than a thousand repositories and a percentage below 10. 0: tags only, where something is to go."`
 	MaxOrphanedPercent int    `default:"20" help:"How many of our repositories may be orphaned within 24 hours, the wanted ones that are orphaned included: 1 to 100, which turns the guard off."`
+	Lock               string `placeholder:"FILE" help:"Lock this file for the length of the run, as flock(1) does, and do nothing where another run has it locked. It is made where there is none, and stays. It keeps runs apart on one machine, or on several that share the file by NFS."`
 	Rate               int    `default:"20" help:"How many operations are begun in a second."`
 }
 
@@ -30,7 +31,7 @@ func (reconcileCmd) Help() string {
 		"--max-orphaned-percent of our repositories would be orphaned: those of the last 24 hours, those to be released now, and as many of " +
 		"the wanted ones as may be orphaned by what a random sample of them shows. That holds against lists that differ from run to run as " +
 		"long as runs don't overlap; overlapping ones have the limit each for themselves, so let one end before the next begins " +
-		"(concurrencyPolicy: Forbid in a CronJob, flock in a crontab)."
+		"(concurrencyPolicy: Forbid in a CronJob, --lock in a crontab)."
 }
 
 func (c reconcileCmd) Run(env *environment) error {
@@ -48,6 +49,7 @@ func (c reconcileCmd) reconcile(env *environment, p provider.Provider) error {
 	progress := newProgress(env.stderr)
 	r, err := reconcile.New(p, reconcile.WantedFunc(c.wanted), reconcile.Options{
 		DryRun: c.DryRun, AuditBudget: none(c.AuditBudget), MaxOrphanedPercent: c.MaxOrphanedPercent, Rate: none(c.Rate), Progress: progress.show,
+		Lease: c.lease(),
 	})
 	if err != nil {
 		return err
@@ -55,6 +57,20 @@ func (c reconcileCmd) reconcile(env *environment, p provider.Provider) error {
 	found, err := r.Run(env)
 	progress.end()
 	return errors.Join(c.print(env.stdout, found), err)
+}
+
+// lease is what keeps this run apart from others.
+func (c reconcileCmd) lease() func(context.Context) (context.Context, func(), error) {
+	if c.Lock == "" {
+		return nil
+	}
+	return func(ctx context.Context) (context.Context, func(), error) {
+		unlock, err := lock(c.Lock)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--lock: %w", err)
+		}
+		return ctx, unlock, nil
+	}
 }
 
 // none makes "no limit" or "nothing" of the zero that was typed, which means the default to the library.

@@ -1,7 +1,9 @@
 package operator_test
 
 import (
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/realtest"
 )
 
 func TestReconcile(t *testing.T) {
@@ -74,4 +77,52 @@ func TestReconcile(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "no such file")
 	require.Len(t, server.Repositories(), 4)
+}
+
+// Runs with one lock file don't overlap: the second does nothing, whoever has the file, and however the first ended.
+func TestReconcileLock(t *testing.T) {
+	server := ecrtest.NewServer(ecrtest.Config{})
+	t.Cleanup(server.Close)
+	d := server.Setup(ecrtest.SetupOptions{AutoRemove: true})
+	t.Setenv("AWS_ENDPOINT_URL", server.URL) // which the SDK reads; hence not parallel
+	files := map[string]string{"development.yaml": managedConfig}
+	variables := map[string]string{"PUSH_ROLE": d.PushRoleARN, "KEY_ID": d.ControllerUser.ID, "KEY": d.ControllerUser.Secret}
+	dir := t.TempDir()
+	projects, lock := filepath.Join(dir, "projects.txt"), filepath.Join(dir, "lock")
+	require.NoError(t, os.WriteFile(projects, []byte("one\n"), 0o600))
+	reconcile := func(args ...string) (int, string, string) {
+		return operator(t, files, variables, append([]string{"reconcile", "--projects", projects, "--lock", lock}, args...)...)
+	}
+	other := exec.CommandContext(t.Context(), realtest.Program(t, "flock"), lock, "sh", "-c", "echo locked; exec cat")
+	stdin, err := other.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := other.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, other.Start())
+	said := make([]byte, len("locked\n"))
+	_, err = io.ReadFull(stdout, said)
+	require.NoError(t, err)
+	for _, args := range [][]string{nil, {"--dry-run"}} {
+		code, _, stderr := reconcile(args...)
+		require.Equal(t, 1, code)
+		require.Contains(t, stderr, "--lock: another process has locked "+lock)
+	}
+	require.Empty(t, server.Calls(), "nothing was asked")
+
+	require.NoError(t, os.Remove(lock)) // a new file is another lock: who has the old one has none of it
+	code, _, stderr := reconcile()
+	require.Zero(t, code, stderr)
+	require.NoError(t, stdin.Close())
+	require.NoError(t, other.Wait())
+	for range 2 {
+		code, _, stderr = reconcile()
+		require.Zero(t, code, stderr)
+	}
+	require.FileExists(t, lock)
+	require.Len(t, server.Repositories(), 1)
+
+	lock = filepath.Join(dir, "nowhere", "lock")
+	code, _, stderr = reconcile()
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "no such file")
 }

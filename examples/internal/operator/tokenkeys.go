@@ -16,9 +16,9 @@ import (
 
 // tokenKeysCmd makes and rotates what type oci-token-issuer signs with.
 type tokenKeysCmd struct {
-	Dir    string `required:"" placeholder:"DIR" help:"The directory of the keys. It is made if it isn't there; nothing in it is overwritten."`
+	Dir    string `required:"" placeholder:"DIR" predictor:"dir" help:"The directory of the keys. It is made if it isn't there; nothing in it is overwritten."`
 	Rotate string `placeholder:"STEP" enum:",add,use,drop,all" default:"" help:"Replace the signing key: add a new one; use it, ten minutes later or more; drop the old one, session_duration later. Or all, for a service of one replica."`
-	CAKey  string `name:"ca-key" placeholder:"FILE" help:"The authority's own key, which a new signing key needs. Default: ca.key in DIR."`
+	CAKey  string `name:"ca-key" placeholder:"FILE" predictor:"file" help:"The authority's own key, which a new signing key needs. Default: ca.key in DIR."`
 }
 
 // unconfigured is what a registry is told where no configuration says how it is named.

@@ -192,7 +192,7 @@ func TestCheckConfigOfKeys(t *testing.T) {
 	require.Zero(t, code, stderr)
 	code, stderr = check()
 	require.Zero(t, code, stderr)
-	require.Empty(t, stderr)
+	require.Equal(t, "ok: the configuration is valid, of type oci-token-issuer\n", stderr)
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS() // it has a certificate for names and addresses
 	t.Cleanup(server.Close)

@@ -122,7 +122,7 @@ func startFactory(t *testing.T, f *registry.Factory, loader configload.Loader, o
 	ended := make(chan struct{})
 	var result error
 	go func() {
-		process.Name, process.Args, process.Stdout, process.Stderr = "server", []string{"-log-level", "debug"}, w, s.output
+		process.Name, process.Args, process.Stdout, process.Stderr = "server", append([]string{"-log-level", "debug"}, process.Args...), w, s.output
 		result = server.Run(ctx, f, loader, own, process)
 		_ = w.CloseWithError(result)
 		close(ended)

@@ -1,22 +1,15 @@
 package server
 
 import (
-	"os"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-
-	"github.com/rise-deploy/rise-registry-go/ecr"
 	"github.com/rise-deploy/rise-registry-go/ecr/ecrtest"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 )
 
-// ecrLocal is the built-in run mode with ECR on a double of AWS.
-const ecrLocal = "ecr-local"
-
-// localAWS is the double: an account with the roles of a broker and two projects' repositories.
+// localAWS is the double of mode ecr-local: an account with the roles of a broker and two projects' repositories.
 type localAWS struct {
-	server     *ecrtest.Server
-	deployment ecrtest.Deployment
+	ecrlocal.Account
+	server *ecrtest.Server
+	file   string // for the operator; empty: there is none
 }
 
 func newLocalAWS() *localAWS {
@@ -25,32 +18,24 @@ func newLocalAWS() *localAWS {
 	for _, project := range []string{"hello", "other"} {
 		server.CreateRepository(deployment.Repository(project))
 	}
-	return &localAWS{server, deployment}
+	return &localAWS{server: server, Account: ecrlocal.Account{
+		URL: server.URL, PushRoleARN: deployment.PushRoleARN, AccessKeyID: deployment.ControllerUser.ID, SecretAccessKey: deployment.ControllerUser.Secret,
+	}}
 }
 
-// lookup adds the variables of the built-in configuration to an environment.
-func (l *localAWS) lookup(environment func(string) (string, bool)) func(string) (string, bool) {
-	if environment == nil {
-		environment = os.LookupEnv
-	}
-	ours := map[string]string{
-		"RISE_ECR_LOCAL_PUSH_ROLE_ARN":     l.deployment.PushRoleARN,
-		"RISE_ECR_LOCAL_ACCESS_KEY_ID":     l.deployment.ControllerUser.ID,
-		"RISE_ECR_LOCAL_SECRET_ACCESS_KEY": l.deployment.ControllerUser.Secret,
-	}
-	return func(name string) (string, bool) {
-		if value, ok := ours[name]; ok {
-			return value, true
-		}
-		return environment(name)
-	}
+// share writes the file by which the operator reaches it, as the registry of this host.
+func (l *localAWS) share(registryHost string) (err error) {
+	account := l.Account
+	account.RegistryHost = registryHost
+	l.file, err = account.Write()
+	return err
 }
 
-// option sends the provider to the double, whatever endpoints the environment asks for.
-func (l *localAWS) option() ecr.Option {
-	return ecr.WithLoadOptions(
-		awsconfig.WithBaseEndpoint(l.server.URL),
-		awsconfig.WithUseFIPSEndpoint(aws.FIPSEndpointStateDisabled),
-		awsconfig.WithUseDualStackEndpoint(aws.DualStackEndpointStateDisabled),
-	)
+// close ends the double, and removes the file.
+func (l *localAWS) close() error {
+	l.server.Close()
+	if l.file == "" {
+		return nil
+	}
+	return ecrlocal.Remove(l.file)
 }

@@ -10,5 +10,7 @@ import (
 func TestMain(m *testing.M) {
 	realtest.WithoutAWS()
 	realtest.Long("50 s")
-	os.Exit(m.Run())
+	code := m.Run()
+	forgetPrograms()
+	os.Exit(code)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -112,12 +113,33 @@ func serving(t *testing.T, environ []string, command, ready string) (stop func()
 // inClone has "go run" run what is built already, as in a clone, whose folder stays clean.
 const inClone = `go() { case "$*" in "run ./examples/"*) "${2##*/}" "${@:3}" ;; *) command go "$@" ;; esac; }`
 
+// built are the programs that the tests share.
+var built struct {
+	sync.Once
+	dir string
+	out []byte
+	err error
+}
+
+// programs returns a folder of server and operator, built once.
+func programs(t *testing.T) (dir string) {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "rise-programs-"); built.err == nil { //nolint:usetesting // it outlives the test
+			built.out, built.err = exec.CommandContext(context.WithoutCancel(t.Context()), "go", "build", "-o", built.dir, "../../server", "../../operator").CombinedOutput()
+		}
+	})
+	require.NoError(t, built.err, string(built.out))
+	return built.dir
+}
+
+// forgetPrograms removes them.
+func forgetPrograms() { _ = os.RemoveAll(built.dir) }
+
 // A block of commands in docs/ can be pasted as it stands, or says in its first line what it needs.
 func TestPasteDocs(t *testing.T) {
 	t.Parallel()
-	bin := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../server", "../../operator").CombinedOutput()
-	require.NoError(t, err, string(out))
+	bin := programs(t)
 	pages, err := fs.Glob(os.DirFS("../../../docs"), "*.md")
 	require.NoError(t, err)
 	callers, err := fs.Glob(os.DirFS("../../../docs"), "callers/*.md")

@@ -81,7 +81,7 @@ func (s *Server) takeOver(ctx context.Context) (changed []string, kept bool, err
 
 // mistakes are the errors that were joined into one.
 func mistakes(err error) (all []error) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // itself: what it wraps says less
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

@@ -3,9 +3,7 @@ package server
 import (
 	"context"
 	"errors"
-	"flag"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,15 +28,11 @@ type Process struct {
 
 // Run runs the server as a program: until ctx ends, a signal, or it fails.
 func Run(ctx context.Context, factory *registry.Factory, loader configload.Loader, own service.Own, process Process) error {
-	var level slog.Level
-	flags := flag.NewFlagSet(process.Name, flag.ContinueOnError)
-	flags.SetOutput(process.Stderr)
-	flags.TextVar(&level, "log-level", slog.LevelInfo, "log this and what is worse: `debug`, info, warn or error")
-	if err := flags.Parse(process.Args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	o, err := parse(process.Name, process.Args, process.Stdout, process.Stderr)
+	if err != nil || o.done {
 		return err
 	}
+	loader = o.from(loader)
 	forget := make(chan os.Signal, 1)
 	notifyForget(forget) // before anything else: without it the signal ends the process
 	defer signal.Stop(forget)
@@ -46,7 +40,7 @@ func Run(ctx context.Context, factory *registry.Factory, loader configload.Loade
 	notifyReload(reload)
 	defer signal.Stop(reload)
 	audit.OutlivePipes()
-	stream := audit.NewStream(process.Stderr, level, audit.Text)
+	stream := audit.NewStream(process.Stderr, o.level, o.lines())
 	defer stream.Close() //nolint:errcheck // nobody is left to tell
 	s, err := New(ctx, factory, loader, own, stream)
 	if err != nil {

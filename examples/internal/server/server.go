@@ -17,6 +17,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/audit"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/builders"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/embedded"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/metrics"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
@@ -53,10 +54,10 @@ func New(ctx context.Context, factory *registry.Factory, loader configload.Loade
 		}
 	}()
 	add := &builders.Additions{ECR: []ecr.Option{s.metrics.Upstream()}, TokenIssuer: []tokenissuer.Option{tokenissuer.WithLogger(logger)}}
-	if config.BuiltInMode(loader) == ecrLocal {
+	if config.BuiltInMode(loader) == ecrlocal.Mode {
 		s.aws = newLocalAWS()
-		loader.LookupEnv = s.aws.lookup(loader.LookupEnv)
-		add.ECR = append(add.ECR, s.aws.option())
+		loader.LookupEnv = s.aws.Lookup(loader.LookupEnv)
+		add.ECR = append(add.ECR, s.aws.Option())
 	} else {
 		add.ECR = append(add.ECR, ecr.WithLogger(logger)) // the double's own name for its registry is another
 	}
@@ -107,10 +108,13 @@ func (s *Server) listenAll(ctx context.Context) error {
 	}
 	if s.aws != nil {
 		if !s.builder.Additions.Taken {
-			return errors.New("mode " + ecrLocal + " needs a factory with the ecr builder of package app")
+			return errors.New("mode " + ecrlocal.Mode + " needs a factory with the ecr builder of package app")
 		}
 		section, _ := c.Registry.Section().(*ecr.Config)
 		if err := s.listen(ctx, "local AWS", "RISE_REGISTRY_LISTEN", section.RegistryHost, false, s.aws.server.Handler()); err != nil {
+			return err
+		}
+		if err := s.aws.share(section.RegistryHost); err != nil {
 			return err
 		}
 	}
@@ -213,7 +217,7 @@ func (s *Server) Close() error {
 func (s *Server) release() error {
 	var errs []error
 	if s.aws != nil {
-		s.aws.server.Close()
+		errs = append(errs, s.aws.close())
 	}
 	if s.serving != nil {
 		errs = append(errs, s.serving.Close())

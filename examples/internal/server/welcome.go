@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/config"
+	"github.com/rise-deploy/rise-registry-go/examples/internal/ecrlocal"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci/tokenissuer"
 	"github.com/rise-deploy/rise-registry-go/provider"
@@ -34,8 +35,12 @@ func (s *Server) Welcome(w io.Writer, installed func(program string) bool) {
 	case len(c.Auth.Tokens) == 0:
 		_, _ = fmt.Fprintf(w, "Nobody may ask for any: auth has neither tokens nor oidc.\n\n")
 	case c.BuiltIn:
-		if walk, err := tour(now, ask(config.DevelopmentToken)); err == nil {
-			walk.print(w, installed)
+		if steps, err := tour(now, ask(config.DevelopmentToken)); err == nil {
+			steps.print(w, installed)
+		}
+		if s.aws != nil {
+			_, _ = fmt.Fprintf(w, "The operator works on the same account, with this line in its terminal (for as long as this server runs):\n\n  export RISE_CONFIG_RUN_MODE=%s %s='%s'\n\n",
+				ecrlocal.Mode, ecrlocal.EnvFile, s.aws.file)
 		}
 	default:
 		_, _ = fmt.Fprintf(w, "Try:\n\n  %s\n\n", ask("$TOKEN"))

@@ -303,7 +303,7 @@ locals {
 
   oidc_issuer = var.irsa == null ? "" : split(":oidc-provider/", var.irsa.oidc_provider_arn)[1]
 
-  controller_trust = [for statement in [
+  controller_trust = [for statement in concat([
     var.irsa == null ? null : {
       Sid       = "IRSA"
       Effect    = "Allow"
@@ -343,7 +343,14 @@ locals {
       Action    = "sts:TagSession"
       Condition = { "ForAllValues:StringEquals" = { "aws:TagKeys" = local.pod_identity_tags } }
     },
-  ] : statement if statement != null]
+    ], [for service in var.services : {
+      Sid       = { ecs-tasks = "ECSTasks", ec2 = "EC2", lambda = "Lambda" }[service]
+      Effect    = "Allow"
+      Principal = { Service = "${service}.amazonaws.com" } # in every partition
+      Action    = "sts:AssumeRole"
+      # EC2 says nothing of whose resource it is, and Lambda not in all calls: an equality that demands it would lock them out.
+      Condition = { (service == "ecs-tasks" ? "StringEquals" : "StringEqualsIfExists") = { "aws:SourceAccount" = var.account_id } }
+  }]) : statement if statement != null]
 
   user = [{
     Sid      = "Assume"
@@ -379,7 +386,7 @@ locals {
     },
   ]
 
-  # Principals have to assume the controller role; IRSA's and Pod Identity's pods run as it.
+  # Principals have to assume the controller role; IRSA's and Pod Identity's pods and AWS's services run as it.
   assumed = length(var.principals) > 0
 
   registry = {

@@ -202,8 +202,19 @@ variable "principals" {
     error_message = "principals must be ARNs of IAM roles or users such as arn:aws:iam::123456789012:role/rise-backend, without wildcards or variables."
   }
   validation {
-    condition     = length(var.principals) > 0 || var.irsa != null || var.pod_identity != null
-    error_message = "principals is required without irsa and pod_identity: somebody must be able to assume the controller role."
+    condition     = length(var.principals) > 0 || var.irsa != null || var.pod_identity != null || length(var.services) > 0
+    error_message = "principals is required without irsa, pod_identity and services: somebody must be able to assume the controller role."
+  }
+}
+
+variable "services" {
+  description = "Services of AWS that run the service as the controller role, outside EKS: ecs-tasks, ec2, lambda. Each is trusted for the account's own resources alone, as far as it says whose they are."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for service in var.services : contains(["ecs-tasks", "ec2", "lambda"], service)]) && length(distinct(var.services)) == length(var.services)
+    error_message = "services must be of ecs-tasks, ec2 and lambda, each at most once."
   }
 }
 

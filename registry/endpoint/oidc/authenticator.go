@@ -18,6 +18,7 @@ import (
 
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 // Authenticator tells callers by their OIDC tokens, and what they may have by the rules. It is safe for concurrent use. Its methods are an
@@ -39,7 +40,7 @@ type timing struct {
 type issuer struct {
 	name, url, audience string
 	rules               []*rule
-	keys                *keyCache
+	keys                *keyset.Cache
 	from                keysFrom
 }
 
@@ -81,15 +82,15 @@ func newIssuer(config Issuer, logger *slog.Logger, timed *timing) *issuer {
 	from := newFetcher(config)
 	return &issuer{
 		name: config.Name, url: config.Issuer, audience: config.Audience, rules: newRules(config.Rules), from: keysOf(config),
-		keys: &keyCache{
-			fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
+		keys: &keyset.Cache{
+			Fetch: func(ctx context.Context) ([]jose.JSONWebKey, error) {
 				ctx, cancel := context.WithTimeout(ctx, timed.patience)
 				defer cancel()
 				return from.keys(ctx)
 			},
-			file: config.JWKSFile != "",
-			now:  func() time.Time { return timed.now() },
-			failed: func(err error) {
+			File: config.JWKSFile != "",
+			Now:  func() time.Time { return timed.now() },
+			Failed: func(err error) {
 				logger.Error("OIDC issuer's keys", slog.String("issuer", config.Name), slog.String("error", err.Error()))
 			},
 		},
@@ -165,7 +166,7 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 	if err := t.checkTimes(now); err != nil {
 		return Caller{}, refused(i.name, CheckTimes, err)
 	}
-	generation := i.keys.current(ctx)
+	generation := i.keys.Current(ctx)
 	if err := i.verify(ctx, t, now); err != nil {
 		return Caller{}, err
 	}
@@ -186,15 +187,15 @@ func (a *Authenticator) AuthenticateToken(ctx context.Context, secret provider.S
 
 // verify returns nil for a token that the issuer signed, as it stands. Its issuer, audience and times have been checked.
 func (i *issuer) verify(ctx context.Context, t *token, now time.Time) error {
-	keys, err := i.keys.find(ctx, t.kid, t.alg)
-	if errors.Is(err, errUnknownKey) {
+	keys, err := i.keys.Find(ctx, t.kid, t.alg)
+	if errors.Is(err, keyset.ErrUnknown) {
 		return refused(i.name, CheckKey, err)
 	} else if err != nil {
-		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: retryAfter, Err: err}
+		return &provider.Error{Kind: provider.ErrUnavailable, Op: "fetch the keys of OIDC issuer " + i.name, RetryAfter: keyset.RetryAfter, Err: err}
 	}
 	if t.plain() { // go-oidc would read it twice more, to find what is known
 		text := t.raw[:strings.LastIndexByte(t.raw, '.')]
-		if slices.ContainsFunc(keys, func(key crypto.PublicKey) bool { return signed(text, key, t.alg, t.signature) }) {
+		if slices.ContainsFunc(keys, func(key crypto.PublicKey) bool { return keyset.Signed(text, key, t.alg, t.signature) }) {
 			return nil
 		}
 		return refused(i.name, CheckSignature, errWrongSignature)

@@ -22,6 +22,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/diagnosis"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 // Diagnose tells why a token is accepted or isn't, and what it gives, for an operator who has it at hand: a finding for each check, in this order, one after the other as
@@ -105,7 +106,7 @@ func (x *examination) form(context.Context) diagnosis.Finding {
 	}
 	t, err := parse(x.raw)
 	if err != nil {
-		return found(diagnosis.Failed, err.Error(), remedy+".\nIt has to be signed with one of "+strings.Join(algorithms, ", "))
+		return found(diagnosis.Failed, err.Error(), remedy+".\nIt has to be signed with one of "+strings.Join(keyset.Algorithms, ", "))
 	}
 	x.token = t
 	evidence := []slog.Attr{slog.String("algorithm", t.alg)}
@@ -231,7 +232,7 @@ func explain(err error) (summary, remedy string) {
 		return printable(err.Error()), ""
 	case errors.Is(err, errAnotherIssuers):
 		return err.Error(), "configure the issuer exactly as its discovery document says it: …/.well-known/openid-configuration"
-	case errors.Is(err, errNoKeys):
+	case errors.Is(err, keyset.ErrNone):
 		return err.Error(), "have the issuer publish keys that tokens may be signed with, or look whether jwks_url or jwks_file is the right one"
 	case errors.As(err, &status) && (status == http.StatusUnauthorized || status == http.StatusForbidden):
 		return err.Error(), "it doesn't answer strangers: name a token for it in bearer_token_file (in a pod: its own), or let it answer all\n" +
@@ -279,7 +280,7 @@ func (x *examination) clock(context.Context) diagnosis.Finding {
 
 func (x *examination) key(context.Context) diagnosis.Finding {
 	t := x.token
-	if len(fitting(x.keys, t.kid, t.alg)) > 0 {
+	if len(keyset.Fitting(x.keys, t.kid, t.alg)) > 0 {
 		return found(diagnosis.Passed, "the key that it names is one of the issuer's", "")
 	}
 	evidence := []slog.Attr{slog.String("key", shown(t.kid)), slog.String("algorithm", t.alg), slog.String("keys", x.keyNames())}
@@ -289,14 +290,14 @@ func (x *examination) key(context.Context) diagnosis.Finding {
 	case slices.ContainsFunc(x.keys, func(key jose.JSONWebKey) bool { return key.KeyID == t.kid }):
 		return found(diagnosis.Failed, "the key that it names is for another algorithm", "look at the issuer's configuration: it signs by "+t.alg, evidence...)
 	}
-	return found(diagnosis.Failed, errUnknownKey.Error(), "ask for a new token, as this one's key may have been replaced meanwhile. If that one is refused too, it isn't this issuer that signs it,\n"+
+	return found(diagnosis.Failed, keyset.ErrUnknown.Error(), "ask for a new token, as this one's key may have been replaced meanwhile. If that one is refused too, it isn't this issuer that signs it,\n"+
 		"or jwks_url or jwks_file has other keys than it", evidence...)
 }
 
 // signature is checked as it is for callers, but for what token_audience and token_times have found already.
 func (x *examination) signature(ctx context.Context) diagnosis.Finding {
 	t, now := x.token, x.now()
-	verifier := oidc.NewVerifier(x.issuer.Issuer, &signedBy{fitting(x.keys, t.kid, t.alg), t}, &oidc.Config{
+	verifier := oidc.NewVerifier(x.issuer.Issuer, &signedBy{keyset.Fitting(x.keys, t.kid, t.alg), t}, &oidc.Config{
 		ClientID: x.issuer.Audience, SupportedSigningAlgs: []string{t.alg}, Now: func() time.Time { return now.Add(-leeway) },
 		SkipClientIDCheck: t.checkAudience(x.issuer.Audience) != nil, SkipExpiryCheck: t.checkTimes(now) != nil,
 	})

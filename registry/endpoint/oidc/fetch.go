@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 const (
@@ -46,7 +48,7 @@ func (f *fetcher) keys(ctx context.Context) ([]jose.JSONWebKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("jwks_file: %w", err)
 		}
-		return parseKeys(body)
+		return keyset.Parse(body)
 	}
 	at, to := f.config.JWKSURL, anywhere
 	if at == "" {
@@ -63,7 +65,7 @@ func (f *fetcher) keys(ctx context.Context) ([]jose.JSONWebKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	return parseKeys(body)
+	return keyset.Parse(body)
 }
 
 // discover returns where the issuer's document says that its keys are.

@@ -10,11 +10,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
@@ -118,6 +120,26 @@ func TestRotation(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status(err))
 	_, err = authenticate(t.Context(), a, rotated)
 	require.NoError(t, err)
+}
+
+// Keys of one name are tried one after the other, but not many: a key set of 64 that are slow would cost a second a bad token.
+func TestKeysOfOneName(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	for others, ok := range map[int]bool{0: true, 3: true, 4: false, 62: false} {
+		s := newServer(t, clock)
+		published := slices.Repeat([]jose.JSONWebKey{jwk("ec", keys().ec2.Public())}, others)
+		s.publish(keySet(append(published, jwk("ec", keys().ec.Public()), jwk("rsa", keys().rsa.Public()))...))
+		a := newAuthenticator(t, clock, s.config())
+		_, err := authenticate(t.Context(), a, s.token(nil))
+		if ok {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, "isn't one of the issuer's")
+		_, err = authenticate(t.Context(), a, signed(`{"alg":"RS256","kid":"rsa"}`, s.claims(nil), keys().rsa))
+		require.NoError(t, err, "what has a name of its own is used")
+	}
 }
 
 // Keys are kept while they can't be renewed, and old ones are renewed without anybody waiting.

@@ -32,7 +32,7 @@ func keyProblem(key string) string {
 // Empty for other issuers.
 //
 // Sources: GitHub's "OpenID Connect reference", GitLab's "OpenID Connect (OIDC) Authentication Using ID Tokens", Google's "OpenID Connect API Reference" (sub is never reused) and
-// IAM's uniqueId, Buildkite's "buildkite-agent oidc" (both have to be asked for with --claim), HashiCorp's "Workload identity".
+// IAM's uniqueId, Buildkite's "buildkite-agent oidc" (both have to be asked for with --claim), HashiCorp's "Workload identity" (HCP Terraform in Europe has a host of its own).
 func pins(issuer *url.URL) []string {
 	switch issuer.Hostname() {
 	case githubHost:
@@ -43,7 +43,7 @@ func pins(issuer *url.URL) []string {
 		return []string{"sub"}
 	case "agent.buildkite.com":
 		return []string{"organization_id", "pipeline_id"}
-	case "app.terraform.io":
+	case "app.terraform.io", "app.eu.terraform.io":
 		return []string{"terraform_organization_id", "terraform_project_id", "terraform_workspace_id"}
 	}
 	return nil
@@ -127,7 +127,7 @@ func audienceProblem(audience, issuer string) string {
 func defaultAudience(host string) bool {
 	switch host {
 	case "github.com", // GitHub: the repository's owner
-		"buildkite.com", "gitlab.com", "app.terraform.io", "iam.googleapis.com", "sts.googleapis.com", "sts.amazonaws.com", "sts.windows.net", "sigstore",
+		"buildkite.com", "gitlab.com", "app.terraform.io", "app.eu.terraform.io", "iam.googleapis.com", "sts.googleapis.com", "sts.amazonaws.com", "sts.windows.net", "sigstore",
 		"azureadtokenexchange", "rubygems.org", "crates.io", "pypi.org", "registry.npmjs.org", "npm":
 		return true
 	}

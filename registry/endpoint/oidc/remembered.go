@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 const maxRemembered = 10_000
@@ -18,8 +20,8 @@ type remembered struct {
 
 type verified struct {
 	caller     Caller
-	keys       *keyCache // of its issuer
-	generation uint64    // of these
+	keys       *keyset.Cache // of its issuer
+	generation uint64        // of these
 	expires    time.Time
 }
 
@@ -30,7 +32,7 @@ func (m *remembered) get(ctx context.Context, hash [sha256.Size]byte, now time.T
 	if !ok {
 		return Caller{}, false
 	}
-	if v.keys.current(ctx) != v.generation || !now.Before(v.expires) {
+	if v.keys.Current(ctx) != v.generation || !now.Before(v.expires) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.tokens, hash)

@@ -352,6 +352,8 @@ func TestRefusedConfiguration(t *testing.T) {
 		{claims(gitlab, m{"project_path": "my-group/apps/my-project"}), "rules[0].claims: need namespace_id or project_id, without *"},
 		{claims(google, m{"email": "ci@example.com"}), "rules[0].claims: need sub, without *"},
 		{claims(buildkite, m{"organization_slug": "acme-inc"}), "rules[0].claims: need organization_id or pipeline_id, without *"},
+		{claims("https://app.eu.terraform.io", m{"terraform_organization_name": "my-org"}), "need terraform_organization_id or"},
+		{claims("https://app.eu.terraform.io", m{"terraform_organization_id": "org-GRNbCjYNpBB6NEBi"}), ""},
 		{claims(terraform, m{"terraform_organization_name": "my-org"}), "need terraform_organization_id or terraform_project_id or terraform_workspace_id, without *"},
 		{claims(gitlab, m{"project_id": "20"}), ""},
 		{claims(github, m{"repository_owner_id": "octo-org"}), "rules[0].claims: have no number as repository_owner_id, which is one at this issuer, and no name"},

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
+	"github.com/rise-deploy/rise-registry-go/registry/endpoint/oidc/internal/keyset"
 )
 
 const (
@@ -55,7 +56,7 @@ func parse(raw string) (*token, error) {
 	if _, critical := t.header["crit"]; critical {
 		return nil, errors.New("its header demands an extension")
 	}
-	if t.alg, _ = t.header["alg"].(string); !slices.Contains(algorithms, t.alg) {
+	if t.alg, _ = t.header["alg"].(string); !slices.Contains(keyset.Algorithms, t.alg) {
 		return nil, errors.New("its algorithm isn't an asymmetric one that is accepted")
 	}
 	if kid, named := t.header["kid"]; named {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/rise-deploy/rise-registry-go/examples/internal/credentialhelper/setup"
 )
@@ -79,7 +80,7 @@ func (c client) plan(w wishes) (planned change, was string, notes []string, err 
 		return planned, "", nil, nil
 	}
 	if was != "" && !w.force {
-		return planned, "", nil, fmt.Errorf("%s has docker-credential-%s for %s already: --force puts docker-credential-%s in its place, until --undo", c.path, was, c.key, Program)
+		return planned, "", nil, fmt.Errorf("%s has %s for %s already: --force puts docker-credential-%s in its place, until --undo", c.path, called(was), c.key, Program)
 	}
 	if planned.new, err = file.with(c.key, Program); err != nil {
 		return planned, "", nil, fmt.Errorf("%s %w", c.path, err)
@@ -92,9 +93,19 @@ func (c client) plan(w wishes) (planned change, was string, notes []string, err 
 		notes = append(notes, fmt.Sprintf("%s keeps a login for %s too, which isn't used any more; docker logout %[2]s deletes it.", c.path, c.key))
 	}
 	if store := file.stringOf("credsStore"); store != "" {
-		notes = append(notes, fmt.Sprintf("docker-credential-%s goes on keeping the logins of all other registries; for %s it isn't asked any more.", store, c.key))
+		notes = append(notes, fmt.Sprintf("%s goes on keeping the logins of all other registries; for %s it isn't asked any more.", called(store), c.key))
 	}
 	return planned, was, notes, nil
+}
+
+var programName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,80}$`)
+
+// called is a helper's name as it may be shown: a file may have any text there, and a terminal would do what it says.
+func called(program string) string {
+	if !programName.MatchString(program) {
+		return "another helper"
+	}
+	return "docker-credential-" + program
 }
 
 // restored takes the helper out of a client's file, as far as it is still there.

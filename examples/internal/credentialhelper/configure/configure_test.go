@@ -329,6 +329,8 @@ func TestRefusals(t *testing.T) {
 		"JSON of another":     {docker: `[]`, args: full(), want: "must be a JSON object"},
 		"helpers of another":  {docker: `{"credHelpers": []}`, args: full(), want: "credHelpers: must be a JSON object"},
 		"helpers that aren't": {docker: `{"credHelpers": {"a": 1}}`, args: full(), want: "must have names of programs"},
+		"a host twice":        {docker: `{"credHelpers": {"registry.example.com": "rise", "registry.example.com": "pass"}}`, args: full(), want: "docker-credential-pass for registry.example.com already"},
+		"a helper's escapes":  {docker: `{"credHelpers": {"registry.example.com": "\u001b]0;x\u0007\n::error::"}}`, args: full(), want: "has another helper for registry.example.com already"},
 		"helpers twice":       {docker: `{"credHelpers": {}, "credhelpers": {}}`, args: full(), want: "twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -135,8 +135,9 @@ func (f *clientFile) stringAt(m member) (s string) {
 	return s
 }
 
+// member is the last of this name, which is the one that clients take.
 func (o object) member(key string) *member {
-	for i := range o.members {
+	for i := len(o.members) - 1; i >= 0; i-- {
 		if o.members[i].key == key {
 			return &o.members[i]
 		}

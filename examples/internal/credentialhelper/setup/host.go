@@ -8,11 +8,15 @@ import (
 // HubHost is Docker Hub's host, as credentials name it.
 const HubHost = "index.docker.io"
 
-// HostOf is the registry's host in what a client asks for: a host, or a URL, with or without a path.
+// HostOf is the registry's host in what a client asks for: a host, or a URL of http or https, with or without a path. What is written otherwise is no other host's
+// name: a client may mean by it whom it doesn't name here.
 func HostOf(asked string) string {
-	host := strings.ToLower(strings.TrimSpace(asked))
-	if _, rest, ok := strings.Cut(host, "://"); ok {
-		host = rest
+	host := strings.Map(lower, strings.TrimSpace(asked))
+	for _, scheme := range []string{"https://", "http://"} {
+		if rest, ok := strings.CutPrefix(host, scheme); ok {
+			host = rest
+			break
+		}
 	}
 	host, _, _ = strings.Cut(host, "/")
 	switch host {
@@ -20,6 +24,14 @@ func HostOf(asked string) string {
 		return HubHost
 	}
 	return host
+}
+
+// lower is of ASCII alone: others' lower case may be ASCII where their names in the DNS are not.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r - 'A' + 'a'
+	}
+	return r
 }
 
 // hostPattern is a name or an IPv4 address, or an IPv6 address, with or without a port.

@@ -206,6 +206,8 @@ func TestHostOf(t *testing.T) {
 	for asked, want := range map[string]string{
 		"https://index.docker.io/v1/": "index.docker.io", "docker.io": "index.docker.io", "registry-1.docker.io": "index.docker.io",
 		"https://registry.example.com:5000/v2/": "registry.example.com:5000", "Registry.example.com/a/b": "registry.example.com", "": "",
+		"HTTP://registry.example.com": "registry.example.com", "evil.example/x://registry.example.com": "evil.example", "evil.example?://registry.example.com": "evil.example?:",
+		"ftp://registry.example.com": "ftp:", "https://http://registry.example.com": "http:", "\u0130.example.com": "\u0130.example.com", "\u212a.example.com": "\u212a.example.com",
 	} {
 		require.Equal(t, want, setup.HostOf(asked))
 	}

@@ -68,13 +68,10 @@ func descriptions(root string) ([]byte, error) {
 		return nil, err
 	}
 	keys := map[string]string{}
-	for _, p := range packages {
-		for _, spec := range p {
-			for _, f := range fieldsOf(p, spec) {
-				for _, name := range f.Names {
-					keys[name.Name] = key(f, name.Name)
-				}
-			}
+	for _, folder := range slices.Sorted(maps.Keys(packages)) { // in one order, as types may have fields of one name with other keys
+		p := packages[folder]
+		for _, name := range slices.Sorted(maps.Keys(p)) {
+			addKeys(keys, fieldsOf(p, p[name]))
 		}
 	}
 	all := map[string]string{}
@@ -84,7 +81,9 @@ func descriptions(root string) ([]byte, error) {
 			if len(fields) == 0 {
 				continue
 			}
-			add(all, path+"."+name, sentence(docOf(p, spec), name, keys))
+			named := maps.Clone(keys)
+			addKeys(named, fields) // which are the type's own
+			add(all, path+"."+name, sentence(docOf(p, spec), name, named))
 			before := ""
 			for _, f := range fields {
 				doc := f.Doc.Text()
@@ -95,7 +94,7 @@ func descriptions(root string) ([]byte, error) {
 					if doc == "" && regexp.MustCompile(`\b`+field.Name+`\b`).MatchString(before) { // what was said of both
 						doc = before
 					}
-					add(all, path+"."+name+"."+field.Name, sentence(doc, "", keys))
+					add(all, path+"."+name+"."+field.Name, sentence(doc, "", named))
 				}
 				before = doc
 			}
@@ -104,6 +103,14 @@ func descriptions(root string) ([]byte, error) {
 	maps.DeleteFunc(all, func(key, _ string) bool { return !wanted[key] })
 	text, err := json.MarshalIndent(all, "", "  ")
 	return append(text, '\n'), err
+}
+
+func addKeys(keys map[string]string, fields []*ast.Field) {
+	for _, f := range fields {
+		for _, name := range f.Names {
+			keys[name.Name] = key(f, name.Name)
+		}
+	}
 }
 
 func add(all map[string]string, key, text string) {

@@ -154,6 +154,28 @@ run "us-gov" {
   }
 }
 
+run "services" {
+  command = plan
+
+  module {
+    source = "./tests/case"
+  }
+
+  variables {
+    case = "services"
+  }
+
+  assert {
+    condition     = length(output.different) == 0
+    error_message = "not as in testdata/policies/services: ${join(", ", output.different)}"
+  }
+
+  assert {
+    condition     = output.compared == 6
+    error_message = "compared ${output.compared} documents"
+  }
+}
+
 run "shared" {
   command = plan
 

@@ -404,3 +404,45 @@ run "shared_like_prefix" {
 
   expect_failures = [var.shared_repositories]
 }
+
+run "service_unknown" {
+  command = plan
+
+  variables {
+    services = ["ecs-tasks", "s3"]
+  }
+
+  expect_failures = [var.services]
+}
+
+run "service_principal" {
+  command = plan
+
+  variables {
+    services = ["ec2.amazonaws.com"]
+  }
+
+  expect_failures = [var.services]
+}
+
+run "service_twice" {
+  command = plan
+
+  variables {
+    services = ["ec2", "ec2"]
+  }
+
+  expect_failures = [var.services]
+}
+
+run "external_id_for_a_service" {
+  command = plan
+
+  variables {
+    role_external_id = "controller-id"
+    principals       = []
+    services         = ["ecs-tasks"]
+  }
+
+  expect_failures = [var.role_external_id]
+}

@@ -45,6 +45,7 @@ module "policies" {
   auto_remove         = try(local.input.auto_remove, false)
   tags                = try(local.input.tags, {})
   principals          = try(local.input.principals, [])
+  services            = try(local.input.services, [])
   irsa                = try(local.input.irsa, null)
   pod_identity        = try(local.input.pod_identity, null)
   settings            = try(local.input.settings, {})

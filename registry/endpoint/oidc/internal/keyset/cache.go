@@ -1,4 +1,4 @@
-package oidc
+package keyset
 
 import (
 	"bytes"
@@ -13,23 +13,25 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
+// RetryAfter is how long after a fetch that failed there is another.
+const RetryAfter = 5 * time.Second
+
 const (
 	fresh       = time.Minute      // so young, keys aren't fetched again for a key that isn't among them
 	renewAfter  = 10 * time.Minute // so old, they are fetched again while they are used: a key that was withdrawn is used for no longer
-	retryAfter  = 5 * time.Second  // after a fetch that failed
 	rereadAfter = 2 * time.Second  // so long ago, a file of keys is read again before a token is looked at
 )
 
-// errUnknownKey says that a token's key isn't one of the issuer's.
-var errUnknownKey = errors.New("the key that it names isn't one of the issuer's")
+// ErrUnknown says that a token's key isn't one of the issuer's.
+var ErrUnknown = errors.New("the key that it names isn't one of the issuer's")
 
-// keyCache keeps an issuer's keys: fetched when they are first needed, once at a time, and kept while they can't be renewed.
-type keyCache struct {
-	fetch  func(context.Context) ([]jose.JSONWebKey, error)
-	failed func(error) // told of each failed fetch
-	now    func() time.Time
-	// file says that keys are in a file: that is read again so often that what is in it counts, as if it had just been.
-	file bool
+// Cache keeps an issuer's keys: fetched when they are first needed, once at a time, and kept while they can't be renewed. It is safe for concurrent use.
+type Cache struct {
+	Fetch  func(context.Context) ([]jose.JSONWebKey, error)
+	Failed func(error) // told of each failed fetch; nil: nobody is
+	Now    func() time.Time
+	// File says that keys are in a file: that is read again so often that what is in it counts, as if it had just been.
+	File bool
 
 	mu         sync.Mutex
 	keys       []jose.JSONWebKey
@@ -46,23 +48,23 @@ type fetching struct {
 	err  error
 }
 
-// find returns the keys that a token with these headers can be signed by. It returns errUnknownKey if there is none, and another error if it couldn't tell.
-func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
+// Find returns the keys that a token with these headers can be signed by. It returns ErrUnknown if there is none, and another error if it couldn't tell.
+func (k *Cache) Find(ctx context.Context, kid, alg string) ([]crypto.PublicKey, error) {
 	k.reread(ctx)
 	k.mu.Lock()
-	found := fitting(k.keys, kid, alg)
+	found := Fitting(k.keys, kid, alg)
 	if len(found) > 0 {
 		k.renew()
 		k.mu.Unlock()
 		return found, nil
 	}
-	now := k.now()
+	now := k.Now()
 	switch {
 	case k.running != nil:
 	case len(k.keys) > 0 && now.Sub(k.fetched) < k.fresh():
 		k.mu.Unlock()
-		return nil, errUnknownKey
-	case k.failure != nil && now.Sub(k.tried) < retryAfter:
+		return nil, ErrUnknown
+	case k.failure != nil && now.Sub(k.tried) < RetryAfter:
 		err := k.failure
 		k.mu.Unlock()
 		return nil, fmt.Errorf("a moment ago: %w", err)
@@ -81,26 +83,26 @@ func (k *keyCache) find(ctx context.Context, kid, alg string) ([]crypto.PublicKe
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if found = fitting(k.keys, kid, alg); len(found) == 0 {
-		return nil, errUnknownKey
+	if found = Fitting(k.keys, kid, alg); len(found) == 0 {
+		return nil, ErrUnknown
 	}
 	return found, nil
 }
 
-func (k *keyCache) fresh() time.Duration {
-	if k.file {
+func (k *Cache) fresh() time.Duration {
+	if k.File {
 		return rereadAfter
 	}
 	return fresh
 }
 
 // reread sees to it that keys of a file are what is in it now, or that this was tried a moment ago. Reading takes no time to speak of, so it is waited for.
-func (k *keyCache) reread(ctx context.Context) {
-	if !k.file {
+func (k *Cache) reread(ctx context.Context) {
+	if !k.File {
 		return
 	}
 	k.mu.Lock()
-	now := k.now()
+	now := k.Now()
 	if k.running == nil && now.Sub(k.fetched) >= rereadAfter && (k.failure == nil || now.Sub(k.tried) >= rereadAfter) {
 		k.start()
 	}
@@ -115,8 +117,8 @@ func (k *keyCache) reread(ctx context.Context) {
 	}
 }
 
-// current returns which keys these are, and sees to it that they don't get old. The number changes with the keys.
-func (k *keyCache) current(ctx context.Context) uint64 {
+// Current returns which keys these are, and sees to it that they don't get old. The number changes with the keys.
+func (k *Cache) Current(ctx context.Context) uint64 {
 	k.reread(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,21 +127,21 @@ func (k *keyCache) current(ctx context.Context) uint64 {
 }
 
 // renew starts a fetch if the keys are old. k.mu is held.
-func (k *keyCache) renew() {
-	now := k.now()
-	if k.running == nil && now.Sub(k.fetched) >= renewAfter && (k.failure == nil || now.Sub(k.tried) >= retryAfter) {
+func (k *Cache) renew() {
+	now := k.Now()
+	if k.running == nil && now.Sub(k.fetched) >= renewAfter && (k.failure == nil || now.Sub(k.tried) >= RetryAfter) {
 		k.start()
 	}
 }
 
 // start fetches in a goroutine that ends by itself, since others than who began it wait. k.mu is held.
-func (k *keyCache) start() {
+func (k *Cache) start() {
 	f := &fetching{done: make(chan struct{})}
 	k.running = f
 	go func() {
 		keys, err := k.guarded(context.Background())
-		if err != nil && k.failed != nil {
-			k.failed(err)
+		if err != nil && k.Failed != nil {
+			k.Failed(err)
 		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -150,12 +152,12 @@ func (k *keyCache) start() {
 			if !slices.EqualFunc(keys, k.keys, sameKey) {
 				k.generation++
 			}
-			k.keys, k.fetched = keys, k.now()
-		case errors.Is(err, errNoKeys): // the issuer answered, and none of those that we have is its own any longer
-			k.keys, k.tried = nil, k.now()
+			k.keys, k.fetched = keys, k.Now()
+		case errors.Is(err, ErrNone): // the issuer answered, and none of those that we have is its own any longer
+			k.keys, k.tried = nil, k.Now()
 			k.generation++
 		default:
-			k.tried = k.now()
+			k.tried = k.Now()
 		}
 	}()
 }
@@ -168,11 +170,11 @@ func sameKey(a, b jose.JSONWebKey) bool {
 }
 
 // guarded is fetch, of which a panic is an error: parsers see what anybody wrote, and nobody would recover in this goroutine.
-func (k *keyCache) guarded(ctx context.Context) (keys []jose.JSONWebKey, err error) {
+func (k *Cache) guarded(ctx context.Context) (keys []jose.JSONWebKey, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			keys, err = nil, fmt.Errorf("panic of type %T", v)
 		}
 	}()
-	return k.fetch(ctx)
+	return k.Fetch(ctx)
 }

@@ -1,4 +1,5 @@
-package oidc
+// Package keyset is the keys of an OIDC issuer: what a key set has that is of use, what verifies by it, and how it is kept and renewed.
+package keyset
 
 import (
 	"crypto"
@@ -20,14 +21,15 @@ const (
 	maxKeys    = 64
 	minRSABits = 2048
 	maxRSABits = 8192 // more costs a caller nothing, and us much
+	maxSame    = 4    // keys of one name that are tried: likewise
 )
 
-// algorithms are all that tokens may be signed with: asymmetric ones.
-var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+// Algorithms are all that tokens may be signed with: asymmetric ones.
+var Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// parseKeys returns the usable keys of a JSON Web Key Set. What it doesn't understand it leaves out (RFC 7517, section 5); a set that has nothing to offer is an
+// Parse returns the usable keys of a JSON Web Key Set. What it doesn't understand it leaves out (RFC 7517, section 5); a set that has nothing to offer is an
 // error, as the issuer can't mean it.
-func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
+func Parse(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -45,12 +47,13 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 		}
 	}
 	if usable == nil {
-		return nil, errNoKeys
+		return nil, ErrNone
 	}
 	return usable, nil
 }
 
-var errNoKeys = errors.New("the key set has no key that tokens may be signed with: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519")
+// ErrNone is that of a set without one.
+var ErrNone = errors.New("the key set has no key that tokens may be signed with: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or Ed25519")
 
 // good reports whether a key may sign tokens: it is public, not weak, and not for something else.
 func good(key jose.JSONWebKey) bool {
@@ -89,22 +92,22 @@ func fits(key jose.JSONWebKey, alg string) bool {
 	return false
 }
 
-// fitting are the keys that a token names. One that names none may be meant for the only one that fits.
-func fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
+// Fitting are the keys that a token names. One that names none may be meant for the only one that fits, and one whose name many have is meant for none.
+func Fitting(keys []jose.JSONWebKey, kid, alg string) []crypto.PublicKey {
 	var found []crypto.PublicKey
 	for _, key := range keys {
 		if fits(key, alg) && (kid == "" || key.KeyID == kid) {
 			found = append(found, key.Key)
 		}
 	}
-	if kid == "" && len(found) > 1 {
+	if kid == "" && len(found) > 1 || len(found) > maxSame {
 		return nil
 	}
 	return found
 }
 
-// signed reports whether this is the key's signature of a text, by RFC 7518 and RFC 8037. The key fits alg.
-func signed(text string, key crypto.PublicKey, alg string, signature []byte) bool {
+// Signed reports whether this is the key's signature of a text, by RFC 7518 and RFC 8037. The key fits alg.
+func Signed(text string, key crypto.PublicKey, alg string, signature []byte) bool {
 	if key, ok := key.(ed25519.PublicKey); ok {
 		return ed25519.Verify(key, []byte(text), signature)
 	}

@@ -1,0 +1,4 @@
+package buildinfo
+
+// LineOf is Line for another build.
+var LineOf = line
