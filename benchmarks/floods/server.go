@@ -36,7 +36,7 @@ var endpoint = regexp.MustCompile(`http://[^?'\s]+`)
 // build builds the server from the clone that this program is run in.
 func build(ctx context.Context, dir string) (program string, err error) {
 	program = filepath.Join(dir, "server")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./server")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./server") //nolint:gosec // a folder of its own
 	cmd.Dir, cmd.Env = filepath.Join("..", "examples"), append(os.Environ(), "GOWORK=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -114,7 +114,7 @@ registry:
 		"RISE_CONFIG_DIR=" + dir, "RISE_CONFIG_RUN_MODE=production", "AWS_ENDPOINT_URL=" + d.URL, "KEY_ID=" + d.ID,
 		"KEY=" + d.Secret, "AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "AWS_EC2_METADATA_DISABLED=true",
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
+	log, err := os.Create(filepath.Join(dir, "log")) //nolint:gosec // likewise
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (s *server) address() string {
 // resident is the most memory that the process had since the last call, in MiB.
 func (s *server) resident() (int, error) {
 	proc := "/proc/" + strconv.Itoa(s.cmd.Process.Pid)
-	text, err := os.ReadFile(proc + "/status")
+	text, err := os.ReadFile(proc + "/status") //nolint:gosec // of /proc
 	if err != nil {
 		return 0, err
 	}
