@@ -58,11 +58,15 @@ func ask(t *testing.T, s *httptest.Server) (net.Conn, string) {
 // Connections that send nothing, or half of a header, are those that go; who asks is answered, however many there are.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs 127.0.0.2 and the like")
+	}
 	const most = 40 // of which an address may have 20
+	stranger := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	c, s := serve(t, most, false, hello)
 	var slow []net.Conn
 	for i := range 200 {
-		one, err := net.Dial("tcp", s.Listener.Addr().String())
+		one, err := stranger.Dial("tcp", s.Listener.Addr().String())
 		require.NoError(t, err)
 		defer one.Close() //nolint:errcheck // of a test
 		if i%2 == 0 {
@@ -74,7 +78,7 @@ func TestSlowHeaders(t *testing.T) {
 			require.Equal(t, "hello", body)
 		}
 	}
-	require.GreaterOrEqual(t, c.Ended(), uint64(150))
+	require.GreaterOrEqual(t, c.Ended(), uint64(50), "others of its came in vain")
 	require.NoError(t, slow[0].SetReadDeadline(time.Now().Add(10*time.Second)))
 	_, err := slow[0].Read(make([]byte, 1))
 	require.Error(t, err)
@@ -248,7 +252,7 @@ func TestCallersTakeTurns(t *testing.T) {
 		require.Zero(t, limit(t.Context(), "other"))
 		require.Zero(t, time.Since(start))
 		wait.Wait()
-		require.Equal(t, 3*time.Second, time.Duration(last.Load()), "ten at once, thirty at ten a second")
+		require.Equal(t, 3800*time.Millisecond, time.Duration(last.Load()), "two at once, 38 at ten a second")
 		for i := range 5000 { // who is gone is forgotten
 			ctx, end := context.WithCancel(t.Context())
 			require.Zero(t, limit(ctx, strconv.Itoa(i)))
@@ -291,7 +295,7 @@ func TestPace(t *testing.T) {
 	took := time.Since(start)
 	cancel()
 	wait.Wait()
-	require.GreaterOrEqual(t, took, 500*time.Millisecond, "500 at once, and 500 a second: no machine is quicker")
+	require.GreaterOrEqual(t, took, time.Second, "100 at once, and 500 a second: no machine is quicker")
 }
 
 // Scrapes: so many a second, and no flood takes more.

@@ -16,10 +16,12 @@ import (
 
 const (
 	// evictions are how many connections a second go for others at most: accepting those who come again at once would take all of the processor.
-	evictions = 2000
+	evictions = 500
+	// rejections are how many a second are accepted in vain: the next ones wait in the kernel.
+	rejections = 5000
 	// share is the part of all connections that one address may have.
 	share = 2
-	// refusals are how many a second are answered at once, in the long run and in a burst. More wait, for as long as mostPaced: who guesses, or floods, gets
+	// refusals are how many a second are answered at once, and a fifth of that in a burst. More wait, for as long as mostPaced: who guesses, or floods, gets
 	// no more of the processor than that.
 	refusals  = 500
 	mostPaced = 2 * time.Second
@@ -34,6 +36,7 @@ const least = 50 * time.Millisecond
 type Connections struct {
 	max      int
 	evict    *rate.Limiter
+	reject   *rate.Limiter
 	refusals *rate.Limiter
 
 	mu      sync.Mutex
@@ -47,7 +50,9 @@ type Connections struct {
 
 // NewConnections returns a bound of so many connections.
 func NewConnections(most int) *Connections {
-	c := &Connections{max: most, evict: rate.NewLimiter(evictions, evictions), refusals: rate.NewLimiter(refusals, refusals)}
+	c := &Connections{
+		max: most, evict: rate.NewLimiter(evictions, evictions/5), reject: rate.NewLimiter(rejections, rejections/5), refusals: rate.NewLimiter(refusals, refusals/5),
+	}
 	c.room.L, c.from = &c.mu, map[netip.Addr]int{}
 	return c
 }
@@ -167,6 +172,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		one := &connection{Conn: accepted, bound: c, address: addressOf(accepted)}
 		if !c.roomForAddress(one.address) {
 			_ = accepted.Close() // at once, and without a goroutine: whoever it is comes again
+			time.Sleep(c.reject.Reserve().Delay())
 			continue
 		}
 		for !c.enter(one) {

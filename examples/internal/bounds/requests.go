@@ -62,6 +62,9 @@ func NewCallers(most, perSecond int) *Callers {
 	return &Callers{max: most, perSecond: perSecond, known: map[string]*caller{}}
 }
 
+// burst is how many a caller has at once: a fifth of a second's, since all of them would take the processor for a while.
+func (c *Callers) burst() int { return max(1, c.perSecond/5) }
+
 // Limit is for endpoint.WithSubjectLimit: a request counts until ctx ends. next, which may be nil, is another limit, asked first.
 func (c *Callers) Limit(next func(context.Context, string) time.Duration) func(context.Context, string) time.Duration {
 	return func(ctx context.Context, subject string) time.Duration {
@@ -93,7 +96,7 @@ func (c *Callers) enter(ctx context.Context, subject string) (turn time.Duration
 	one := c.known[subject]
 	if one == nil {
 		c.sweep()
-		one = &caller{rate: rate.NewLimiter(rate.Limit(c.perSecond), c.perSecond)}
+		one = &caller{rate: rate.NewLimiter(rate.Limit(c.perSecond), c.burst())}
 		c.known[subject] = one
 	}
 	if one.inFlight >= c.max {
@@ -114,7 +117,7 @@ func (c *Callers) sweep() {
 		return
 	}
 	for subject, one := range c.known {
-		if one.inFlight == 0 && one.rate.Tokens() >= float64(c.perSecond) {
+		if one.inFlight == 0 && one.rate.Tokens() >= float64(c.burst()) {
 			delete(c.known, subject)
 		}
 	}

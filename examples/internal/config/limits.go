@@ -16,7 +16,7 @@ type Limits struct {
 	Requests int `yaml:"requests"`
 	// RequestsPerCaller are a caller's own of these; more are 429. Default 256.
 	RequestsPerCaller int `yaml:"requests_per_caller"`
-	// CallerPerSecond are a caller's requests a second; more wait for their turn. Default 2000.
+	// CallerPerSecond are a caller's requests a second; more wait for their turn. Default 500.
 	CallerPerSecond int `yaml:"caller_per_second"`
 	// ScrapesPerSecond are requests for /metrics; more are 503. Default 5.
 	ScrapesPerSecond int `yaml:"scrapes_per_second"`
@@ -30,7 +30,7 @@ type Limits struct {
 func (l Limits) OrDefault() Limits {
 	return Limits{
 		Connections: cmp.Or(l.Connections, 2048), Requests: cmp.Or(l.Requests, 1024), RequestsPerCaller: cmp.Or(l.RequestsPerCaller, 256),
-		CallerPerSecond:  cmp.Or(l.CallerPerSecond, 2000),
+		CallerPerSecond:  cmp.Or(l.CallerPerSecond, 500),
 		ScrapesPerSecond: cmp.Or(l.ScrapesPerSecond, 5), HeaderBytes: cmp.Or(l.HeaderBytes, 16<<10), HeaderTimeout: cmp.Or(l.HeaderTimeout, 10*time.Second),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/rise-deploy/rise-registry-go/examples/internal/server"
 	"github.com/rise-deploy/rise-registry-go/examples/internal/service"
 	"github.com/rise-deploy/rise-registry-go/oci"
+	"github.com/rise-deploy/rise-registry-go/oci/tokenauth"
 	"github.com/rise-deploy/rise-registry-go/registry"
 )
 
@@ -61,7 +62,7 @@ var endpointURL = regexp.MustCompile(`(https?://[^?'\s]+)\?project=`)
 
 // factory is the reference server's.
 func factory() *registry.Factory {
-	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer())
+	f, err := registry.NewFactory(builders.ECR(), oci.ClientAuthBuilder(), builders.TokenIssuer(), tokenauth.Builder())
 	if err != nil {
 		panic(err)
 	}
