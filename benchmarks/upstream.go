@@ -70,7 +70,7 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	u.sts.Add(1)
 	session := sessionOf(string(asked))
-	if u.sessions != nil {
+	if u.sessions != nil && session != "" { // without one it is a server's look at the start
 		u.sessions.add(session)
 	}
 	w.Header().Set("Content-Type", "text/xml")
