@@ -45,6 +45,10 @@ func many(t *testing.T, p provider.Provider) func(ctx context.Context, subject, 
 // nor a pull from saying so.
 func TestNoiseOfNewRepositories(t *testing.T) {
 	t.Parallel()
+	loud := 200
+	if raceEnabled { // ten times as slow
+		loud = 40
+	}
 	for name, fault := range map[string]ecrtest.Fault{
 		"quota used up": {Action: "ecr:CreateRepository", Error: "LimitExceededException"},
 		"throttled":     {Action: "ecr:CreateRepository", Error: "ThrottlingException"},
@@ -61,7 +65,7 @@ func TestNoiseOfNewRepositories(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var wait sync.WaitGroup
 				var n atomic.Int64
-				for range 200 {
+				for range loud {
 					wait.Go(func() {
 						for ctx.Err() == nil {
 							ask(ctx, "mallory", fmt.Sprint("mallory-", n.Add(1)))
