@@ -124,20 +124,6 @@ func (k *Keeper) fight(namespace, why string, fights int) int {
 	}
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
 func (k *Keeper) succeeded(namespace string, and func(*state)) {
 	recovered := false
 	k.states.with(namespace, func(st *state) {

@@ -97,3 +97,17 @@ func (t trouble) wait(n int) time.Duration {
 	}
 	return d + rand.N(d/4) //nolint:gosec // so that namespaces don't ask in step
 }
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
