@@ -242,21 +242,24 @@ func TestOthersWrite(t *testing.T) {
 		a := f.start("a")
 		time.Sleep(time.Minute)
 		other := &line{lease: f.lease}
+		write := func(change func(*coordinationv1.Lease)) {
+			for {
+				l, err := other.Get(t.Context())
+				require.NoError(t, err)
+				change(l)
+				if _, err = other.Update(t.Context(), l); !apierrors.IsConflict(err) { // the holder may have renewed it meanwhile
+					require.NoError(t, err)
+					return
+				}
+			}
+		}
 		for range 10 {
-			l, err := other.Get(t.Context())
-			require.NoError(t, err)
-			l.Annotations = map[string]string{"x": time.Now().String()}
-			_, err = other.Update(t.Context(), l)
-			require.NoError(t, err)
+			write(func(l *coordinationv1.Lease) { l.Annotations = map[string]string{"x": time.Now().String()} })
 			time.Sleep(time.Second)
 		}
 		require.Equal(t, "[a]", f.works())
-		l, err := other.Get(t.Context())
-		require.NoError(t, err)
 		thief := "thief"
-		l.Spec.HolderIdentity = &thief
-		_, err = other.Update(t.Context(), l)
-		require.NoError(t, err)
+		write(func(l *coordinationv1.Lease) { l.Spec.HolderIdentity = &thief })
 		time.Sleep(duration / 5)
 		require.Equal(t, "[]", f.works())
 		time.Sleep(duration * 2)
