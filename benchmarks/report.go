@@ -135,6 +135,6 @@ func (r *report) load(ctx context.Context, u *upstream, n sizes) error {
 	}
 	_, _ = fmt.Fprintf(r.w, "\nThe endpoint with cache, static-token authorization and audit log beside a bare net/http handler that writes the same bytes:\n"+
 		"%.0f and %.0f requests/s, %.0f and %.0f allocations a request\n", h.ours, h.bare, h.ourAllocs, h.bareAllocs)
-	r.atLeast("endpoint: requests/s by the bare handler's", h.ratio, 0.6)
+	r.atLeast("endpoint: requests/s by the bare handler's", h.ratio, 0.75)
 	return nil
 }
