@@ -26,6 +26,7 @@ func fuzzed(f *testing.F, change func(*tokenissuer.Config)) (*tokenissuer.Provid
 	s.key, s.certificatePEM, err = a.NewSigningKey(365 * 24 * time.Hour)
 	require.NoError(f, err)
 	c := config()
+	c.SessionDuration = 12 * time.Hour // a long run goes on with its first grant
 	change(&c)
 	p, err := tokenissuer.New(c, s.option(), quiet())
 	require.NoError(f, err)
