@@ -319,7 +319,11 @@ func TestBrokenServers(t *testing.T) {
 			}
 			c, err := client.New(raw(t, tt.talk), client.Fixed(provider.NewSecret(token)), client.WithTimeout(limit), client.WithPatience(limit))
 			require.NoError(t, err)
-			_, err = get(t, c)
+			for range 5 {
+				if _, err = get(t, c); provider.KindOf(err) != provider.ErrTimeout || tt.kind == provider.ErrTimeout {
+					break // else the client's patience ended while it asked once more
+				}
+			}
 			failed(t, err, tt.kind)
 			require.ErrorContains(t, err, tt.says)
 		})
