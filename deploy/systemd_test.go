@@ -61,12 +61,12 @@ func TestUnit(t *testing.T) {
 func TestUnitConfiguration(t *testing.T) {
 	t.Parallel()
 	dir, address := t.TempDir(), realtest.FreeAddress(t)
-	here := strings.NewReplacer("/usr/local/bin", dir+"/bin", "/etc/", dir+"/etc/", "/root/", dir+"/root/", "127.0.0.1:3000", address)
-	for _, folder := range []string{"bin", "etc/systemd/system", "root"} {
+	here := strings.NewReplacer("/usr/local/bin", dir+"/bin", "/etc/", dir+"/etc/", "127.0.0.1:3000", address)
+	for _, folder := range []string{"bin", "etc/systemd/system", "home"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, folder), 0o755))
 	}
 	program(t, "operator")
-	environ := []string{"BIN=" + filepath.Dir(program(t, "server")), "PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")}
+	environ := []string{"HOME=" + filepath.Join(dir, "home"), "BIN=" + filepath.Dir(program(t, "server")), "PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH")}
 	const instead = `go() { cp "$BIN/$(basename "$5")" "$4"; }
 systemctl() { echo "systemctl $*"; }`
 	said := mustPaste(t, "..", environ, instead, here.Replace(docBlock(t, "sh", "# needs a clone, root, and systemd 250 or later")))
