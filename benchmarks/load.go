@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
+	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -36,6 +37,27 @@ func ask(ctx context.Context, p provider.Provider, name string, n, workers int) 
 	}
 	wait.Wait()
 	return time.Since(start), errors.Join(failures...)
+}
+
+// warm is how long it takes until so many projects have a credential, with a bound of issues a second (0 is none), and how many connections were opened: the median of rounds, as one would be the machine's luck.
+func warm(ctx context.Context, u *upstream, perSecond, projects, rounds int) (took time.Duration, opened int64, err error) {
+	p, err := builtWith(ctx, registry.CacheConfig{MaxPerSecond: &perSecond})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = provider.Close(p) }()
+	u.latency.Store(int64(25 * time.Millisecond))
+	defer u.latency.Store(0)
+	before := u.counts()
+	var warmed []time.Duration
+	for round := range rounds {
+		took, err := ask(ctx, p, fmt.Sprintf("warm-%d", round), projects, 256)
+		if err != nil {
+			return 0, 0, fmt.Errorf("warming: %w", err)
+		}
+		warmed = append(warmed, took)
+	}
+	return median(warmed), u.counts().minus(before).opened / int64(rounds), nil
 }
 
 // herd is what 1,000 callers of one cold key cost.

@@ -196,6 +196,10 @@ func ourConfig() ecr.Config {
 
 // built is a provider as a service gets it from the factory, with its cache.
 func built(ctx context.Context) (provider.Provider, error) {
+	return builtWith(ctx, registry.DefaultCacheConfig())
+}
+
+func builtWith(ctx context.Context, kept registry.CacheConfig) (provider.Provider, error) {
 	factory, err := registry.NewFactory(ecr.Builder())
 	if err != nil {
 		return nil, err
@@ -208,6 +212,6 @@ func built(ctx context.Context) (provider.Provider, error) {
 	if !ok {
 		return nil, fmt.Errorf("the section is a %T", c.Section())
 	}
-	*section = ourConfig()
+	*section, c.Cache = ourConfig(), kept
 	return factory.Build(ctx, c)
 }

@@ -32,7 +32,7 @@ const ecrExample = `registry:
   use_dual_stack: false
   registry_host: ""             # overrides the computed host (PrivateLink, tests)
   insecure: false               # a plain-HTTP AWS_ENDPOINT_URL* off loopback
-  cache: {enabled: true, min_remaining: 15m, max_entries: 100000, max_in_flight: 64}
+  cache: {enabled: true, min_remaining: 15m, max_entries: 100000, max_in_flight: 64, max_per_second: 200}
   # repositories
   installation: ""              # names this installation in tags; needed before anything is released or purged
   auto_remove: false            # released repositories are deleted (after remove_after), or only tagged as orphaned
@@ -58,7 +58,7 @@ func TestECRExample(t *testing.T) {
 	t.Parallel()
 	var got service
 	require.NoError(t, load(dev(ecrExample), nil, &got))
-	require.Equal(t, common{Type: "ecr", Cache: cache{true, 15 * time.Minute, 100000, 64}}, got.Reg.common)
+	require.Equal(t, common{Type: "ecr", Cache: cache{true, 15 * time.Minute, 100000, 64, 200}}, got.Reg.common)
 	require.Equal(t, &ecr{
 		Region: "eu-west-1", AccountID: "123456789012", PushRoleARN: "arn:aws:iam::123456789012:role/rise-backend-ecr-push",
 		RepoPrefix: "rise/", SessionDuration: time.Hour, RemoveAfter: 24 * time.Hour, ImageTagMutability: "MUTABLE",
@@ -98,7 +98,7 @@ func TestECRExampleAllUnset(t *testing.T) {
 	}
 	content.WriteString("  cache:\n")
 	n++
-	for _, key := range []string{"enabled", "min_remaining", "max_entries", "max_in_flight"} {
+	for _, key := range []string{"enabled", "min_remaining", "max_entries", "max_in_flight", "max_per_second"} {
 		add("    ", "registry.cache.", key)
 	}
 	var got service

@@ -197,6 +197,7 @@ type cache struct {
 	MinRemaining time.Duration `yaml:"min_remaining"`
 	MaxEntries   int           `yaml:"max_entries"`
 	MaxInFlight  int           `yaml:"max_in_flight"`
+	MaxPerSecond int           `yaml:"max_per_second"`
 }
 
 func (r *registry) SetConfigType(typ string) error {

@@ -77,6 +77,7 @@ registry:
     min_remaining: 15m0s
     max_entries: 100000
     max_in_flight: 0
+    max_per_second: 0
   registry_url: ''
   namespace: ''
   client_registry_url: ''

@@ -143,8 +143,9 @@ func TestConfigurationErrors(t *testing.T) {
 				"(printf instead of echo, |- instead of | in YAML)",
 		},
 		"cache": {
-			"registry:\n  type: custom\n  host: r\n  cache:\n    max_entries: 0\n    min_remaining: -1s",
-			"development.yaml:5: registry.cache.max_entries: must be at least 1\ndevelopment.yaml:6: registry.cache.min_remaining: must not be negative",
+			"registry:\n  type: custom\n  host: r\n  cache:\n    max_entries: 0\n    min_remaining: -1s\n    max_per_second: -1",
+			"development.yaml:5: registry.cache.max_entries: must be at least 1\ndevelopment.yaml:6: registry.cache.min_remaining: must not be negative\n" +
+				"development.yaml:7: registry.cache.max_per_second: must not be negative; 0 is no limit",
 		},
 		"ecr": {
 			ecrFile + "  session_duration: 5m\n  access_key_id: AKIA\n  tags: {\"rise:x\": y}",
@@ -167,7 +168,8 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	keys := []string{
 		"type", "region", "account_id", "push_role_arn", "repo_prefix", "role_arn", "role_external_id", "external_id", "pull_role_arn",
 		"access_key_id", "secret_access_key", "session_token", "session_duration", "session_tags", "use_fips", "use_dual_stack",
-		"registry_host", "insecure", "cache.enabled", "cache.min_remaining", "cache.max_entries", "cache.max_in_flight", "installation",
+		"registry_host", "insecure", "cache.enabled", "cache.min_remaining", "cache.max_entries", "cache.max_in_flight", "cache.max_per_second",
+		"installation",
 		"auto_remove", "remove_after", "image_tag_mutability", "scan_on_push", "kms_key_arn", "max_image_count", "untagged_expire_days",
 		"project_ids",
 	}
@@ -195,8 +197,8 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 
 	set := map[string]string{
 		"V0": "ecr", "V1": "eu-west-1", "V2": "123456789012", "V3": "arn:aws:iam::123456789012:role/p", "V12": "45m", "V13": "true",
-		"V14": "false", "V15": "false", "V17": "false", "V18": "true", "V19": "5m", "V20": "10", "V21": "2", "V23": "true", "V24": "0s", "V26": "false",
-		"V28": "12", "V29": "7", "V30": "true",
+		"V14": "false", "V15": "false", "V17": "false", "V18": "true", "V19": "5m", "V20": "10", "V21": "2", "V22": "50", "V24": "true", "V25": "0s", "V27": "false",
+		"V29": "12", "V30": "7", "V31": "true",
 	}
 	f := factory(t)
 	c := config{Registry: f.Config()}
@@ -209,6 +211,7 @@ func TestAllUnsetVariablesAreReported(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "123456789012", section.AccountID)
 	require.Equal(t, "rise/", section.RepoPrefix, "an empty text leaves the default")
+	require.Equal(t, 50, *c.Registry.Cache.MaxPerSecond)
 	require.Equal(t, 12, section.MaxImageCount)
 	require.False(t, *section.ScanOnPush)
 	require.True(t, section.ProjectIDs)

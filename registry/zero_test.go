@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -56,7 +57,7 @@ func build(t *testing.T, h *hourly, c registry.CacheConfig) provider.Provider {
 	return p
 }
 
-// reuse is what a cache section does: whether there is a cache, how many credentials it issues at once, and for how long it
+// reuse is what a cache section does: whether there is a cache, how many credentials it issues at once, how long 200 take, and for how long it
 // hands out one while the upstream is down.
 func reuse(t *testing.T, c registry.CacheConfig) (seen string) {
 	t.Helper()
@@ -68,15 +69,18 @@ func reuse(t *testing.T, c registry.CacheConfig) (seen string) {
 		if !cached {
 			return
 		}
+		var all sync.WaitGroup
 		for i := range 200 {
-			go func() {
+			all.Go(func() {
 				_, _ = provider.Issue(t.Context(), p, provider.Request{Project: fmt.Sprint("p", i), Access: provider.Pull})
-			}()
+			})
 		}
 		synctest.Wait()
 		seen += fmt.Sprint(", in flight ", k.Stats().InFlight)
 		close(h.release)
-		synctest.Wait()
+		begun := time.Now()
+		all.Wait()
+		seen += fmt.Sprint(", 200 in ", time.Since(begun).Round(time.Millisecond))
 		h.fails.Store(true)
 		for start := time.Now(); ; time.Sleep(time.Second) {
 			if _, err := provider.Issue(t.Context(), p, provider.Request{Project: "p1", Access: provider.Pull}); err != nil {
@@ -109,7 +113,7 @@ func entries(t *testing.T, c registry.CacheConfig, n int) int {
 // A cache section written in Go with fields left out does what YAML with the keys left out does.
 func TestZeroCacheFieldsAreDefaults(t *testing.T) {
 	t.Parallel()
-	left := "cached true, in flight 64, handed out for 45m0s"
+	left := "cached true, in flight 64, 200 in 680ms, handed out for 45m0s"
 	require.Equal(t, left, reuse(t, registry.DefaultCacheConfig()))
 	require.Equal(t, left, reuse(t, registry.CacheConfig{}))
 	others := map[string]struct {
@@ -117,9 +121,10 @@ func TestZeroCacheFieldsAreDefaults(t *testing.T) {
 		want   string
 	}{
 		"Enabled":      {registry.CacheConfig{Enabled: new(false)}, "cached false"},
-		"MinRemaining": {registry.CacheConfig{MinRemaining: new(time.Duration(0))}, "cached true, in flight 64, handed out for 1h0m0s"},
+		"MinRemaining": {registry.CacheConfig{MinRemaining: new(time.Duration(0))}, "cached true, in flight 64, 200 in 680ms, handed out for 1h0m0s"},
 		"MaxEntries":   {}, // below
-		"MaxInFlight":  {registry.CacheConfig{MaxInFlight: new(2)}, "cached true, in flight 2, handed out for 45m0s"},
+		"MaxPerSecond": {registry.CacheConfig{MaxPerSecond: new(0)}, "cached true, in flight 64, 200 in 0s, handed out for 45m0s"},
+		"MaxInFlight":  {registry.CacheConfig{MaxInFlight: new(2)}, "cached true, in flight 2, 200 in 800ms, handed out for 45m0s"},
 	}
 	for f := range reflect.TypeFor[registry.CacheConfig]().Fields() {
 		other, known := others[f.Name]

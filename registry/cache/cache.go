@@ -32,8 +32,9 @@ func New(p provider.Provider, o Options) *Cache {
 	if inner, ok := p.(*Cache); ok {
 		p = inner.provider
 	}
+	o = o.withDefaults()
 	c := &Cache{provider: p, inner: p, core: core{
-		options: o.withDefaults(), round: 1, calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
+		options: o, pace: o.pace(), round: 1, calls: map[provider.Request]*call{}, failures: map[provider.Request]failure{},
 	}}
 	c.issue = func(ctx context.Context, r provider.Request) (decorator.Issued, error) {
 		return decorator.IssueForReuse(ctx, c, p, r)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/decorator"
 )
@@ -17,6 +19,7 @@ type core struct {
 	issue func(context.Context, provider.Request) (decorator.Issued, error)
 
 	hits counter
+	pace *rate.Limiter
 
 	// life ends with Close.
 	life context.Context //nolint:containedctx // of the issues, which belong to no caller

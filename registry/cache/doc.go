@@ -22,7 +22,7 @@
 // One issue per request is in progress at a time, and all who ask meanwhile wait for it. Each leaves when its own
 // context ends, with [provider.ErrTimeout]; the issue goes on without it, under [Options].IssueTimeout, and its result
 // is kept. It sees the values of the first caller's context (for tracing) but not its end. At most
-// [Options].MaxInFlight issues run at once. Further ones queue; what is still queued when nobody waits for it any more isn't
+// [Options].MaxInFlight issues run at once, and [Options].MaxPerSecond are started a second. Further ones queue; what is still queued when nobody waits for it any more isn't
 // issued. A hit waits for none of this: it takes no lock, but for the one hit that has the refresh started.
 //
 // The queue is fair by caller, as [decorator.OnBehalfOf] or else the request's Caller tells; who tells nothing is one with all
@@ -49,7 +49,7 @@
 // Throttling slows issuing instead of failing it: after [provider.ErrThrottled] no issue is started for its RetryAfter,
 // but for at least a second and at most ten, and the one that was throttled is made again, as long as somebody waits
 // for it: before all others of its callers the first time, behind them after that. A caller whose context ends in the meantime gets
-// ErrThrottled; so does one whose issue, or whose turn, waits while the provider waits throttling out by itself and says so
+// ErrThrottled; so does one whose turn doesn't come for [Options].MaxPerSecond, and one whose issue, or whose turn, waits while the provider waits throttling out by itself and says so
 // with [decorator.NoteThrottled]. Adapting the rate is left to the provider, which knows its upstream.
 //
 // A panic of the provider is an error without a kind, that is, a bug.

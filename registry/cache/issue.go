@@ -14,12 +14,15 @@ import (
 // dispatch starts the issues whose turn it is.
 func (c *core) dispatch(now time.Time) {
 	for !c.closed && c.inFlight < c.options.MaxInFlight {
-		if wait := c.pausedUntil.Sub(now); wait > 0 {
+		turn := c.pace.ReserveN(now, 1)
+		if wait := max(c.pausedUntil.Sub(now), turn.DelayFrom(now)); wait > 0 {
+			turn.CancelAt(now)
 			c.dispatchAfter(wait)
 			return
 		}
 		k := c.nextInTurn(now)
 		if k == nil {
+			turn.CancelAt(now)
 			return
 		}
 		k.running = true

@@ -69,7 +69,8 @@ func (c *core) leave(ctx context.Context, k *call) error {
 	if throttled == nil {
 		throttled = k.throttled
 	}
-	if pause := time.Until(c.pausedUntil); throttled != nil || (!k.running && (pause > 0 || c.slowed > 0)) {
+	slow := c.slowed > 0 || c.inFlight < c.options.MaxInFlight // where there is room, it waits for the pace, or a pause to end
+	if pause := time.Until(c.pausedUntil); throttled != nil || !k.running && (pause > 0 || slow) {
 		err.Kind, err.RetryAfter = provider.ErrThrottled, max(pause, minPause)
 		if throttled != nil {
 			err.Err = fmt.Errorf("%w, after %w", err.Err, throttled)

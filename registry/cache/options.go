@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
 
 // Options are the limits of a [Cache]. The zero Options are the defaults.
 type Options struct {
@@ -12,6 +16,9 @@ type Options struct {
 	MaxEntries int
 	// MaxInFlight bounds how many credentials are issued at once. Zero and less mean 64.
 	MaxInFlight int
+	// MaxPerSecond bounds how many issues are started a second, refreshes included, and in a burst a fifth of that or MaxInFlight,
+	// whichever is more. Further ones queue. Zero and less mean no such bound.
+	MaxPerSecond int
 	// IssueTimeout bounds one issue from when it is started, whoever waits for it. Zero and less mean one minute.
 	IssueTimeout time.Duration
 }
@@ -38,4 +45,12 @@ func (o Options) withDefaults() Options {
 		o.IssueTimeout = defaultIssueTimeout
 	}
 	return o
+}
+
+// pace is what bounds how many issues are started a second.
+func (o Options) pace() *rate.Limiter {
+	if o.MaxPerSecond <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(o.MaxPerSecond), max(o.MaxInFlight, o.MaxPerSecond/5))
 }

@@ -31,7 +31,7 @@ type Stats struct {
 	Entries int
 	// InFlight is how many issues are running.
 	InFlight int
-	// Queued is how many issues wait for others to end, or for throttling to.
+	// Queued is how many issues wait for others to end, for throttling to, or for [Options].MaxPerSecond.
 	Queued int
 	// EarliestExpiry is when the credential expires that is the first to be dropped. It is zero if there is none, or if
 	// that one doesn't expire.

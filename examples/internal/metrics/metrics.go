@@ -173,7 +173,7 @@ func (c cacheCollector) Collect(ch chan<- prometheus.Metric) {
 	counter(describe("evictions_total", "Credentials that went because there were too many."), s.Evictions)
 	gauge("entries", "Credentials that are kept.", float64(s.Entries))
 	gauge("issues_in_flight", "Issues that are running.", float64(s.InFlight))
-	gauge("issues_queued", "Issues that wait for others to end, or for throttling to.", float64(s.Queued))
+	gauge("issues_queued", "Issues that wait for others to end, for throttling to, or for cache.max_per_second.", float64(s.Queued))
 	if !s.EarliestExpiry.IsZero() {
 		gauge("earliest_expiry_seconds", "Seconds until the first of the kept credentials expires; absent when none does.", time.Until(s.EarliestExpiry).Seconds())
 	}
