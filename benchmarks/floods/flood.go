@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -131,8 +132,8 @@ func (f flooder) drip() {
 	if _, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "); err != nil {
 		return
 	}
-	for err == nil {
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+	for wait := time.Duration(rand.Int64N(int64(time.Second))); err == nil; wait = time.Second { // not all in the same millisecond
+		_ = c.SetReadDeadline(time.Now().Add(wait))
 		if _, err = c.Read(make([]byte, 1)); os.IsTimeout(err) {
 			_, err = c.Write([]byte{'x'})
 		}

@@ -26,7 +26,7 @@ import (
 func serve(t *testing.T, most int, secure bool, h http.HandlerFunc) (*bounds.Connections, *httptest.Server) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
-	c := bounds.NewConnections(most)
+	c := bounds.NewConnections(most, 0)
 	s.Listener = c.Apply(s.Config, s.Listener)
 	if secure {
 		s.EnableHTTP2 = true
@@ -172,7 +172,7 @@ func TestCloseWhenFull(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error)
-	l = bounds.NewConnections(1).Apply(s, l)
+	l = bounds.NewConnections(1, 0).Apply(s, l)
 	go func() { ended <- s.Serve(l) }()
 	c, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)

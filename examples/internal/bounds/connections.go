@@ -17,7 +17,9 @@ import (
 const (
 	// evictions are how many connections a second go for others at most: accepting those who come again at once would take all of the processor.
 	evictions = 500
-	// rejections are how many a second are accepted in vain: the next ones wait in the kernel.
+	// replacements are how many a second go for others of their own address, and half of that in a burst.
+	replacements = 200
+	// rejections are how many a second are accepted in vain, and not even held: the next ones wait in the kernel.
 	rejections = 5000
 	// share is the part of all connections that one address may have.
 	share = 2
@@ -31,13 +33,15 @@ const (
 const least = 50 * time.Millisecond
 
 // Connections bounds the connections of one http.Server, half of which one address may have. When there are too many, the one goes that has waited longest without a request that is answered: it sends
-// its header slowly, or nothing. While all have a request that is answered, no more are accepted. So a flood of connections that say nothing makes room for
+// its header slowly, or nothing. What is more of one address is held for two seconds, as long as there are places, and then closed. While all have a request that is answered, no more are accepted. So a flood of connections that say nothing makes room for
 // those who have something to say, which a mere limit wouldn't.
 type Connections struct {
 	max      int
 	evict    *rate.Limiter
+	replace  *rate.Limiter
 	reject   *rate.Limiter
 	refusals *rate.Limiter
+	parked   *parked
 
 	mu      sync.Mutex
 	room    sync.Cond
@@ -48,10 +52,11 @@ type Connections struct {
 	ended   uint64
 }
 
-// NewConnections returns a bound of so many connections.
-func NewConnections(most int) *Connections {
+// NewConnections returns a bound of so many connections, beside which so many may be held that nobody reads from.
+func NewConnections(most, held int) *Connections {
 	c := &Connections{
-		max: most, evict: rate.NewLimiter(evictions, evictions/5), reject: rate.NewLimiter(rejections, rejections/5), refusals: rate.NewLimiter(refusals, refusals/5),
+		max: most, parked: newParked(held), evict: rate.NewLimiter(evictions, evictions/5), replace: rate.NewLimiter(replacements, replacements/2),
+		reject: rate.NewLimiter(rejections, rejections/5), refusals: rate.NewLimiter(refusals, refusals/5),
 	}
 	c.room.L, c.from = &c.mu, map[netip.Addr]int{}
 	return c
@@ -171,8 +176,10 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		one := &connection{Conn: accepted, bound: c, address: addressOf(accepted)}
 		if !c.roomForAddress(one.address) {
-			_ = accepted.Close() // at once, and without a goroutine: whoever it is comes again
-			time.Sleep(c.reject.Reserve().Delay())
+			if !c.parked.hold(accepted) {
+				_ = accepted.Close() // at once, and without a goroutine: whoever it is comes again
+				time.Sleep(c.reject.Reserve().Delay())
+			}
 			continue
 		}
 		for !c.enter(one) {
@@ -225,7 +232,7 @@ func (c *Connections) roomForAddress(address netip.Addr) bool {
 			victim = one
 		}
 	}
-	if victim == nil || !c.evict.Allow() {
+	if victim == nil || !c.replace.Allow() {
 		c.mu.Unlock()
 		return false
 	}
@@ -263,6 +270,7 @@ func (l *listener) Close() error {
 	l.bound.closed = true
 	l.bound.room.Broadcast()
 	l.bound.mu.Unlock()
+	l.bound.parked.close()
 	return l.Listener.Close()
 }
 

@@ -55,7 +55,7 @@ func listen(
 	if fit < limits.Connections {
 		logger.Warn("fewer connections than server.limits.connections: this process may open no more files", "what", name, "connections", fit, "wanted", limits.Connections)
 	}
-	return part{name: name, http: server, listener: bounds.NewConnections(fit).Apply(server, listener)}, nil
+	return part{name: name, http: server, listener: bounds.NewConnections(fit, bounds.Spare(fit)).Apply(server, listener)}, nil
 }
 
 func (p part) serve() error {
