@@ -132,7 +132,7 @@ func (f flooder) drip() {
 	if _, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX: "); err != nil {
 		return
 	}
-	for wait := time.Duration(rand.Int64N(int64(time.Second))); err == nil; wait = time.Second { // not all in the same millisecond
+	for wait := time.Duration(rand.Int64N(int64(time.Second))); err == nil; wait = time.Second { //nolint:gosec // not all in the same millisecond; no secret
 		_ = c.SetReadDeadline(time.Now().Add(wait))
 		if _, err = c.Read(make([]byte, 1)); os.IsTimeout(err) {
 			_, err = c.Write([]byte{'x'})
