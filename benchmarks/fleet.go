@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +26,7 @@ import (
 const (
 	// replicas is how many servers are behind a proxy.
 	replicas = 3
-	// routers is how many clients ask at once.
+	// routers is how many clients ask at once, and how many callers there are: one of them alone may ask 500 times a second.
 	routers = 32
 )
 
@@ -102,6 +103,10 @@ func newFleet(ctx context.Context, u *upstream, program, dir, proxy string, edit
 	if err != nil {
 		return nil, err
 	}
+	var tokens []string
+	for i := range routers {
+		tokens = append(tokens, fmt.Sprintf("{token: %s-%d, subject: ci-%d, projects: ['*'], access: push}", bearer, i, i))
+	}
 	for i := range replicas {
 		address, err := loopback.Free()
 		if err != nil {
@@ -109,8 +114,8 @@ func newFleet(ctx context.Context, u *upstream, program, dir, proxy string, edit
 		}
 		folder := filepath.Join(dir, fmt.Sprintf("replica-%d", i))
 		config := strings.NewReplacer("0.0.0.0:3000", address, "10.0.0.10/32", "127.0.0.1/32").Replace(text) + fmt.Sprintf(
-			"auth: {tokens: [{token: %s, subject: ci, projects: ['*'], access: push}]}\nregistry: {type: ecr, region: %s, account_id: '%s', push_role_arn: '%s', access_key_id: AKIAEXAMPLE, secret_access_key: secret}\n",
-			bearer, region, account, roleARN)
+			"auth: {tokens: [%s]}\nregistry: {type: ecr, region: %s, account_id: '%s', push_role_arn: '%s', access_key_id: AKIAEXAMPLE, secret_access_key: secret}\n",
+			strings.Join(tokens, ", "), region, account, roleARN)
 		if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "production.yaml"), []byte(config), 0o600)); err != nil {
 			return nil, err
 		}
@@ -183,7 +188,7 @@ func askAt(ctx context.Context, client *http.Client, url, project string) (time.
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Authorization", "Bearer "+bearer)
+	request.Header.Set("Authorization", fmt.Sprintf("Bearer %s-%d", bearer, crc32.ChecksumIEEE([]byte(project))%routers)) // each project has its caller
 	start := time.Now()
 	answer, err := client.Do(request)
 	if err != nil {

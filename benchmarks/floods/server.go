@@ -92,7 +92,7 @@ func start(ctx context.Context, program, dir string, realtime bool) (*server, er
 		return nil, err
 	}
 	config := fmt.Sprintf(`
-server: {listen: "127.0.0.1:0", drain: 0s}
+server: {listen: "127.0.0.1:0", drain: 0s, ensure_repositories: true}
 audit: {file: %q}
 auth:
   tokens:
@@ -102,6 +102,7 @@ registry:
   type: ecr
   region: eu-west-1
   account_id: "123456789012"
+  installation: prod
   push_role_arn: %s
   access_key_id: "${KEY_ID}"
   secret_access_key: "${KEY}"
