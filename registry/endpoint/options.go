@@ -106,7 +106,7 @@ func WithClusterCredentials() Option {
 // no id gets the project's. The settings of what is there are left alone: a reconciler mends them.
 //
 // What it found is remembered for an hour, so that a request costs nothing more; callers who ask at once wait for one call. A
-// failure is remembered for three seconds. A few looks and a few makings go on at once; other requests wait for
+// failure is remembered for three seconds. A few looks and a few makings (fifty a second) go on at once; other requests wait for
 // their turn, fair by the callers' subjects, and are answered with 503 where too many do.
 //
 // A pull makes none, as whoever may pull all of "team-*" could make as many as there are names: it is 409 until the

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/rise-deploy/rise-registry-go/provider"
 	"github.com/rise-deploy/rise-registry-go/provider/repository"
 )
@@ -18,6 +20,8 @@ const (
 	failedFor = 3 * time.Second
 	// ensuringAtOnce is how many repositories are made in parallel, and how many are looked at. Others queue.
 	ensuringAtOnce = 16
+	// makingsPerSecond is how many are begun to be made a second: each is some calls upstream, which take a processor's time and an account's quota.
+	makingsPerSecond = 50
 	// lingering is how long a repository goes on being made when whoever wanted it has left: half of its settings may be made.
 	lingering = 2 * time.Second
 	// maxEnsured and maxFailed bound what is remembered.
@@ -41,7 +45,7 @@ type repositories struct {
 
 func newRepositories(m repository.Manager) *repositories {
 	return &repositories{
-		manager: m, looks: newTurns(ensuringAtOnce, 0), makings: newTurns(ensuringAtOnce, lingering),
+		manager: m, looks: newTurns(ensuringAtOnce, 0, rate.Inf), makings: newTurns(ensuringAtOnce, lingering, makingsPerSecond),
 		ensured: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2}, failed: memory[error]{lasts: failedFor, half: maxFailed / 2},
 		unfinished: memory[struct{}]{lasts: ensuredFor, half: maxEnsured / 2},
 	}

@@ -176,30 +176,32 @@ func TestRepositoryWaitersLeave(t *testing.T) {
 
 // A project's name is a part of the request's text. Remembering the one mustn't keep the other.
 func TestRepositoriesKeepNoRequests(t *testing.T) { //nolint:paralleltest // measures the heap
-	const projects, padding = 2000, 4000
-	s, m := &service{}, &manager{}
-	h := ensuring(s, m, nil, nil)
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	for i := range projects {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		r.URL.RawQuery = strings.Repeat("x", padding) + "&project=p" + strconv.Itoa(i)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		require.Equal(t, http.StatusOK, w.Code)
-	}
-	s.asked, m.asked = nil, nil
-	after := heap()
-	require.Less(t, int64(after-before), int64(projects*padding/4))
-	runtime.KeepAlive(h)
+	synctest.Test(t, func(t *testing.T) { // so many a second
+		const projects, padding = 2000, 4000
+		s, m := &service{}, &manager{}
+		h := ensuring(s, m, nil, nil)
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		for i := range projects {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+			r.URL.RawQuery = strings.Repeat("x", padding) + "&project=p" + strconv.Itoa(i)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, http.StatusOK, w.Code)
+		}
+		s.asked, m.asked = nil, nil
+		after := heap()
+		require.Less(t, int64(after-before), int64(projects*padding/4))
+		runtime.KeepAlive(h)
+	})
 }
 
-// A thousand new projects at once don't make a thousand calls at once, and all get their turn.
+// A thousand new projects at once don't make a thousand calls at once, nor more than fifty a second, and all get their turn.
 func TestRepositoriesQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -207,12 +209,14 @@ func TestRepositoriesQueue(t *testing.T) {
 		h := endpoint.New(&service{}, func(*http.Request) (user, error) { return user{name: "alice"}, nil },
 			func(context.Context, user, provider.Request) error { return nil },
 			endpoint.WithRepositories(m), endpoint.WithAudit(func(context.Context, endpoint.Event) error { return nil }))
+		start := time.Now()
 		var wait sync.WaitGroup
 		for i := range 1000 {
 			wait.Go(func() { require.Equal(t, http.StatusOK, ask(t.Context(), h, "p"+strconv.Itoa(i))) })
 		}
 		wait.Wait()
 		require.Equal(t, 16, m.most)
+		require.InDelta(t, (1000-16)*time.Second/50+100*time.Millisecond, time.Since(start), float64(200*time.Millisecond))
 	})
 }
 

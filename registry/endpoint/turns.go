@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/rise-deploy/rise-registry-go/provider"
 )
 
@@ -29,6 +31,8 @@ type turns struct {
 	atOnce int
 	// lingers is how long a piece that has begun may go on when nobody waits for it any more.
 	lingers time.Duration
+	// pace is how many are begun a second.
+	pace *rate.Limiter
 
 	mu      sync.Mutex
 	works   map[provider.Project]*work
@@ -37,10 +41,12 @@ type turns struct {
 	lines   map[string]*line
 	order   list.List
 	waiting int
+	resume  *time.Timer // nil: it isn't the pace that they wait for
 }
 
-func newTurns(atOnce int, lingers time.Duration) *turns {
-	return &turns{atOnce: atOnce, lingers: lingers, works: map[provider.Project]*work{}, lines: map[string]*line{}}
+// newTurns returns turns of which so many are taken a second, and as many as may run at once in a burst.
+func newTurns(atOnce int, lingers time.Duration, perSecond rate.Limit) *turns {
+	return &turns{atOnce: atOnce, lingers: lingers, pace: rate.NewLimiter(perSecond, atOnce), works: map[provider.Project]*work{}, lines: map[string]*line{}}
 }
 
 // work is a piece of work that is done, or waits for its turn. The turns' mu guards it, but for err, which done does.
@@ -153,6 +159,12 @@ func (t *turns) abandon(w *work) {
 // begin starts the works whose turn it is.
 func (t *turns) begin() {
 	for t.running < t.atOnce && t.order.Len() > 0 {
+		turn := t.pace.Reserve()
+		if wait := turn.Delay(); wait > 0 {
+			turn.Cancel()
+			t.beginAfter(wait)
+			return
+		}
 		l := t.order.Front().Value.(*line)
 		t.order.MoveToBack(l.place)
 		w := l.questions.Front().Value.(*question).work
@@ -164,6 +176,18 @@ func (t *turns) begin() {
 		ctx, w.cancel = context.WithTimeout(w.ctx, w.limit)
 		go t.run(ctx, w)
 	}
+}
+
+func (t *turns) beginAfter(wait time.Duration) {
+	if t.resume != nil {
+		return
+	}
+	t.resume = time.AfterFunc(wait, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.resume = nil
+		t.begin()
+	})
 }
 
 // run does the work, and ends it whatever happens.
