@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/rise-deploy/rise-registry-go/provider"
-	"github.com/rise-deploy/rise-registry-go/registry"
 	"github.com/rise-deploy/rise-registry-go/registry/endpoint"
 )
 
@@ -41,7 +40,7 @@ func ask(ctx context.Context, p provider.Provider, name string, n, workers int) 
 
 // warm is how long it takes until so many projects have a credential, with a bound of issues a second (0 is none), and how many connections were opened: the median of rounds, as one would be the machine's luck.
 func warm(ctx context.Context, u *upstream, perSecond, projects, rounds int) (took time.Duration, opened int64, err error) {
-	p, err := builtWith(ctx, registry.CacheConfig{MaxPerSecond: &perSecond})
+	p, err := built(ctx, perSecond)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -51,8 +50,7 @@ func warm(ctx context.Context, u *upstream, perSecond, projects, rounds int) (to
 	before := u.counts()
 	var warmed []time.Duration
 	for round := range rounds {
-		took, err := ask(ctx, p, fmt.Sprintf("warm-%d", round), projects, 256)
-		if err != nil {
+		if took, err = ask(ctx, p, fmt.Sprintf("warm-%d", round), projects, 256); err != nil {
 			return 0, 0, fmt.Errorf("warming: %w", err)
 		}
 		warmed = append(warmed, took)

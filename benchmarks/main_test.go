@@ -49,7 +49,8 @@ func TestRun(t *testing.T) {
 		`an OIDC token that was seen, RS256: time on a core by a bare handler's with one check +\| \d`,
 		`docker-credential-rise: another registry, environment, without network +\| \d`,
 		`docker-credential-rise: its registry, file, beside the endpoint's time +\| \d`,
-		`64 projects warmed, 25 ms a call, 64 in flight \(\d+ new connections\) +\| \d`,
+		`64 projects warmed, 25 ms a call, 64 in flight, max_per_second 0 \(\d+ new connections\) +\| \d`,
+		`103 projects warmed, 25 ms a call, 64 in flight, max_per_second 200 \(\d+ new connections\) +\| \d`,
 	} {
 		require.Regexp(t, regexp.MustCompile(target), out.String())
 	}

@@ -194,12 +194,8 @@ func ourConfig() ecr.Config {
 	return c
 }
 
-// built is a provider as a service gets it from the factory, with its cache.
-func built(ctx context.Context) (provider.Provider, error) {
-	return builtWith(ctx, registry.DefaultCacheConfig())
-}
-
-func builtWith(ctx context.Context, kept registry.CacheConfig) (provider.Provider, error) {
+// built is a provider as a service gets it from the factory, with its cache, or one with another bound of issues a second.
+func built(ctx context.Context, perSecond ...int) (provider.Provider, error) {
 	factory, err := registry.NewFactory(ecr.Builder())
 	if err != nil {
 		return nil, err
@@ -212,6 +208,9 @@ func builtWith(ctx context.Context, kept registry.CacheConfig) (provider.Provide
 	if !ok {
 		return nil, fmt.Errorf("the section is a %T", c.Section())
 	}
-	*section, c.Cache = ourConfig(), kept
+	*section = ourConfig()
+	for _, most := range perSecond {
+		c.Cache.MaxPerSecond = &most
+	}
 	return factory.Build(ctx, c)
 }
