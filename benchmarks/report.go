@@ -81,11 +81,16 @@ func (r *report) targets() bool {
 
 // load measures what happens when many ask at once.
 func (r *report) load(ctx context.Context, u *upstream, n sizes) error {
-	p, err := built(ctx)
+	p, err := built(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = provider.Close(p) }()
+	paced, err := built(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = provider.Close(paced) }()
 	calls, err := herd(ctx, u, p)
 	if err != nil {
 		return err
@@ -104,10 +109,11 @@ func (r *report) load(ctx context.Context, u *upstream, n sizes) error {
 
 	few := n.warm/20 + 100
 	for _, w := range []struct {
+		p                           provider.Provider
 		projects, perSecond, rounds int
 		least                       time.Duration
-	}{{n.warm, 0, n.slowRounds, time.Duration(n.warm) * 50 * time.Millisecond / 64}, {few, 200, 1, time.Duration(few-64) * time.Second / 200}} { // 200 is the default
-		took, opened, err := warm(ctx, u, w.perSecond, w.projects, w.rounds)
+	}{{p, n.warm, 0, n.slowRounds, time.Duration(n.warm) * 50 * time.Millisecond / 64}, {paced, few, 200, 1, time.Duration(few-64) * time.Second / 200}} { // 200 is the default
+		took, opened, err := warm(ctx, u, w.p, w.projects, w.rounds)
 		if err != nil {
 			return err
 		}
